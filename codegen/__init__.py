@@ -1,0 +1,1 @@
+"""From the published document to the generated packages; imports neither SDK nor sandbox."""

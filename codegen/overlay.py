@@ -1,0 +1,104 @@
+"""Applies an OpenAPI Overlay (version 1.0.0) to a document.
+
+Stricter than the standard in one way: an action whose target matches nothing is an error.
+The published document changed under the repair, and somebody has to look.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import jsonpath_rfc9535 as jsonpath
+import msgspec
+
+from codegen.document import Json, is_list, is_object
+from codegen.errors import CodegenError
+
+
+class Info(msgspec.Struct, forbid_unknown_fields=True):
+    """What the overlay calls itself."""
+
+    title: str
+    version: str
+
+
+class Action(msgspec.Struct, forbid_unknown_fields=True):
+    """One repair. `description` is optional in the standard; here every repair has a reason."""
+
+    target: str
+    description: str
+    update: Json = msgspec.UNSET
+    remove: bool = False
+
+
+class Overlay(msgspec.Struct, forbid_unknown_fields=True):
+    """An overlay document."""
+
+    overlay: str
+    info: Info
+    actions: list[Action]
+    extends: str | None = None
+
+
+def apply_overlay(document: dict[str, Json], overlay: dict[str, Json]) -> dict[str, Json]:
+    """A repaired copy of `document`; raises `CodegenError` naming the action that cannot be done."""
+    try:
+        parsed = msgspec.convert(overlay, Overlay)
+    except msgspec.ValidationError as error:
+        raise CodegenError(f"the overlay is not valid: {error}") from error
+    if parsed.overlay != "1.0.0":
+        raise CodegenError(f"the overlay states version {parsed.overlay!r}; this reads 1.0.0")
+    repaired = copy.deepcopy(document)
+    for number, action in enumerate(parsed.actions, start=1):
+        try:
+            _apply(repaired, action)
+        except CodegenError as error:
+            name = f"overlay action {number} (target {action.target})"
+            raise CodegenError(
+                f"{name} {error}.\nIt was there because: {action.description}\n"
+                "Compare the document with the overlay, and change or drop the action."
+            ) from error
+    return repaired
+
+
+def _apply(document: dict[str, Json], action: Action) -> None:
+    updates = action.update is not msgspec.UNSET
+    if updates == action.remove:
+        raise CodegenError("should have either `update` or `remove: true`")
+    try:
+        nodes = jsonpath.find(action.target, document)
+    except jsonpath.JSONPathError as error:
+        raise CodegenError(f"has a target that is not RFC 9535 JSONPath: {error}") from error
+    if not nodes:
+        raise CodegenError("matches nothing in the document")
+    # Backwards, so that removing an item of a list leaves the places before it valid.
+    for node in reversed(nodes):
+        if updates:
+            _merge(node.value, action.update)
+        else:
+            _remove(document, node.location)
+
+
+def _remove(document: Json, location: tuple[int | str, ...]) -> None:
+    if not location:
+        raise CodegenError("would remove the whole document")
+    for key in location[:-1]:
+        document = document[key]
+    del document[location[-1]]
+
+
+def _merge(target: Json, update: Json) -> None:
+    """Merges as the standard says: objects key by key, lists by appending, the rest by replacing."""
+    if is_list(target):
+        target.append(copy.deepcopy(update))
+        return
+    if not is_object(target) or not is_object(update):
+        raise CodegenError("updates something that is neither an object merged with an object nor a list")
+    for key, value in update.items():
+        present = target.get(key)
+        if is_object(present) and is_object(value):
+            _merge(present, value)
+        elif is_list(present) and is_list(value):
+            present.extend(copy.deepcopy(value))
+        else:
+            target[key] = copy.deepcopy(value)

@@ -1,0 +1,48 @@
+"""Compares two folders of text, file by file and both ways."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+_IGNORED = {"__pycache__"}
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Every file below `root` by its POSIX path."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not _IGNORED.intersection(path.parts)
+    }
+
+
+def difference(old: Path, new: Path) -> str:
+    """A unified diff that takes `old` to `new`, empty when they are the same.
+
+    A file on one side only is named in a line of its own: it may be empty, and then a unified
+    diff alone would not show it.
+    """
+    before, after = files(old), files(new)
+    parts: list[str] = []
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) == after.get(name):
+            continue
+        if name not in after:
+            parts.append(f"only committed: {name}\n")
+        elif name not in before:
+            parts.append(f"not committed: {name}\n")
+        parts += difflib.unified_diff(
+            _lines(before.get(name)),
+            _lines(after.get(name)),
+            f"{old.name}/{name} (committed)",
+            f"{old.name}/{name} (generated)",
+        )
+    return "".join(parts)
+
+
+def _lines(content: bytes | None) -> list[str]:
+    if content is None:
+        return []
+    text = content.decode("utf-8", errors="backslashreplace")
+    return [line if line.endswith("\n") else f"{line} (no newline at the end)\n" for line in text.splitlines(True)]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+T = TypeVar("T", bound="VideoTaskContent")
+
+
+@_attrs_define
+class VideoTaskContent:
+    """
+    Attributes:
+        video_url (None | str | Unset):
+        last_frame_url (None | str | Unset):
+    """
+
+    video_url: None | str | Unset = UNSET
+    last_frame_url: None | str | Unset = UNSET
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        video_url: None | str | Unset
+        if isinstance(self.video_url, Unset):
+            video_url = UNSET
+        else:
+            video_url = self.video_url
+
+        last_frame_url: None | str | Unset
+        if isinstance(self.last_frame_url, Unset):
+            last_frame_url = UNSET
+        else:
+            last_frame_url = self.last_frame_url
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({})
+        if video_url is not UNSET:
+            field_dict["video_url"] = video_url
+        if last_frame_url is not UNSET:
+            field_dict["last_frame_url"] = last_frame_url
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+
+        def _parse_video_url(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        video_url = _parse_video_url(d.pop("video_url", UNSET))
+
+        def _parse_last_frame_url(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        last_frame_url = _parse_last_frame_url(d.pop("last_frame_url", UNSET))
+
+        video_task_content = cls(
+            video_url=video_url,
+            last_frame_url=last_frame_url,
+        )
+
+        video_task_content.additional_properties = d
+        return video_task_content
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,497 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ..models.video_task_content import VideoTaskContent
+    from ..models.video_task_error import VideoTaskError
+    from ..models.video_task_usage import VideoTaskUsage
+
+
+T = TypeVar("T", bound="VideoTaskResponse")
+
+
+@_attrs_define
+class VideoTaskResponse:
+    """
+    Attributes:
+        id (str):
+        status (str):
+        model (None | str | Unset):
+        error (None | Unset | VideoTaskError):
+        created_at (int | None | Unset):
+        updated_at (int | None | Unset):
+        content (None | Unset | VideoTaskContent):
+        seed (int | None | Unset):
+        resolution (None | str | Unset):
+        ratio (None | str | Unset):
+        duration (int | None | Unset):
+        frames (int | None | Unset):
+        framespersecond (int | None | Unset):
+        generate_audio (bool | None | Unset):
+        safety_identifier (None | str | Unset):
+        priority (int | None | Unset):
+        draft (bool | None | Unset):
+        draft_task_id (None | str | Unset):
+        service_tier (None | str | Unset):
+        execution_expires_after (int | None | Unset):
+        usage (None | Unset | VideoTaskUsage):
+    """
+
+    id: str
+    status: str
+    model: None | str | Unset = UNSET
+    error: None | Unset | VideoTaskError = UNSET
+    created_at: int | None | Unset = UNSET
+    updated_at: int | None | Unset = UNSET
+    content: None | Unset | VideoTaskContent = UNSET
+    seed: int | None | Unset = UNSET
+    resolution: None | str | Unset = UNSET
+    ratio: None | str | Unset = UNSET
+    duration: int | None | Unset = UNSET
+    frames: int | None | Unset = UNSET
+    framespersecond: int | None | Unset = UNSET
+    generate_audio: bool | None | Unset = UNSET
+    safety_identifier: None | str | Unset = UNSET
+    priority: int | None | Unset = UNSET
+    draft: bool | None | Unset = UNSET
+    draft_task_id: None | str | Unset = UNSET
+    service_tier: None | str | Unset = UNSET
+    execution_expires_after: int | None | Unset = UNSET
+    usage: None | Unset | VideoTaskUsage = UNSET
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        from ..models.video_task_content import VideoTaskContent  # noqa: PLC0415
+        from ..models.video_task_error import VideoTaskError  # noqa: PLC0415
+        from ..models.video_task_usage import VideoTaskUsage  # noqa: PLC0415
+
+        id = self.id
+
+        status = self.status
+
+        model: None | str | Unset
+        if isinstance(self.model, Unset):
+            model = UNSET
+        else:
+            model = self.model
+
+        error: dict[str, Any] | None | Unset
+        if isinstance(self.error, Unset):
+            error = UNSET
+        elif isinstance(self.error, VideoTaskError):
+            error = self.error.to_dict()
+        else:
+            error = self.error
+
+        created_at: int | None | Unset
+        if isinstance(self.created_at, Unset):
+            created_at = UNSET
+        else:
+            created_at = self.created_at
+
+        updated_at: int | None | Unset
+        if isinstance(self.updated_at, Unset):
+            updated_at = UNSET
+        else:
+            updated_at = self.updated_at
+
+        content: dict[str, Any] | None | Unset
+        if isinstance(self.content, Unset):
+            content = UNSET
+        elif isinstance(self.content, VideoTaskContent):
+            content = self.content.to_dict()
+        else:
+            content = self.content
+
+        seed: int | None | Unset
+        if isinstance(self.seed, Unset):
+            seed = UNSET
+        else:
+            seed = self.seed
+
+        resolution: None | str | Unset
+        if isinstance(self.resolution, Unset):
+            resolution = UNSET
+        else:
+            resolution = self.resolution
+
+        ratio: None | str | Unset
+        if isinstance(self.ratio, Unset):
+            ratio = UNSET
+        else:
+            ratio = self.ratio
+
+        duration: int | None | Unset
+        if isinstance(self.duration, Unset):
+            duration = UNSET
+        else:
+            duration = self.duration
+
+        frames: int | None | Unset
+        if isinstance(self.frames, Unset):
+            frames = UNSET
+        else:
+            frames = self.frames
+
+        framespersecond: int | None | Unset
+        if isinstance(self.framespersecond, Unset):
+            framespersecond = UNSET
+        else:
+            framespersecond = self.framespersecond
+
+        generate_audio: bool | None | Unset
+        if isinstance(self.generate_audio, Unset):
+            generate_audio = UNSET
+        else:
+            generate_audio = self.generate_audio
+
+        safety_identifier: None | str | Unset
+        if isinstance(self.safety_identifier, Unset):
+            safety_identifier = UNSET
+        else:
+            safety_identifier = self.safety_identifier
+
+        priority: int | None | Unset
+        if isinstance(self.priority, Unset):
+            priority = UNSET
+        else:
+            priority = self.priority
+
+        draft: bool | None | Unset
+        if isinstance(self.draft, Unset):
+            draft = UNSET
+        else:
+            draft = self.draft
+
+        draft_task_id: None | str | Unset
+        if isinstance(self.draft_task_id, Unset):
+            draft_task_id = UNSET
+        else:
+            draft_task_id = self.draft_task_id
+
+        service_tier: None | str | Unset
+        if isinstance(self.service_tier, Unset):
+            service_tier = UNSET
+        else:
+            service_tier = self.service_tier
+
+        execution_expires_after: int | None | Unset
+        if isinstance(self.execution_expires_after, Unset):
+            execution_expires_after = UNSET
+        else:
+            execution_expires_after = self.execution_expires_after
+
+        usage: dict[str, Any] | None | Unset
+        if isinstance(self.usage, Unset):
+            usage = UNSET
+        elif isinstance(self.usage, VideoTaskUsage):
+            usage = self.usage.to_dict()
+        else:
+            usage = self.usage
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update(
+            {
+                "id": id,
+                "status": status,
+            }
+        )
+        if model is not UNSET:
+            field_dict["model"] = model
+        if error is not UNSET:
+            field_dict["error"] = error
+        if created_at is not UNSET:
+            field_dict["created_at"] = created_at
+        if updated_at is not UNSET:
+            field_dict["updated_at"] = updated_at
+        if content is not UNSET:
+            field_dict["content"] = content
+        if seed is not UNSET:
+            field_dict["seed"] = seed
+        if resolution is not UNSET:
+            field_dict["resolution"] = resolution
+        if ratio is not UNSET:
+            field_dict["ratio"] = ratio
+        if duration is not UNSET:
+            field_dict["duration"] = duration
+        if frames is not UNSET:
+            field_dict["frames"] = frames
+        if framespersecond is not UNSET:
+            field_dict["framespersecond"] = framespersecond
+        if generate_audio is not UNSET:
+            field_dict["generate_audio"] = generate_audio
+        if safety_identifier is not UNSET:
+            field_dict["safety_identifier"] = safety_identifier
+        if priority is not UNSET:
+            field_dict["priority"] = priority
+        if draft is not UNSET:
+            field_dict["draft"] = draft
+        if draft_task_id is not UNSET:
+            field_dict["draft_task_id"] = draft_task_id
+        if service_tier is not UNSET:
+            field_dict["service_tier"] = service_tier
+        if execution_expires_after is not UNSET:
+            field_dict["execution_expires_after"] = execution_expires_after
+        if usage is not UNSET:
+            field_dict["usage"] = usage
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.video_task_content import VideoTaskContent  # noqa: PLC0415
+        from ..models.video_task_error import VideoTaskError  # noqa: PLC0415
+        from ..models.video_task_usage import VideoTaskUsage  # noqa: PLC0415
+
+        d = dict(src_dict)
+        id = d.pop("id")
+
+        status = d.pop("status")
+
+        def _parse_model(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        model = _parse_model(d.pop("model", UNSET))
+
+        def _parse_error(data: object) -> None | Unset | VideoTaskError:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                error_type_0 = VideoTaskError.from_dict(data)
+
+                return error_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Unset | VideoTaskError, data)
+
+        error = _parse_error(d.pop("error", UNSET))
+
+        def _parse_created_at(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        created_at = _parse_created_at(d.pop("created_at", UNSET))
+
+        def _parse_updated_at(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        updated_at = _parse_updated_at(d.pop("updated_at", UNSET))
+
+        def _parse_content(data: object) -> None | Unset | VideoTaskContent:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                content_type_0 = VideoTaskContent.from_dict(data)
+
+                return content_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Unset | VideoTaskContent, data)
+
+        content = _parse_content(d.pop("content", UNSET))
+
+        def _parse_seed(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        seed = _parse_seed(d.pop("seed", UNSET))
+
+        def _parse_resolution(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        resolution = _parse_resolution(d.pop("resolution", UNSET))
+
+        def _parse_ratio(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        ratio = _parse_ratio(d.pop("ratio", UNSET))
+
+        def _parse_duration(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        duration = _parse_duration(d.pop("duration", UNSET))
+
+        def _parse_frames(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        frames = _parse_frames(d.pop("frames", UNSET))
+
+        def _parse_framespersecond(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        framespersecond = _parse_framespersecond(d.pop("framespersecond", UNSET))
+
+        def _parse_generate_audio(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        generate_audio = _parse_generate_audio(d.pop("generate_audio", UNSET))
+
+        def _parse_safety_identifier(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        safety_identifier = _parse_safety_identifier(d.pop("safety_identifier", UNSET))
+
+        def _parse_priority(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        priority = _parse_priority(d.pop("priority", UNSET))
+
+        def _parse_draft(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        draft = _parse_draft(d.pop("draft", UNSET))
+
+        def _parse_draft_task_id(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        draft_task_id = _parse_draft_task_id(d.pop("draft_task_id", UNSET))
+
+        def _parse_service_tier(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        service_tier = _parse_service_tier(d.pop("service_tier", UNSET))
+
+        def _parse_execution_expires_after(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        execution_expires_after = _parse_execution_expires_after(
+            d.pop("execution_expires_after", UNSET)
+        )
+
+        def _parse_usage(data: object) -> None | Unset | VideoTaskUsage:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                usage_type_0 = VideoTaskUsage.from_dict(data)
+
+                return usage_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Unset | VideoTaskUsage, data)
+
+        usage = _parse_usage(d.pop("usage", UNSET))
+
+        video_task_response = cls(
+            id=id,
+            status=status,
+            model=model,
+            error=error,
+            created_at=created_at,
+            updated_at=updated_at,
+            content=content,
+            seed=seed,
+            resolution=resolution,
+            ratio=ratio,
+            duration=duration,
+            frames=frames,
+            framespersecond=framespersecond,
+            generate_audio=generate_audio,
+            safety_identifier=safety_identifier,
+            priority=priority,
+            draft=draft,
+            draft_task_id=draft_task_id,
+            service_tier=service_tier,
+            execution_expires_after=execution_expires_after,
+            usage=usage,
+        )
+
+        video_task_response.additional_properties = d
+        return video_task_response
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,67 @@
+# Generated from openapi.yaml by `nox -s regenerate`. Do not edit: change the overlay instead.
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+
+class VideoTaskError(Struct):
+    code: str
+    message: str
+
+
+class VideoTaskContent(Struct):
+    video_url: str | None | UnsetType = UNSET
+    last_frame_url: str | None | UnsetType = UNSET
+
+
+class VideoTaskUsage(Struct):
+    completion_tokens: int
+    total_tokens: int
+
+
+class VideoTaskResponse(Struct):
+    id: str
+    status: str
+    model: str | None | UnsetType = UNSET
+    error: VideoTaskError | None | UnsetType = UNSET
+    created_at: int | None | UnsetType = UNSET
+    updated_at: int | None | UnsetType = UNSET
+    content: VideoTaskContent | None | UnsetType = UNSET
+    seed: int | None | UnsetType = UNSET
+    resolution: str | None | UnsetType = UNSET
+    ratio: str | None | UnsetType = UNSET
+    duration: int | None | UnsetType = UNSET
+    frames: int | None | UnsetType = UNSET
+    framespersecond: int | None | UnsetType = UNSET
+    generate_audio: bool | None | UnsetType = UNSET
+    safety_identifier: str | None | UnsetType = UNSET
+    priority: int | None | UnsetType = UNSET
+    draft: bool | None | UnsetType = UNSET
+    draft_task_id: str | None | UnsetType = UNSET
+    service_tier: str | None | UnsetType = UNSET
+    execution_expires_after: int | None | UnsetType = UNSET
+    usage: VideoTaskUsage | None | UnsetType = UNSET
+
+
+ValidationErrorLocItems: TypeAlias = Annotated[
+    str | int, Meta(title="ValidationErrorLocItems")
+]
+
+
+class ValidationErrorCtx(Struct):
+    pass
+
+
+class ValidationError(Struct):
+    loc: list[ValidationErrorLocItems]
+    msg: str
+    type: str
+    input: Annotated[Any, Meta(description="Any type")] | UnsetType = UNSET
+    ctx: ValidationErrorCtx | UnsetType = UNSET
+
+
+class HTTPValidationError(Struct):
+    detail: list[ValidationError] | UnsetType = UNSET

@@ -1,0 +1,127 @@
+"""Every job of this project. `nox` runs the checks; `nox --list` names the rest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.download_python = "never"
+# A machine need not have every Python. Nox would otherwise fail for an absent one where CI is set.
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+OLDEST = PYTHONS[0]
+
+if "PYENV_ROOT" in os.environ:
+    # pyenv puts every Python it has on the path and lets only the selected ones run: select ours.
+    installed = (path.name for path in Path(os.environ["PYENV_ROOT"], "versions").iterdir())
+    ours = sorted(name for name in installed if name.startswith(tuple(f"{python}." for python in PYTHONS)))
+    os.environ.setdefault("PYENV_VERSION", ":".join(ours))
+
+
+def install_groups(session: nox.Session, *groups: str) -> None:
+    """Installs what the dependency groups in pyproject.toml name."""
+    session.install(*nox.project.dependency_groups(PROJECT, *groups))
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """The main job: a local server, a task, a wait with progress, and a video."""
+    session.install("-e", ".[cli,sandbox]")
+    session.run("meshapi-video", "demo", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, format, and who may import whom."""
+    install_groups(session, "lint")
+    session.install("-e", ".[cli,sandbox]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "."})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types by mypy and pyright, both strict, over everything hand-written."""
+    install_groups(session, "types", "test", "contract")
+    session.install("-e", ".[cli,sandbox]", "nox")
+    session.run("mypy")
+    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The SDK, the sandbox and the command line, over real sockets and in virtual time."""
+    install_groups(session, "test")
+    session.install("-e", ".[cli,sandbox]")
+    measured(session)
+
+
+@nox.session(python=OLDEST)
+def lowest(session: nox.Session) -> None:
+    """The same tests with the oldest dependencies that pyproject.toml admits."""
+    # In one go: what is installed already would not be brought down again.
+    groups = nox.project.dependency_groups(PROJECT, "test")
+    session.install("--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox]")
+    session.run("pytest", "tests/unit", "tests/drivers", "tests/integration", *session.posargs)
+
+
+def measured(session: nox.Session) -> None:
+    """Runs the tests and holds the SDK's branch coverage to 100 %."""
+    coverage_file = {"COVERAGE_FILE": str(Path(session.create_tmp(), ".coverage"))}
+    session.run("coverage", "erase", env=coverage_file)
+    folders = ["tests/unit", "tests/drivers", "tests/integration"]
+    session.run("coverage", "run", "-m", "pytest", *(session.posargs or folders), env=coverage_file)
+    if not session.posargs:
+        session.run("coverage", "combine", "--quiet", env=coverage_file)
+        session.run("coverage", "report", env=coverage_file)
+
+
+@nox.session(python=PYTHONS)
+def contract(session: nox.Session) -> None:
+    """Whether generated/ is what the vendored document generates, on every Python."""
+    install_groups(session, "contract")
+    session.install("-e", ".")
+    session.run("python", "-m", "pytest", "tests/contract", *session.posargs)
+
+
+@nox.session(default=False, python=OLDEST)
+def regenerate(session: nox.Session) -> None:
+    """Write generated/ anew from openapi.yaml and its overlay, and print what changed."""
+    install_groups(session, "codegen")
+    session.run("python", "-m", "codegen.regenerate")
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Make the sdist and the wheel in dist/."""
+    session.install("build", "hatchling")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--no-isolation", silent=True)
+    session.log("built " + " and ".join(sorted(path.name for path in Path("dist").iterdir())))
+
+
+# A fresh environment each time: what an earlier run installed would hide a missing dependency.
+@nox.session(python=OLDEST, requires=["build"], reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """The built wheel alone: import, a type-checked consumer, and the demo, away from the checkout."""
+    (built,) = Path("dist").resolve().glob("*.whl")
+    checks = Path("tests/typing").resolve()
+    session.chdir(session.create_tmp())
+    session.install(str(built))
+    session.run("python", "-I", str(checks / "base_install.py"))
+    install_groups(session, "types")
+    for consumer in sorted(checks.glob("consumer*.py")):
+        shutil.copy(consumer, consumer.name)
+        session.run("mypy", "--strict", consumer.name)
+        session.run("pyright", consumer.name)
+    session.install(f"{built}[cli,sandbox]")
+    session.run("meshapi-video", "demo")

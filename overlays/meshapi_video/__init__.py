@@ -1,0 +1,83 @@
+"""Wait for Mesh API's video tasks until they are over.
+
+from meshapi_video import VideoClient
+
+with VideoClient() as client:
+    video = client.wait("task-id")
+    print(video.url)
+"""
+
+from meshapi_video._async import AsyncVideoClient
+from meshapi_video._contract import parse_task
+from meshapi_video._errors import (
+    APIError,
+    AuthenticationError,
+    ConnectionFailed,
+    DownloadError,
+    FieldError,
+    InvalidResponse,
+    MeshVideoError,
+    NotFoundError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RequestRejectedError,
+    TaskCancelled,
+    TaskError,
+    TaskExpired,
+    TaskFailed,
+    UpstreamError,
+    WaitTimeout,
+)
+from meshapi_video._polling import PollPolicy
+from meshapi_video._sync import VideoClient
+from meshapi_video._tasks import TERMINAL_STATUSES, Video, is_terminal
+from meshapi_video._version import __version__
+from meshapi_video_generated.models import (
+    HTTPValidationError,
+    ValidationError,
+    ValidationErrorCtx,
+    VideoTaskContent,
+    VideoTaskError,
+    VideoTaskResponse,
+    VideoTaskUsage,
+)
+from meshapi_video_generated.types import UNSET, Unset
+
+__all__ = [
+    "TERMINAL_STATUSES",
+    "UNSET",
+    "APIError",
+    "AsyncVideoClient",
+    "AuthenticationError",
+    "ConnectionFailed",
+    "DownloadError",
+    "FieldError",
+    "HTTPValidationError",
+    "InvalidResponse",
+    "MeshVideoError",
+    "NotFoundError",
+    "PaymentRequiredError",
+    "PermissionDeniedError",
+    "PollPolicy",
+    "RateLimitedError",
+    "RequestRejectedError",
+    "TaskCancelled",
+    "TaskError",
+    "TaskExpired",
+    "TaskFailed",
+    "Unset",
+    "UpstreamError",
+    "ValidationError",
+    "ValidationErrorCtx",
+    "Video",
+    "VideoClient",
+    "VideoTaskContent",
+    "VideoTaskError",
+    "VideoTaskResponse",
+    "VideoTaskUsage",
+    "WaitTimeout",
+    "__version__",
+    "is_terminal",
+    "parse_task",
+]

@@ -1,0 +1,163 @@
+"""Tells a task from everything else that can come back, before the generated parser sees it."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import http
+import math
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from meshapi_video._contract import check_task
+from meshapi_video._errors import (
+    APIError,
+    AuthenticationError,
+    FieldError,
+    InvalidResponse,
+    NotFoundError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RequestRejectedError,
+    UpstreamError,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+    from meshapi_video._config import ApiKey
+
+_BY_STATUS: Final[dict[int, type[APIError]]] = {
+    400: RequestRejectedError,
+    401: AuthenticationError,
+    402: PaymentRequiredError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: RequestRejectedError,
+    422: RequestRejectedError,
+    429: RateLimitedError,
+}
+_SHOWN: Final = 2_000
+"""Characters of a body that an error keeps."""
+
+
+def check_answer(response: httpx.Response, api_key: ApiKey) -> None:
+    """Raises an `APIError` or `InvalidResponse` unless the response, already read, is a task."""
+    if response.status_code == http.HTTPStatus.OK:
+        try:
+            check_task(response.content)
+        except InvalidResponse as error:
+            error.body = _readable(response, api_key)[:_SHOWN]
+            raise
+    else:
+        raise _api_error(response, api_key)
+
+
+def _readable(response: httpx.Response, api_key: ApiKey) -> str:
+    return api_key.blot(response.content.decode("utf-8", errors="replace"))
+
+
+class _Details(msgspec.Struct):
+    """Mesh's error, inside its envelope."""
+
+    code: object = None
+    message: object = None
+    retry_after_seconds: object = None
+
+
+class _Problem(msgspec.Struct):
+    """One entry of FastAPI's list of validation errors."""
+
+    msg: str
+    loc: list[str | int] = []
+    type: str = ""
+
+
+class _Envelope(msgspec.Struct):
+    """The three shapes in which errors are known to come; none of them is promised."""
+
+    error: _Details | str | None = None
+    detail: list[_Problem] | str | None = None
+    request_id: object = None
+
+
+def _api_error(response: httpx.Response, api_key: ApiKey) -> APIError:
+    status = response.status_code
+    body = _readable(response, api_key)
+    try:
+        envelope = msgspec.json.decode(body, type=_Envelope)
+    except (msgspec.DecodeError, RecursionError):
+        envelope = _Envelope()
+    details = envelope.error if isinstance(envelope.error, _Details) else _Details(message=envelope.error)
+    problems = envelope.detail if isinstance(envelope.detail, list) else []
+    detail = envelope.detail if isinstance(envelope.detail, str) else None
+    kind = _BY_STATUS.get(status, UpstreamError if status >= 500 else APIError)
+    return kind(
+        status_code=status,
+        code=_text(details.code),
+        message=_text(details.message) or detail or api_key.blot(_describe(response)),
+        request_id=_text(envelope.request_id) or _text(api_key.blot(response.headers.get("x-request-id", ""))),
+        retry_after=_retry_after(response, details.retry_after_seconds),
+        body=body[:_SHOWN],
+        errors=tuple(FieldError(".".join(map(str, p.loc)), p.msg, p.type) for p in problems),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _describe(response: httpx.Response) -> str:
+    """A sentence for an answer that brings none of its own."""
+    if response.has_redirect_location:
+        target = urlsplit(urljoin(str(response.url), response.headers["location"]))
+        return f"a redirect to {target.scheme}://{target.hostname}, which is not followed; check the base URL"
+    try:
+        phrase = http.HTTPStatus(response.status_code).phrase
+    except ValueError:
+        phrase = "no standard status"
+    kind = response.headers.get("content-type", "").partition(";")[0]
+    return f"{phrase} ({kind} instead of a JSON error)" if kind and kind != "application/json" else phrase
+
+
+def _retry_after(response: httpx.Response, in_body: object) -> float | None:
+    """Seconds for which the server asks to be left alone; None if it does not, or not sensibly."""
+    headers = response.headers
+    milliseconds = _seconds(headers.get("retry-after-ms"))
+    stated = headers.get("retry-after")
+    candidates = (
+        None if milliseconds is None else milliseconds / 1000,
+        _seconds(stated),
+        _until(stated, headers.get("date")),
+        _seconds(in_body),
+    )
+    return next((seconds for seconds in candidates if seconds is not None), None)
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds < math.inf else None
+
+
+def _until(stated: str | None, date: str | None) -> float | None:
+    """Seconds to an HTTP date, by the server's own clock where it tells the time."""
+    then, now = _moment(stated), _moment(date)
+    if then is None:
+        return None
+    return max((then - (now or datetime.datetime.now(datetime.UTC))).total_seconds(), 0)
+
+
+def _moment(stated: str | None) -> datetime.datetime | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(stated or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)

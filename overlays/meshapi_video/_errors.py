@@ -1,0 +1,228 @@
+"""The error tree.
+
+MeshVideoError
+├── APIError                 an HTTP answer that is not a task
+│   ├── AuthenticationError  401        ├── PermissionDeniedError 403
+│   ├── NotFoundError        404        ├── RequestRejectedError  400 409 422
+│   ├── PaymentRequiredError 402        ├── RateLimitedError      429
+│   └── UpstreamError        5xx
+├── ConnectionFailed         no answer: DNS, refused, reset, TLS, timeout
+├── InvalidResponse          an answer that breaks the contract
+├── TaskError                the task ended without a video
+│   ├── TaskFailed   ├── TaskExpired   └── TaskCancelled
+├── WaitTimeout              also a TimeoutError: the wait ended, the task perhaps not
+└── DownloadError            the video could not be fetched
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshapi_video_generated.models import VideoTaskResponse
+
+
+class MeshVideoError(Exception):
+    """The base of every error that this package raises on purpose.
+
+    A missing API key is raised as this class itself; a wrong argument is a `ValueError`.
+    """
+
+    task_id: str | None = None
+    """The task that it happened to, where there is one."""
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return message if self.task_id is None else f"task {self.task_id}: {message}"
+
+    def __reduce__(self) -> tuple[Callable[..., MeshVideoError], tuple[object, ...]]:
+        # The default calls the class with `args`, which keyword-only signatures refuse; an error
+        # that cannot be unpickled hangs a process pool.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(error_type: type[MeshVideoError], args: tuple[object, ...], state: dict[str, object]) -> MeshVideoError:
+    error = error_type.__new__(error_type)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class FieldError(NamedTuple):
+    """One thing that the server found wrong in a request."""
+
+    path: str
+    """Where, as the server names it, its parts joined by dots: `path.task_id`."""
+    message: str
+    """What is wrong there."""
+    type: str
+    """The server's word for the kind of error, such as `string_too_short`."""
+
+
+class APIError(MeshVideoError):
+    """The server answered, and the answer is not a task.
+
+    Raised as one of the subclasses where the status has one, and as this class otherwise (a
+    redirect, a 418).
+    """
+
+    status_code: int
+    """The HTTP status."""
+    code: str | None
+    """The error's code in Mesh's error envelope, such as `not_found`."""
+    message: str
+    """What the server said, or the name of the status."""
+    request_id: str | None
+    """The id by which Mesh can find the request."""
+    retry_after: float | None
+    """Seconds for which the server asks to be left alone."""
+    body: str
+    """The answer's beginning as text, the API key blotted out."""
+    errors: tuple[FieldError, ...]
+    """What is wrong, field by field, where the server says so (422)."""
+
+    def __init__(
+        self,
+        *,
+        status_code: int,
+        message: str,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        body: str = "",
+        errors: tuple[FieldError, ...] = (),
+    ) -> None:
+        self.status_code = status_code
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.body = body
+        self.errors = errors
+        known = f" {code}" if code else ""
+        fields = "".join(f"; {error.path}: {error.message}" for error in errors)
+        request = f" (request {request_id})" if request_id else ""
+        super().__init__(f"HTTP {status_code}{known}: {message}{fields}{request}")
+
+
+class AuthenticationError(APIError):
+    """401: the API key is missing, malformed or unknown. Asking again cannot help."""
+
+
+class PaymentRequiredError(APIError):
+    """402: a spending limit is reached."""
+
+
+class PermissionDeniedError(APIError):
+    """403: the key may not see this."""
+
+
+class NotFoundError(APIError):
+    """404: there is no such task for this key."""
+
+
+class RequestRejectedError(APIError):
+    """400, 409 or 422: the request itself is wrong; `errors` says where, if the server does."""
+
+
+class RateLimitedError(APIError):
+    """429: too many requests; `retry_after` says for how many seconds to stay away."""
+
+
+class UpstreamError(APIError):
+    """5xx: Mesh, or the service behind it, could not answer just now."""
+
+
+class ConnectionFailed(MeshVideoError):
+    """No answer arrived: DNS, refused, reset, TLS, or the time for one request ran out."""
+
+
+class InvalidResponse(MeshVideoError):
+    """An answer that breaks the contract, so that nothing true can be made of it."""
+
+    path: str | None
+    """The JSON path of the place that is wrong (`$.content.video_url`); None where the body is
+    no JSON at all (an HTML page, a cut-off answer)."""
+    body: str
+    """The answer's beginning as text, the API key blotted out."""
+
+    def __init__(self, message: str, *, path: str | None = None, body: str = "") -> None:
+        self.path = path
+        self.body = body
+        super().__init__(message if path is None else f"{message} (at {path})")
+
+
+class TaskError(MeshVideoError):
+    """The task ended without a video. Waiting again gives the same answer."""
+
+    task: VideoTaskResponse
+    """The last answer."""
+    code: str | None
+    """The code of the task's own error; None where the server gave none."""
+    message: str | None
+    """The text of the task's own error; None where the server gave none."""
+
+    def __init__(self, task: VideoTaskResponse, *, code: str | None = None, message: str | None = None) -> None:
+        self.task = task
+        self.task_id = task.id
+        self.code = code
+        self.message = message
+        super().__init__(": ".join(part for part in (task.status, code, message) if part))
+
+
+class TaskFailed(TaskError):
+    """The task's status is `failed`."""
+
+
+class TaskExpired(TaskError):
+    """The task's status is `expired`: it was not finished in the time that it had."""
+
+
+class TaskCancelled(TaskError):
+    """The task's status is `cancelled`."""
+
+
+class WaitTimeout(MeshVideoError, TimeoutError):
+    """The wait's time ran out before the task's did.
+
+    The task goes on: it may still finish, and it is paid for. Wait again on the same id; never
+    create it anew because of this.
+    """
+
+    last_task: VideoTaskResponse | None
+    """The newest answer; None if none arrived."""
+    last_error: MeshVideoError | None
+    """Why the last look missed; None if it did not."""
+    elapsed: float
+    """Seconds waited."""
+    polls: int
+    """How many times the server was asked."""
+
+    def __init__(
+        self,
+        *,
+        task_id: str,
+        last_task: VideoTaskResponse | None,
+        last_error: MeshVideoError | None,
+        elapsed: float,
+        polls: int,
+        reason: str = "",
+    ) -> None:
+        self.task_id = task_id
+        self.last_task = last_task
+        self.last_error = last_error
+        self.elapsed = elapsed
+        self.polls = polls
+        seen = f"last seen {last_task.status}" if last_task else "never seen"
+        looks = "1 look" if polls == 1 else f"{polls} looks"
+        missed = f"; the last look missed ({last_error.args[0]})" if last_error else ""
+        super().__init__(
+            f"not over after {elapsed:.1f} s and {looks}, {seen}{missed}{reason}. "
+            "It may still finish and is paid for: wait again on the same id"
+        )
+
+
+class DownloadError(MeshVideoError):
+    """The video could not be fetched; the message says why."""

@@ -1,0 +1,5 @@
+"""`python -m meshapi_video_sandbox`: a sandbox on its usual port, for when the command line is not installed."""
+
+from meshapi_video_sandbox._server import DEFAULT_KEY, serve
+
+serve(host="127.0.0.1", port=8787, db=None, keys=(DEFAULT_KEY,), say=print)

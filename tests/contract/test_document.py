@@ -1,0 +1,68 @@
+"""The vendored document is the published one, and the overlay repairs what it says it repairs."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+
+from oas_patch.validator import (  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] - it has no types
+    validate,  # pyright: ignore[reportUnknownVariableType]
+)
+
+from codegen.document import DOCUMENT, LOCK, OVERLAY, Json, read_mapping
+from meshapi_video._config import DEFAULT_BASE_URL
+from meshapi_video_generated.api.video import get_video_generation
+
+PATH = "/v1/video/generations/{task_id}"
+
+
+def test_the_lock_names_the_page_the_day_and_the_documents_checksum() -> None:
+    lock = read_mapping(LOCK)
+    assert lock["sha256"] == hashlib.sha256(DOCUMENT.read_bytes()).hexdigest(), (
+        "openapi.yaml is not the document that was vendored. It is never edited: "
+        "run `git checkout openapi.yaml`, or vendor the new page with `python -m codegen.vendor PAGE.md`"
+    )
+    assert lock["source"].startswith("https://developers.meshapi.ai/")
+    assert lock["retrieved"].isoformat() >= "2026-11-23"
+
+
+def test_the_overlay_is_valid_by_the_standards_own_schema() -> None:
+    overlay = read_mapping(OVERLAY)
+    assert validate(overlay, "sh") == "Validation successful"
+    assert "Validation successful" not in validate({**overlay, "acts": []}, "sh")
+
+
+def test_every_overlay_action_says_why() -> None:
+    assert all(len(action["description"]) > 40 for action in read_mapping(OVERLAY)["actions"])
+
+
+def test_the_key_is_required_as_bearer_security_and_not_as_a_parameter(overlaid: dict[str, Json]) -> None:
+    operation = overlaid["paths"][PATH]["get"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["task_id"]
+    assert operation["security"] == [{"HTTPBearer": []}]
+    assert overlaid["components"]["securitySchemes"]["HTTPBearer"] == {"type": "http", "scheme": "bearer"}
+
+
+def test_the_operation_has_a_usable_name_and_tag_and_the_document_a_title(overlaid: dict[str, Json]) -> None:
+    operation = overlaid["paths"][PATH]["get"]
+    assert (operation["operationId"], operation["tags"]) == ("get_video_generation", ["video"])
+    assert overlaid["info"]["title"] == "Mesh API Video"
+
+
+def test_the_status_stays_an_open_string(overlaid: dict[str, Json]) -> None:
+    task = overlaid["components"]["schemas"]["VideoTaskResponse"]
+    assert task["properties"]["status"] == {"type": "string"}
+
+
+def test_the_overlay_leaves_the_published_document_itself_alone(published: dict[str, Json]) -> None:
+    assert published == read_mapping(DOCUMENT)
+    assert published["info"]["title"] == "openapi"
+
+
+def test_no_generated_function_takes_the_key_as_an_argument() -> None:
+    for function in (get_video_generation.sync_detailed, get_video_generation.asyncio_detailed):
+        assert list(inspect.signature(function).parameters) == ["task_id", "client"]
+
+
+def test_the_default_server_is_the_documents_own(published: dict[str, Json]) -> None:
+    assert published["servers"][0]["url"] == DEFAULT_BASE_URL

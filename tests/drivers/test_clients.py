@@ -1,0 +1,172 @@
+"""What a client opens it closes, what it borrows it leaves alone, and the key stays at home."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Generator
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+import trustme
+
+from meshapi_video import AsyncVideoClient, ConnectionFailed, VideoClient
+from meshapi_video._async import MAX_IN_FLIGHT
+from meshapi_video._config import Config
+from meshapi_video._transport import BearerAuth
+from support.clients import KEY, Caller, Kind
+from support.server import Server, answer, finished, serving, task
+
+
+@pytest.fixture
+def other() -> Generator[Server]:
+    with serving() as started:
+        yield started
+
+
+def test_a_redirect_to_another_host_does_not_take_the_key_along(client: Caller, server: Server, other: Server) -> None:
+    other.script(finished())
+    server.script(answer(307, b"", location=f"{other.base_url}/v1/video/generations/task-1"), finished())
+    client.wait()
+    assert other.requests == []
+
+
+def test_the_key_is_sent_to_its_own_origin_only() -> None:
+    auth = BearerAuth(Config.resolve(KEY, "https://api.example:444/x", 30.0, 0))
+    for url, expected in {
+        "https://api.example:444/y": f"Bearer {KEY}",
+        "http://api.example:444/y": None,
+        "https://api.example/y": None,
+        "https://evil.example:444/y": None,
+    }.items():
+        request = httpx.Request("GET", url)
+        next(auth.auth_flow(request))
+        assert request.headers.get("authorization") == expected
+
+
+def test_a_borrowed_client_is_sent_through_and_neither_changed_nor_closed(kind: Kind, server: Server) -> None:
+    server.script(task("running"))
+    if kind == "sync":
+        with httpx.Client(headers={"x-mine": "1"}, auth=("me", "secret")) as borrowed:
+            before = dict(borrowed.headers), borrowed.event_hooks
+            with VideoClient(KEY, base_url=server.base_url, http_client=borrowed) as client:
+                assert client.get("task-1").status == "running"
+            assert not borrowed.is_closed
+            assert (dict(borrowed.headers), borrowed.event_hooks) == before
+    else:
+
+        async def main() -> None:
+            async with httpx.AsyncClient(headers={"x-mine": "1"}, auth=("me", "secret")) as borrowed:
+                before = dict(borrowed.headers), borrowed.event_hooks
+                async with AsyncVideoClient(KEY, base_url=server.base_url, http_client=borrowed) as client:
+                    assert (await client.get("task-1")).status == "running"
+                assert not borrowed.is_closed
+                assert (dict(borrowed.headers), borrowed.event_hooks) == before
+
+        anyio.run(main, backend=kind)
+    (request,) = server.requests
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_an_answer_that_drips_through_a_borrowed_client_is_bounded_too(server: Server) -> None:
+    server.script(server.drip(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n" + b" " * 999, every=0.01))
+    with (
+        httpx.Client() as borrowed,
+        VideoClient(KEY, base_url=server.base_url, http_client=borrowed, timeout=0.6, max_retries=0) as client,
+        pytest.raises(ConnectionFailed, match="no whole answer"),
+    ):
+        client.get("task-1")
+
+
+def test_connections_are_closed_with_the_client_and_cannot_be_used_afterwards(server: Server) -> None:
+    server.script(task())
+    client = VideoClient(KEY, base_url=server.base_url)
+    client.get("task-1")
+    client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        client.get("task-1")
+
+
+@pytest.fixture
+def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Server]:
+    """A server over TLS, whose authority SSL_CERT_FILE names."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # trustme leaves out the type of a context that is OpenSSL's.
+    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    with serving(context) as started:
+        yield started
+
+
+def test_tls_is_spoken_and_bounded_by_the_timeout_as_well(kind: Kind, secure: Server) -> None:
+    client = Caller(kind, secure.base_url, settings={"timeout": 0.5, "max_retries": 0})
+    secure.script(task("running"), secure.stall())
+    assert client.get().status == "running"
+    with pytest.raises(ConnectionFailed, match="no whole answer"):
+        client.get()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    kind: Kind, secure: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(ConnectionFailed, match=r"(?i)certificate"):
+        Caller(kind, secure.base_url, settings={"max_retries": 0}).get()
+    assert secure.requests == []
+
+
+def test_the_environments_proxy_is_asked(kind: Kind, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", server.base_url)
+    server.script(task("running"))
+    assert Caller(kind, "http://api.example:8080").get().status == "running"
+    assert server.requests[0].target == "http://api.example:8080/v1/video/generations/task-1"
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_many_requests_on_one_async_client_take_turns(server: Server, backend: str) -> None:
+    server.script(server.slow(task(), 0.01))
+    statuses = list[str]()
+
+    async def main() -> None:
+        async with AsyncVideoClient(KEY, base_url=server.base_url) as client:
+
+            async def look() -> None:
+                statuses.append((await client.get("task-1")).status)
+
+            async with anyio.create_task_group() as group:
+                for _ in range(5 * MAX_IN_FLIGHT):
+                    group.start_soon(look)
+
+    anyio.run(main, backend=backend)
+    assert statuses == ["running"] * 5 * MAX_IN_FLIGHT
+    assert 1 < server.most_at_once <= MAX_IN_FLIGHT
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_cancelling_a_wait_is_prompt_and_leaves_the_client_usable(server: Server, backend: str) -> None:
+    server.script(server.stall(), task("running"))
+
+    async def main() -> str:
+        async with AsyncVideoClient(KEY, base_url=server.base_url) as client:
+            with anyio.move_on_after(0.1) as scope:
+                await client.wait("task-1")
+            assert scope.cancelled_caught
+            return (await client.get("task-1")).status
+
+    assert anyio.run(main, backend=backend) == "running"
+
+
+def test_ctrl_c_in_a_wait_comes_through_at_once(server: Server) -> None:
+    server.script(task())
+
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with VideoClient(KEY, base_url=server.base_url) as client:
+        client._sleep = interrupted
+        with pytest.raises(KeyboardInterrupt):
+            client.wait("task-1")
+    assert len(server.requests) == 1

@@ -1,0 +1,283 @@
+"""Both drivers, on every event loop, look and wait alike: real sockets, virtual time."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshapi_video import (
+    APIError,
+    AuthenticationError,
+    ConnectionFailed,
+    InvalidResponse,
+    NotFoundError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    PollPolicy,
+    RequestRejectedError,
+    TaskCancelled,
+    TaskError,
+    TaskExpired,
+    TaskFailed,
+    UpstreamError,
+    VideoTaskResponse,
+    WaitTimeout,
+    __version__,
+)
+from support.clients import KEY, Caller
+from support.server import (
+    Answer,
+    Server,
+    answer,
+    close,
+    finished,
+    http,
+    raw,
+    reset,
+    task,
+)
+
+STEADY = PollPolicy(initial_delay=2.0, growth=1.0, max_delay=2.0, jitter=0.0)
+
+
+def test_get_returns_the_task_as_it_is_now(client: Caller, server: Server) -> None:
+    server.script(task("running", seed=7))
+    assert client.get() == VideoTaskResponse(id="task-1", status="running", seed=7)
+
+
+def test_the_generated_function_sends_one_documented_request(client: Caller, server: Server) -> None:
+    server.script(task("running", "a?b:ä"))
+    client.get("a?b:ä")
+    (request,) = server.requests
+    assert (request.method, request.target) == ("GET", "/v1/video/generations/a%3Fb%3A%C3%A4")
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["user-agent"].startswith(f"meshapi-video/{__version__} ")
+    assert request.headers["accept"] == "application/json"
+
+
+def test_a_base_url_with_a_path_keeps_it(client: Caller, server: Server) -> None:
+    server.script(task())
+    client.base_url += "/mesh/"
+    client.get()
+    assert server.requests[0].target == "/mesh/v1/video/generations/task-1"
+
+
+@pytest.mark.parametrize("task_id", ["", "..", "a/b"])
+def test_an_id_that_leaves_the_path_is_refused_before_sending(client: Caller, server: Server, task_id: str) -> None:
+    for call in (client.get, client.wait):
+        with pytest.raises(ValueError, match="not a task id"):
+            call(task_id)
+    assert server.requests == []
+
+
+def test_wait_looks_at_once_and_returns_the_video(client: Caller, server: Server) -> None:
+    server.script(finished())
+    video = client.wait()
+    assert video.url == "https://cdn.example/v.mp4"
+    assert client.clock.sleeps == []
+    assert len(server.requests) == 1
+
+
+def test_wait_looks_after_growing_delays_until_the_task_is_over(client: Caller, server: Server) -> None:
+    server.script(task("queued"), task("running"), task("running"), finished())
+    client.wait(poll=PollPolicy(initial_delay=1.0, growth=2.0, max_delay=3.0, jitter=0.0))
+    assert client.clock.sleeps == [1, 2, 3]
+    assert len(server.requests) == 4
+
+
+def test_the_default_delays_are_jittered_and_stay_within_their_bounds(client: Caller, server: Server) -> None:
+    server.script(*[task() for _ in range(40)], finished())
+    client.wait()
+    sleeps = client.clock.sleeps
+    assert len(sleeps) == 40
+    assert all(1.6 <= seconds <= 15.0 for seconds in sleeps)
+    assert max(sleeps) > 11
+    assert len(set(sleeps)) == 40
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type"), [("failed", TaskFailed), ("expired", TaskExpired), ("cancelled", TaskCancelled)]
+)
+def test_wait_stops_at_every_end_and_never_asks_again(
+    client: Caller, server: Server, status: str, error_type: type[TaskError]
+) -> None:
+    server.script(task("running"), task(status, error={"code": "c", "message": "m"} if status == "failed" else None))
+    with pytest.raises(error_type) as caught:
+        client.wait()
+    assert caught.value.task.status == status
+    assert len(server.requests) == 2
+
+
+MISSES: dict[str, Answer] = {
+    "408": answer(408),
+    "425": answer(425),
+    "429": answer(429),
+    "500": answer(500, {"error": {"code": "internal_error", "message": "boom"}}),
+    "502 with a page": answer(502, b"<html>Bad gateway</html>", content_type="text/html"),
+    "503": answer(503, b""),
+    "520": answer(520, b"<html>", content_type="text/html"),
+    "a temporary redirect": answer(307, b"", location="https://elsewhere.example/"),
+    "a page instead of JSON": answer(200, b"<html>Log in</html>", content_type="text/html"),
+    "half the JSON": answer(200, b'{"id": "task-1", "sta'),
+    "a reset": reset,
+    "no answer": close,
+    "no HTTP": raw(b"garbage\r\n\r\n"),
+    "a body that ends early": raw(b'HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"id"'),
+    "a wrong encoding": raw(http(200, b"not gzip", content_encoding="gzip")),
+}
+
+
+# httpx leaves the generators of a body that it could not decode to the garbage collector, and trio says so.
+left_by_httpx = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+
+
+@left_by_httpx
+@pytest.mark.parametrize("miss", MISSES.values(), ids=MISSES)
+def test_a_miss_is_not_a_failure(client: Caller, server: Server, miss: Answer) -> None:
+    server.script(task("running"), miss, miss, finished())
+    assert client.wait(poll=STEADY).id == "task-1"
+    assert client.clock.sleeps == [2, 2, 2]
+
+
+@left_by_httpx
+@pytest.mark.parametrize("miss", MISSES.values(), ids=MISSES)
+def test_get_rides_through_a_miss_or_two_and_then_tells_of_it(client: Caller, server: Server, miss: Answer) -> None:
+    server.script(miss, miss, task("running"))
+    assert client.get().status == "running"
+    server.script(miss)
+    with pytest.raises((APIError, ConnectionFailed, InvalidResponse), match=r"^task task-1: "):
+        client.get()
+    assert len(server.requests) == 6
+
+
+REFUSALS: dict[int, type[APIError]] = {
+    400: RequestRejectedError,
+    401: AuthenticationError,
+    402: PaymentRequiredError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: RequestRejectedError,
+    422: RequestRejectedError,
+    308: APIError,
+}
+
+
+@pytest.mark.parametrize(("status", "error_type"), REFUSALS.items())
+@pytest.mark.parametrize("body", [{"error": {"code": "c", "message": "m"}}, b"<html>"], ids=["json", "html"])
+def test_a_refusal_ends_the_wait_at_once(
+    client: Caller, server: Server, status: int, error_type: type[APIError], body: object
+) -> None:
+    server.script(answer(status, body))
+    with pytest.raises(error_type) as caught:
+        client.wait()
+    assert (caught.value.status_code, caught.value.task_id) == (status, "task-1")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"id": "task-1", "status": 5}, "$.status"),
+        ({"id": "task-1", "status": "running", "content": []}, "$.content"),
+        ([], "$"),
+        (None, "$"),
+        ({"id": "other", "status": "running"}, "$.id"),
+        ({"id": "task-1", "status": "succeeded"}, "$.content.video_url"),
+    ],
+)
+def test_an_answer_that_breaks_the_contract_ends_the_wait_with_its_json_path(
+    client: Caller, server: Server, body: object, path: str
+) -> None:
+    server.script(answer(200, body))
+    with pytest.raises(InvalidResponse) as caught:
+        client.wait()
+    assert (caught.value.path, caught.value.task_id) == (path, "task-1")
+    assert len(server.requests) == 1
+
+
+def test_what_is_valid_and_yet_too_much_for_python_is_an_invalid_response(client: Caller, server: Server) -> None:
+    server.script(answer(200, b'{"id": "task-1", "status": "running", "x": ' + b"9" * 5000 + b"}"))
+    client.settings["max_retries"] = 0
+    with pytest.raises(InvalidResponse, match="cannot be read"):
+        client.get()
+
+
+def test_retry_after_is_honoured(client: Caller, server: Server) -> None:
+    server.script(answer(429, {}, retry_after="9"), answer(503, {"error": {"retry_after_seconds": 30}}), finished())
+    client.wait(poll=STEADY)
+    assert client.clock.sleeps == [9, 30]
+
+
+def test_a_retry_after_beyond_the_deadline_ends_the_wait_now(client: Caller, server: Server) -> None:
+    server.script(answer(429, {}, retry_after="3600"))
+    with pytest.raises(WaitTimeout, match="3600 s of silence"):
+        client.wait(timeout=60)
+    assert client.clock.sleeps == []
+
+
+def test_a_wait_ends_at_its_deadline_after_one_last_look(client: Caller, server: Server) -> None:
+    server.script(task("running"))
+    with pytest.raises(WaitTimeout) as caught:
+        client.wait(timeout=5, poll=STEADY)
+    assert client.clock.sleeps == [2, 2, 1]
+    assert (caught.value.polls, caught.value.elapsed, caught.value.task_id) == (4, 5.0, "task-1")
+    assert caught.value.last_task == VideoTaskResponse(id="task-1", status="running")
+
+
+def test_waiting_again_after_a_timeout_just_works(client: Caller, server: Server) -> None:
+    server.script(task("running"), finished())
+    with pytest.raises(WaitTimeout):
+        client.wait(timeout=0)
+    assert client.wait(timeout=0).id == "task-1"
+
+
+def test_a_server_that_is_down_for_a_while_is_ridden_out(client: Caller) -> None:
+    client.base_url = "http://127.0.0.1:1"
+    with pytest.raises(WaitTimeout) as caught:
+        client.wait(timeout=6, poll=STEADY)
+    assert isinstance(caught.value.last_error, ConnectionFailed)
+    assert "no answer from http://127.0.0.1:1: " in str(caught.value)
+    assert caught.value.polls == 4
+
+
+def test_every_answer_is_reported(client: Caller, server: Server) -> None:
+    server.script(task("queued"), answer(502), task("running"), task("running"), finished())
+    seen = list[str]()
+
+    def on_update(update: VideoTaskResponse) -> None:
+        seen.append(update.status)
+
+    client.wait(on_update=on_update)
+    assert seen == ["queued", "running", "running", "succeeded"]
+
+
+def test_an_exception_in_a_callback_reaches_the_caller_unchanged(client: Caller, server: Server) -> None:
+    server.script(task("queued"))
+    problem = KeyError("mine")
+
+    def on_update(_update: VideoTaskResponse) -> None:
+        raise problem
+
+    with pytest.raises(KeyError) as caught:
+        client.wait(on_update=on_update)
+    assert caught.value is problem
+
+
+def test_what_is_missed_and_seen_is_logged(client: Caller, server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "meshapi_video")
+    server.script(task("queued"), answer(502, {"error": {"message": "upstream"}}), finished())
+    client.wait()
+    assert [(record.levelname, record.message) for record in caplog.records if record.name == "meshapi_video"] == [
+        ("DEBUG", "look 1: task task-1 is queued"),
+        ("INFO", "look 2 missed: task task-1: HTTP 502: upstream"),
+        ("DEBUG", "look 3: task task-1 is succeeded"),
+    ]
+
+
+def test_no_error_shows_the_key_or_what_the_request_was_made_of(client: Caller, server: Server) -> None:
+    client.settings["max_retries"] = 0
+    for miss in (reset, answer(500, {"error": {"message": f"got Bearer {KEY}"}}), answer(200, KEY)):
+        server.script(miss)
+        with pytest.raises((UpstreamError, ConnectionFailed, InvalidResponse)) as caught:
+            client.get()
+        assert KEY not in f"{caught.value!r} {caught.value} {vars(caught.value)}"
+        assert caught.value.__cause__ is None

@@ -1,0 +1,32 @@
+"""A sandbox in virtual time: its tasks grow old when the SDK sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import SimpleNamespace
+
+import pytest
+
+from meshapi_video_sandbox import Sandbox, running_sandbox
+from support.clients import Caller, Kind
+from support.clock import Clock
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """One clock for the sandbox and for clients made inside the code under test."""
+    clock = Clock(now=1_700_000_000.0)
+    monkeypatch.setattr("meshapi_video_sandbox._gateway.time", SimpleNamespace(time=clock))
+    monkeypatch.setattr("meshapi_video._sync.time", SimpleNamespace(monotonic=clock, sleep=clock.sleep))
+    return clock
+
+
+@pytest.fixture
+def sandbox(clock: Clock) -> Generator[Sandbox]:  # noqa: ARG001 - the sandbox lives by it
+    with running_sandbox() as started:
+        yield started
+
+
+@pytest.fixture
+def client(kind: Kind, sandbox: Sandbox, clock: Clock) -> Caller:
+    return Caller(kind, sandbox.base_url, clock, {"api_key": sandbox.api_key})

@@ -1,0 +1,274 @@
+"""The command line as a person and a script see it: words, streams and exit codes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from rich.console import Console
+
+from meshapi_video import __version__
+from meshapi_video._cli import _progress, main
+from meshapi_video._cli._commands import run
+from meshapi_video_sandbox import Outcome, Sandbox
+from support.clients import KEY
+from support.clock import Clock
+from support.server import Server, answer, close, finished, task
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def configured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A sandbox that the environment names."""
+    monkeypatch.setenv("MESHAPI_BASE_URL", sandbox.base_url)
+    monkeypatch.setenv("MESHAPI_API_KEY", sandbox.api_key)
+    return sandbox
+
+
+@pytest.fixture
+def scripted(server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Server:  # noqa: ARG001 - the wait lives by it
+    """A scripted server that the environment names."""
+    monkeypatch.setenv("MESHAPI_BASE_URL", server.base_url)
+    monkeypatch.setenv("MESHAPI_API_KEY", KEY)
+    return server
+
+
+def test_help_and_version_help(capsys: Output) -> None:
+    assert run(["--help"]) == 0
+    assert "Exit codes" in capsys.readouterr().out
+    assert run(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+    for command in ("get", "wait", "sandbox", "demo"):
+        assert run([command, "--help"]) == 0
+        assert "..." not in capsys.readouterr().out.partition("Options")[2]
+
+
+def test_get_prints_what_is_known_of_a_task(configured: Sandbox, capsys: Output) -> None:
+    task_id = configured.create_task(queued_for=9)
+    assert run(["get", task_id]) == 0
+    out = capsys.readouterr().out
+    assert f"id: {task_id}\nstatus: queued\n" in out
+    assert "error" not in out
+
+
+def test_get_prints_json(configured: Sandbox, capsys: Output) -> None:
+    assert run(["get", "--json", configured.create_task(queued_for=9)]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "queued"
+
+
+def test_wait_prints_the_address_alone_on_stdout_and_its_progress_on_stderr(
+    configured: Sandbox, capsys: Output
+) -> None:
+    task_id = configured.create_task()
+    assert run(["wait", task_id]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{configured.base_url}/videos/{task_id}.mp4\n"
+    assert said.err.splitlines() == [f"task {task_id}: {status}" for status in ("queued", "running", "succeeded")]
+
+
+def test_wait_prints_each_change_as_json(configured: Sandbox, capsys: Output) -> None:
+    assert run(["wait", "--json", configured.create_task()]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["status"] for line in lines] == ["queued", "running", "succeeded"]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "expired", "cancelled"])
+def test_a_task_that_ends_without_a_video_leaves_with_1(configured: Sandbox, outcome: Outcome, capsys: Output) -> None:
+    task_id = configured.create_task(outcome, queued_for=0, running_for=0)
+    assert run(["wait", task_id]) == 1
+    assert f"meshapi-video: task {task_id}: {outcome}" in capsys.readouterr().err
+    assert run(["get", task_id]) == 1
+
+
+def test_a_refusal_and_a_silent_server_leave_with_3(scripted: Server, capsys: Output) -> None:
+    scripted.script(answer(401, {"error": {"code": "unauthorized", "message": "Missing or invalid API key"}}))
+    assert run(["wait", "t"]) == 3
+    assert capsys.readouterr().err == "meshapi-video: task t: HTTP 401 unauthorized: Missing or invalid API key\n"
+    scripted.script(close)
+    assert run(["get", "t"]) == 3
+    assert "meshapi-video: task t: no answer from http://127.0.0.1:" in capsys.readouterr().err
+
+
+def test_a_wait_that_runs_out_of_time_leaves_with_4_and_what_to_do(scripted: Server, capsys: Output) -> None:
+    scripted.script(task("running", "t"))
+    assert run(["wait", "t", "--timeout", "10"]) == 4
+    assert "is paid for: wait again on the same id" in capsys.readouterr().err
+
+
+def test_looks_that_miss_are_told_while_the_wait_goes_on(scripted: Server, capsys: Output) -> None:
+    scripted.script(answer(503, {"error": {"message": "[bold]maintenance[/bold]"}}), finished("t"))
+    assert run(["wait", "t"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "look 1 missed: task t: HTTP 503: [bold]maintenance[/bold]",
+        "task t: succeeded",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["get", ".."], "not a task id"),
+        (["get"], "Missing argument"),
+        (["wait", "t", "--timeout", "-1"], "not in the range"),
+        (["look", "t"], "No such command"),
+    ],
+)
+def test_wrong_usage_leaves_with_2(scripted: Server, arguments: list[str], said: str, capsys: Output) -> None:
+    assert run(arguments) == 2
+    assert said in capsys.readouterr().err
+    assert scripted.requests == []
+
+
+def test_a_missing_key_leaves_with_2_and_names_the_variable(capsys: Output) -> None:
+    assert run(["get", "t"]) == 2
+    assert "MESHAPI_API_KEY" in capsys.readouterr().err
+
+
+def test_a_wrong_address_leaves_with_2(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setenv("MESHAPI_API_KEY", KEY)
+    monkeypatch.setenv("MESHAPI_BASE_URL", "nonsense")
+    assert run(["get", "t"]) == 2
+    assert "MESHAPI_BASE_URL" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_with_130(
+    scripted: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    scripted.script(task("running", "t"))
+    monkeypatch.setattr(clock, "sleep", interrupted)
+    monkeypatch.setattr("meshapi_video._sync.time.sleep", interrupted)
+    assert run(["wait", "t"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_bug_is_not_dressed_up_as_an_error(scripted: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted.script(task("running", "t"))
+
+    def broken(_task: object) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("meshapi_video._cli._commands._readable", broken)
+    with pytest.raises(ZeroDivisionError):
+        run(["get", "t"])
+
+
+def test_on_a_terminal_one_line_moves(configured: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(_progress, "Console", functools.partial(Console, force_terminal=True, width=120))
+    task_id = configured.create_task()
+    assert run(["wait", task_id]) == 0
+    said = capsys.readouterr()
+    assert "\x1b[" in said.err
+    assert f"task {task_id}: succeeded" in said.err
+    assert said.out == f"{configured.base_url}/videos/{task_id}.mp4\n"
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_demo_plays_the_whole_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert run(["demo"]) == 0
+    said = capsys.readouterr()
+    (video,) = tmp_path.rglob("*.mp4")
+    assert video.read_bytes()[4:8] == b"ftyp"
+    assert f"The video lies in {video}" in said.out
+    assert f"It is an MP4 video (brand isom), {video.stat().st_size:,} bytes" in said.out
+    assert said.err.count("\n") == 3
+    assert said.out.endswith("The server is stopped.\n")
+    base_url = said.out.split()[6]
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(base_url)
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_demo_puts_the_video_where_it_is_told_and_overwrites_nothing(tmp_path: Path, capsys: Output) -> None:
+    output = tmp_path / "out.mp4"
+    assert run(["demo", "--output", str(output)]) == 0
+    assert output.exists()
+    assert run(["demo", "--output", str(output)]) == 3
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_demo_that_cannot_write_says_so(tmp_path: Path, capsys: Output) -> None:
+    assert run(["demo", "--output", str(tmp_path / "no" / "folder" / "out.mp4")]) == 3
+    assert "could not be fetched to" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_video_that_is_none_is_said_to_be_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr("meshapi_video_sandbox._gateway._MEDIA", tmp_path)
+    tmp_path.joinpath("video.mp4").write_text("no video at all")
+    assert run(["demo", "--output", str(tmp_path / "out.mp4")]) == 3
+    assert "is not an MP4 file" in capsys.readouterr().err
+
+
+def test_the_sandbox_command_serves_until_ctrl_c(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "meshapi_video", "sandbox", "--port", "0", "--db", str(tmp_path / "t.db")]
+    with subprocess.Popen[str](
+        [*command, "--key", "rsk_mine"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        line = ""
+        while "export" not in line:
+            line = process.stdout.readline()
+        settings = {name: value for name, _, value in (setting.partition("=") for setting in line.split()[1:])}
+        base_url = settings["MESHAPI_BASE_URL"]
+        assert settings["MESHAPI_API_KEY"] == "rsk_mine"
+        task_id = Sandbox(base_url).create_task(queued_for=0, running_for=0)
+        get = [sys.executable, "-m", "meshapi_video", "get", "--json", task_id]
+        looked = subprocess.run(get, env={**os.environ, **settings}, capture_output=True, text=True, check=False)  # noqa: S603
+        assert json.loads(looked.stdout)["status"] == "succeeded"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+        assert process.stdout.read().endswith("stopped\n")
+        assert process.stderr.read() == ""
+
+
+def test_a_port_that_is_taken_leaves_with_2(configured: Sandbox, capsys: Output) -> None:
+    assert run(["sandbox", "--port", configured.base_url.rpartition(":")[2]]) == 2
+    assert "cannot listen on 127.0.0.1:" in capsys.readouterr().err
+
+
+def test_the_entry_point_leaves_with_the_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(sys, "argv", ["meshapi-video", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_without_its_extra_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "click", None)
+    monkeypatch.delitem(sys.modules, "meshapi_video._cli._commands")
+    with pytest.raises(SystemExit, match=r"needs click and rich: pip install 'meshapi-video\[cli\]'"):
+        main()
+
+
+def test_another_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "meshapi_video._version", None)
+    monkeypatch.delitem(sys.modules, "meshapi_video._cli._commands")
+    with pytest.raises(ModuleNotFoundError, match="_version"):
+        main()
+
+
+def test_without_the_sandbox_its_commands_say_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    def find_spec(name: str) -> object:
+        return None if name == "fastapi" else object()
+
+    monkeypatch.setattr("importlib.util.find_spec", find_spec)
+    for command in ("demo", "sandbox"):
+        assert run([command]) == 2
+        assert "this needs fastapi: pip install 'meshapi-video[cli,sandbox]'" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""What the tests share: a server that misbehaves on purpose, virtual time, and clients of every kind."""

@@ -1,0 +1,181 @@
+"""A real HTTP/1.1 server that gives prepared answers, the faulty ones byte by byte."""
+
+from __future__ import annotations
+
+import json
+import socket
+import socketserver
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+Answer = Callable[[socket.socket], bool]
+"""Writes an answer; says whether the connection stays open."""
+
+TASK_ID = "task-1"
+
+
+@dataclass
+class Request:
+    method: str
+    target: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Server:
+    """Answers the n-th request with the n-th answer; the last one serves all that follow."""
+
+    base_url: str = ""
+    answers: list[Answer] = field(default_factory=list[Answer])
+    requests: list[Request] = field(default_factory=list[Request])
+    stopping: threading.Event = field(default_factory=threading.Event)
+    most_at_once: int = 0
+    _at_once: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def script(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+
+    def handle(self, connection: socket.socket) -> None:
+        while head := _read_head(connection):
+            with self._lock:
+                self.requests.append(_parse(head))
+                answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
+                self._at_once += 1
+                self.most_at_once = max(self.most_at_once, self._at_once)
+            try:
+                stays_open = answer(connection)
+            finally:
+                with self._lock:
+                    self._at_once -= 1
+            if not stays_open:
+                return
+
+    # What follows are answers.
+
+    def stall(self, sent: bytes = b"") -> Answer:
+        """Sends a beginning and then nothing, until the test is over."""
+
+        def write(connection: socket.socket) -> bool:
+            connection.sendall(sent)
+            self.stopping.wait()
+            return False
+
+        return write
+
+    def drip(self, content: bytes, every: float = 0.02) -> Answer:
+        """Sends one byte at a time."""
+
+        def write(connection: socket.socket) -> bool:
+            for byte in content:
+                connection.sendall(bytes([byte]))
+                if self.stopping.wait(every):
+                    break
+            return False
+
+        return write
+
+    def slow(self, answer: Answer, seconds: float) -> Answer:
+        """Takes its time, and then gives the answer."""
+
+        def write(connection: socket.socket) -> bool:
+            self.stopping.wait(seconds)
+            return answer(connection)
+
+        return write
+
+
+def task_json(status: str = "running", task_id: str = TASK_ID, **fields: object) -> dict[str, object]:
+    return {"id": task_id, "status": status, **fields}
+
+
+def http(status: int, body: bytes = b"", **headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} Whatever", f"content-length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def raw(content: bytes, *, stays_open: bool = False) -> Answer:
+    def write(connection: socket.socket) -> bool:
+        connection.sendall(content)
+        return stays_open
+
+    return write
+
+
+def answer(status: int, body: object = None, **headers: str) -> Answer:
+    """A JSON answer, or one of plain bytes."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return raw(http(status, content, **{"content_type": "application/json", **headers}), stays_open=True)
+
+
+def task(status: str = "running", task_id: str = TASK_ID, **fields: object) -> Answer:
+    return answer(200, task_json(status, task_id, **fields))
+
+
+def finished(task_id: str = TASK_ID, url: str = "https://cdn.example/v.mp4") -> Answer:
+    return task("succeeded", task_id, content={"video_url": url, "last_frame_url": None})
+
+
+def reset(connection: socket.socket) -> bool:
+    """Ends the connection with a TCP reset, and no answer."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return False
+
+
+def close(_connection: socket.socket) -> bool:
+    """Ends the connection politely, and with no answer."""
+    return False
+
+
+@contextmanager
+def serving(tls: ssl.SSLContext | None = None) -> Generator[Server]:
+    """A server on a free port of this machine until the block ends."""
+    server = Server()
+
+    class Handler(socketserver.BaseRequestHandler):
+        request: socket.socket
+
+        def handle(self) -> None:
+            # What the client closes in the middle is no fault of the server's.
+            with suppress(ConnectionError, ssl.SSLError):
+                if tls is None:
+                    server.handle(self.request)
+                else:
+                    with tls.wrap_socket(self.request, server_side=True) as connection:
+                        server.handle(connection)
+
+    class Tcp(socketserver.ThreadingTCPServer):
+        request_queue_size = 512
+        daemon_threads = True
+
+    with Tcp(("127.0.0.1", 0), Handler) as tcp:
+        server.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{tcp.server_address[1]}"
+        thread = threading.Thread(target=tcp.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.stopping.set()
+            tcp.shutdown()
+            thread.join()
+
+
+def _read_head(connection: socket.socket) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        received = connection.recv(65536)
+        if not received:
+            return b""
+        head += received
+    return head
+
+
+def _parse(head: bytes) -> Request:
+    first, *lines = head.decode().rstrip().split("\r\n")
+    method, target, _version = first.split(" ")
+    return Request(method, target, {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)})

@@ -1,0 +1,82 @@
+# pyright: strict
+"""What a user of the SDK writes; type-checked against the installed wheel and never run."""
+
+from pathlib import Path
+from typing import assert_type
+
+import httpx
+
+from meshapi_video import (
+    UNSET,
+    APIError,
+    AsyncVideoClient,
+    InvalidResponse,
+    MeshVideoError,
+    PollPolicy,
+    TaskError,
+    Unset,
+    Video,
+    VideoClient,
+    VideoTaskContent,
+    VideoTaskResponse,
+    WaitTimeout,
+    is_terminal,
+    parse_task,
+)
+
+
+def waits() -> None:
+    with VideoClient() as client:
+        assert_type(client, VideoClient)
+        video = client.wait("task-id")
+        assert_type(video, Video)
+        assert_type(video.url, str)
+        assert_type(video.last_frame_url, str | None)
+        assert_type(video.id, str)
+        assert_type(video.task, VideoTaskResponse)
+        assert_type(client.get("task-id"), VideoTaskResponse)
+
+
+async def waits_asynchronously() -> None:
+    async with AsyncVideoClient("key", base_url="https://example.com", timeout=5, max_retries=0) as client:
+        assert_type(client, AsyncVideoClient)
+        video = await client.wait("task-id", timeout=60, poll=PollPolicy(initial_delay=1.0), on_update=print)
+        assert_type(video.url, str)
+        assert_type(await client.get("task-id"), VideoTaskResponse)
+
+
+def brings_a_client_of_its_own() -> None:
+    VideoClient("key", http_client=httpx.Client(proxy="http://proxy.example:3128"))
+    AsyncVideoClient("key", http_client=httpx.AsyncClient())
+
+
+def reads_a_task(task: VideoTaskResponse) -> None:
+    assert_type(task.status, str)
+    assert_type(task.created_at, int | None | Unset)
+    assert_type(is_terminal(task), bool)
+    if isinstance(task.content, VideoTaskContent) and task.content.video_url is not UNSET:
+        assert_type(task.content.video_url, str | None | Unset)
+
+
+def takes_a_callback(body: bytes) -> VideoTaskResponse:
+    return parse_task(body)
+
+
+def handles_errors(client: VideoClient, lost: Path) -> str | None:
+    try:
+        return client.wait("task-id").url
+    except WaitTimeout as error:
+        assert_type(error.last_task, VideoTaskResponse | None)
+        assert_type(error.last_error, MeshVideoError | None)
+        lost.write_text(f"{error.task_id} {error.elapsed} {error.polls}")
+        builtin: TimeoutError = error
+        raise builtin from None
+    except TaskError as error:
+        assert_type(error.task, VideoTaskResponse)
+        assert_type(error.code, str | None)
+    except APIError as error:
+        assert_type(error.status_code, int)
+        assert_type(error.retry_after, float | None)
+    except InvalidResponse as error:
+        assert_type(error.path, str | None)
+    return None
