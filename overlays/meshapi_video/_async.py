@@ -17,7 +17,14 @@ from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_look
 from meshapi_video._polling import Done, GiveUp, Look, Poll, PollPolicy, Sleep
 from meshapi_video._tasks import Video, video_of
-from meshapi_video._transport import HEADERS, AsyncBorrowedTransport, BearerAuth, environment_proxy, typed_errors
+from meshapi_video._transport import (
+    HEADERS,
+    AsyncBorrowedTransport,
+    BearerAuth,
+    environment_proxy,
+    tls_context,
+    typed_errors,
+)
 from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.client import AuthenticatedClient
 from meshapi_video_generated.models import VideoTaskResponse
@@ -62,7 +69,7 @@ class AsyncVideoClient:
             event_hooks={"response": [self._check]},
             transport=AsyncBorrowedTransport(http_client)
             if http_client is not None
-            else httpx.AsyncHTTPTransport(httpx.create_ssl_context(), proxy=environment_proxy(config.base_url)),
+            else httpx.AsyncHTTPTransport(tls_context(config.base_url), proxy=environment_proxy(config.base_url)),
         )
         # Without the token: only the client's own httpx clients would use it, and its `repr` shows it.
         self._generated = AuthenticatedClient(config.base_url, token="").set_async_httpx_client(self._http)

@@ -23,6 +23,7 @@ from meshapi_video._transport import (
     DeadlineTransport,
     environment_proxy,
     request_deadline,
+    tls_context,
     typed_errors,
 )
 from meshapi_video_generated.api.video import get_video_generation
@@ -65,7 +66,7 @@ class VideoClient:
             event_hooks={"response": [self._check]},
             transport=BorrowedTransport(http_client)
             if http_client is not None
-            else DeadlineTransport(httpx.create_ssl_context(), environment_proxy(config.base_url)),
+            else DeadlineTransport(tls_context(config.base_url), environment_proxy(config.base_url)),
         )
         # Without the token: only the client's own httpx clients would use it, and its `repr` shows it.
         self._generated = AuthenticatedClient(config.base_url, token="").set_httpx_client(self._http)

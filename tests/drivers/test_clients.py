@@ -69,6 +69,16 @@ def test_a_borrowed_client_is_sent_through_and_neither_changed_nor_closed(kind: 
     assert request.headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_clients_that_share_a_borrowed_one_do_not_see_each_others_key(server: Server) -> None:
+    server.script(task())
+    with httpx.Client() as borrowed:
+        clients = [VideoClient(key, base_url=server.base_url, http_client=borrowed) for key in ("rsk_1", "rsk_2")]
+        for client in (*clients, clients[0]):
+            client.get("task-1")
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Bearer rsk_1", "Bearer rsk_2", "Bearer rsk_1"]
+
+
 def test_an_answer_that_drips_through_a_borrowed_client_is_bounded_too(server: Server) -> None:
     server.script(server.drip(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n" + b" " * 999, every=0.01))
     with (
