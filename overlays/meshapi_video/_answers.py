@@ -42,22 +42,31 @@ _BY_STATUS: Final[dict[int, type[APIError]]] = {
 }
 _SHOWN: Final = 2_000
 """Characters of a body that an error keeps."""
+_LONGEST_SILENCE: Final = 7 * 24 * 3600.0
+"""Seconds of silence that a server may sensibly ask for; no task lives that long."""
 
 
 def check_answer(response: httpx.Response, api_key: ApiKey) -> None:
     """Raises an `APIError` or `InvalidResponse` unless the response, already read, is a task."""
-    if response.status_code == http.HTTPStatus.OK:
-        try:
-            check_task(response.content)
-        except InvalidResponse as error:
-            error.body = _readable(response, api_key)[:_SHOWN]
-            raise
-    else:
+    if response.status_code != http.HTTPStatus.OK:
         raise _api_error(response, api_key)
+    try:
+        _check_silence(response, api_key)
+        check_task(response.content)
+    except InvalidResponse as error:
+        error.body = api_key.blot(_text_of(response))[:_SHOWN]
+        raise
 
 
-def _readable(response: httpx.Response, api_key: ApiKey) -> str:
-    return api_key.blot(response.content.decode("utf-8", errors="replace"))
+def _check_silence(response: httpx.Response, api_key: ApiKey) -> None:
+    if api_key.is_in(_text_of(response)):
+        # Refused as a whole: the key would go on to the user's logs and to whatever keeps the task.
+        raise InvalidResponse("the answer gives away the API key that it was asked with", path="$")
+
+
+def _text_of(response: httpx.Response) -> str:
+    # Not kept in a local of `check_answer`: a traceback may print those, and a server may echo the key.
+    return response.content.decode("utf-8", errors="replace")
 
 
 class _Details(msgspec.Struct):
@@ -86,41 +95,51 @@ class _Envelope(msgspec.Struct):
 
 def _api_error(response: httpx.Response, api_key: ApiKey) -> APIError:
     status = response.status_code
-    body = _readable(response, api_key)
+    text = _text_of(response)
     try:
-        envelope = msgspec.json.decode(body, type=_Envelope)
+        envelope = msgspec.json.decode(text, type=_Envelope)
     except (msgspec.DecodeError, RecursionError):
         envelope = _Envelope()
     details = envelope.error if isinstance(envelope.error, _Details) else _Details(message=envelope.error)
     problems = envelope.detail if isinstance(envelope.detail, list) else []
     detail = envelope.detail if isinstance(envelope.detail, str) else None
     kind = _BY_STATUS.get(status, UpstreamError if status >= 500 else APIError)
+    blot = api_key.blot
+    request_id = _text(envelope.request_id) or response.headers.get("x-request-id")
     return kind(
         status_code=status,
-        code=_text(details.code),
-        message=_text(details.message) or detail or api_key.blot(_describe(response)),
-        request_id=_text(envelope.request_id) or _text(api_key.blot(response.headers.get("x-request-id", ""))),
+        code=blot(_text(details.code)) or None,
+        message=blot(_text(details.message) or detail or _describe(response)),
+        request_id=blot(request_id or "") or None,
         retry_after=_retry_after(response, details.retry_after_seconds),
-        body=body[:_SHOWN],
-        errors=tuple(FieldError(".".join(map(str, p.loc)), p.msg, p.type) for p in problems),
+        body=blot(text)[:_SHOWN],
+        errors=tuple(FieldError(blot(".".join(map(str, p.loc))), blot(p.msg), blot(p.type)) for p in problems),
     )
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _describe(response: httpx.Response) -> str:
     """A sentence for an answer that brings none of its own."""
     if response.has_redirect_location:
-        target = urlsplit(urljoin(str(response.url), response.headers["location"]))
-        return f"a redirect to {target.scheme}://{target.hostname}, which is not followed; check the base URL"
+        return f"a redirect to {_leads_to(response)}, which is not followed"
     try:
         phrase = http.HTTPStatus(response.status_code).phrase
     except ValueError:
         phrase = "no standard status"
     kind = response.headers.get("content-type", "").partition(";")[0]
     return f"{phrase} ({kind} instead of a JSON error)" if kind and kind != "application/json" else phrase
+
+
+def _leads_to(response: httpx.Response) -> str:
+    # No more than the host: what follows it may be meant for one pair of eyes.
+    try:
+        target = urlsplit(urljoin(str(response.url), response.headers["location"]))
+        return f"{target.scheme}://{target.hostname}" if target.hostname else "no web address"
+    except ValueError:
+        return "no web address"
 
 
 def _retry_after(response: httpx.Response, in_body: object) -> float | None:
@@ -134,7 +153,7 @@ def _retry_after(response: httpx.Response, in_body: object) -> float | None:
         _until(stated, headers.get("date")),
         _seconds(in_body),
     )
-    return next((seconds for seconds in candidates if seconds is not None), None)
+    return next((seconds for seconds in candidates if seconds is not None and seconds <= _LONGEST_SILENCE), None)
 
 
 def _seconds(value: object) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import time
 from typing import TYPE_CHECKING, Final, Self
@@ -11,17 +12,19 @@ import httpx
 
 from meshapi_video import _polling
 from meshapi_video._answers import check_answer
-from meshapi_video._config import Config, check_task_id
+from meshapi_video._borrowed import AsyncBorrowedTransport
+from meshapi_video._config import ApiKey, Config, check_task_id
 from meshapi_video._contract import task_in
-from meshapi_video._errors import MeshVideoError
+from meshapi_video._errors import ConnectionFailed, MeshVideoError
 from meshapi_video._logging import log_look
 from meshapi_video._polling import Done, GiveUp, Look, Poll, PollPolicy, Sleep
 from meshapi_video._tasks import Video, video_of
 from meshapi_video._transport import (
     HEADERS,
-    AsyncBorrowedTransport,
     BearerAuth,
+    about,
     environment_proxy,
+    no_cookies,
     tls_context,
     typed_errors,
 )
@@ -48,7 +51,9 @@ class AsyncVideoClient:
 
     Use it as an async context manager, or `close` it. It can be shared between the tasks of one
     event loop; at most 20 of its requests are under way at once, and others take turns. Without
-    a key it raises `MeshVideoError`; a setting that cannot work is a `ValueError`.
+    a key, or with a proxy in the environment that cannot be used, it raises `MeshVideoError`; any
+    other setting that cannot work is a `ValueError`, and an `http_client` of the wrong kind a
+    `TypeError`.
     """
 
     def __init__(
@@ -60,12 +65,16 @@ class AsyncVideoClient:
         max_retries: int = 2,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        self._config = config = Config.resolve(api_key, base_url, timeout, max_retries)
+        key = ApiKey(api_key)
+        # Whatever is raised from here on, a traceback that prints its locals does not show it.
+        del api_key
+        self._config = config = Config.resolve(key, base_url, timeout, max_retries)
         self._http = httpx.AsyncClient(
             base_url=config.base_url,
             auth=BearerAuth(config),
             headers=HEADERS,
             timeout=timeout,
+            cookies=no_cookies(),
             event_hooks={"response": [self._check]},
             transport=AsyncBorrowedTransport(http_client)
             if http_client is not None
@@ -79,7 +88,9 @@ class AsyncVideoClient:
         self._sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+        # A traceback that prints its locals may ask before there is a configuration.
+        known = f"base_url={self._config.base_url!r}" if hasattr(self, "_config") else "unfinished"
+        return f"{type(self).__name__}({known})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,9 +122,10 @@ class AsyncVideoClient:
     ) -> Video:
         """Waits until the task is over, for at most `timeout` seconds, and returns its video.
 
-        Looks at once, then after the delays of `poll`, and calls `on_update` (a plain function,
-        which should not block) with every answer. Failures that may pass are ridden through, and
-        the server's `Retry-After` is honoured.
+        Looks at once, then after the delays of `poll`, and calls `on_update` with every answer:
+        a plain function, which should not block, or an async one, which is awaited and so may
+        keep the next look waiting. Failures that may pass are ridden through, and the server's
+        `Retry-After` is honoured. A last look at the deadline may take up to a second more.
 
         Raises `TaskFailed`, `TaskExpired` or `TaskCancelled` when the task ended without a video;
         `WaitTimeout` when the time is over, after which waiting again on the same id goes on
@@ -142,16 +154,25 @@ class AsyncVideoClient:
                     else:
                         poll = _polling.answered(poll, task, self._clock(), self._chance())
                         if on_update is not None:
-                            on_update(task)
+                            told = on_update(task)
+                            if inspect.isawaitable(told):
+                                await told
                     log_look(poll)
 
     async def _look(self, task_id: str, seconds_left: float) -> VideoTaskResponse:
-        seconds = min(seconds_left, self._config.timeout)
         # Waiting for a turn counts towards the poll's deadline, not towards the request's time.
-        with typed_errors(task_id, self._config, seconds), anyio.fail_after(seconds_left):
-            async with self._in_flight:
-                with anyio.fail_after(seconds):
-                    return task_in(await get_video_generation.asyncio(task_id, client=self._generated))
+        deadline = anyio.current_time() + seconds_left
+        with anyio.move_on_after(seconds_left) as queue:
+            await self._in_flight.acquire()
+        if queue.cancelled_caught:
+            reason = f"no turn among the {MAX_IN_FLIGHT} requests under way within {seconds_left:.3g} s"
+            raise about(task_id, ConnectionFailed(reason))
+        try:
+            seconds = min(deadline - anyio.current_time(), self._config.timeout)
+            with typed_errors(task_id, self._config, seconds), anyio.fail_after(seconds):
+                return task_in(await get_video_generation.asyncio(task_id, client=self._generated))
+        finally:
+            self._in_flight.release()
 
     async def _check(self, response: httpx.Response) -> None:
         await response.aread()

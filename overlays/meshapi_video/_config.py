@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
 from attrs import frozen
 
 from meshapi_video._errors import MeshVideoError
@@ -17,14 +20,27 @@ DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
 KEY_VARIABLE: Final = "MESHAPI_API_KEY"
 URL_VARIABLE: Final = "MESHAPI_BASE_URL"
 
+_SECRET: Final = 8
+"""Characters from which on a key is not in an answer by chance."""
+_LONGEST_ID: Final = 512
+"""Characters of the longest task id; the service's own have 36."""
+
 
 class ApiKey:
     """A key that shows itself in no `repr`, and so in no traceback that prints its locals."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_spelled", "_value")
 
-    def __init__(self, value: str) -> None:
-        self._value = value.strip()
+    def __init__(self, value: str | None) -> None:
+        # Raises nothing, whatever the value: this frame and the caller's hold it bare.
+        given = os.environ.get(KEY_VARIABLE) if value is None else value
+        self._value = given.strip() if isinstance(given, str) else ""
+        # JSON may write any character as an escape, and some writers do.
+        spelled = (rf"(?:\\?{re.escape(c)}|\\u(?i:{ord(c):04x}))" for c in self._value)
+        self._spelled = "".join(spelled)
+
+    def check(self) -> None:
+        """Raises `MeshVideoError` unless this can be sent as a key."""
         if not self._value:
             raise MeshVideoError(f"no API key: set the environment variable {KEY_VARIABLE}, or pass api_key=")
         if not (self._value.isascii() and self._value.isprintable()) or " " in self._value:
@@ -40,7 +56,12 @@ class ApiKey:
 
     def blot(self, text: str) -> str:
         """`text` with the key made unreadable, should a server send it back."""
-        return text.replace(self._value, "***")
+        # Every answer comes through here, and hardly one has an escape in it.
+        return re.sub(self._spelled, "***", text) if "\\" in text else text.replace(self._value, "***")
+
+    def is_in(self, text: str) -> bool:
+        """Whether `text` gives the key away. One of a few letters is no secret, and is in any text."""
+        return len(self._value) >= _SECRET and self.blot(text) != text
 
 
 @frozen(kw_only=True)
@@ -53,14 +74,16 @@ class Config:
     max_retries: int
 
     @classmethod
-    def resolve(cls, api_key: str | None, base_url: str | None, timeout: float, max_retries: int) -> Config:
+    def resolve(cls, api_key: ApiKey, base_url: str | None, timeout: float, max_retries: int) -> Config:
         """Fills what is not given from the environment and checks it all."""
-        if isinstance(max_retries, bool) or max_retries < 0:
+        whole = isinstance(max_retries, int) and not isinstance(max_retries, bool)  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        if not (whole and max_retries >= 0):
             raise ValueError(f"max_retries should be a whole number, zero or more; it is {max_retries!r}")
-        if check_seconds("timeout", timeout) == 0:
-            raise ValueError("timeout should be more than zero seconds")
+        if not 0 < check_seconds("timeout", timeout) < math.inf:
+            raise ValueError(f"timeout should be more than zero seconds, and finite; it is {timeout!r}")
+        api_key.check()
         return cls(
-            api_key=ApiKey(api_key if api_key is not None else os.environ.get(KEY_VARIABLE, "")),
+            api_key=api_key,
             base_url=_checked_url(base_url or os.environ.get(URL_VARIABLE) or DEFAULT_BASE_URL),
             timeout=timeout,
             max_retries=max_retries,
@@ -68,19 +91,29 @@ class Config:
 
 
 def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-        parts = urlsplit("")
-    if not usable or parts.username is not None or parts.query or parts.fragment:
+    url = url.strip()
+    if not _is_usable(url):
         # Not quoted: an address with a password in it should not reach a log.
         raise ValueError(
             f"the base URL should look like {DEFAULT_BASE_URL}: http or https, a host, perhaps a port and a path; "
             f"look at base_url= and {URL_VARIABLE}"
         )
     return url.rstrip("/")
+
+
+def _is_usable(url: str) -> bool:
+    # urlsplit quietly drops line breaks, and httpx quotes what no host's name holds.
+    if not url.isprintable() or any(c in url for c in " \\?#"):
+        return False
+    try:
+        parts = urlsplit(url)
+        host = httpx.URL(url).raw_host.decode()
+        # As a lookup will: it refuses empty labels, and those of more than 63 characters.
+        host.encode("idna")
+    except (ValueError, httpx.InvalidURL):
+        return False
+    whole = bool(host) and "%" not in host and parts.username is None and parts.port != 0
+    return whole and parts.scheme in {"http", "https"}
 
 
 def check_task_id(task_id: str) -> str:
@@ -93,6 +126,12 @@ def check_task_id(task_id: str) -> str:
         raise ValueError(  # noqa: TRY004 - one error for every wrong id
             f"a task id should be a string; this is {type(task_id).__name__}"
         )
-    if task_id in {"", ".", ".."} or not task_id.isprintable() or any(c in task_id for c in " /\\"):
-        raise ValueError(f"not a task id: {task_id!r}. It should be the `id` that creating the task answered with")
+    if (
+        task_id in {"", ".", ".."}
+        or len(task_id) > _LONGEST_ID
+        or not task_id.isprintable()
+        or any(c in task_id for c in " /\\")
+    ):
+        shown = task_id if len(task_id) <= _LONGEST_ID else f"{task_id[:40]}… ({len(task_id)} characters)"
+        raise ValueError(f"not a task id: {shown!r}. It should be the `id` that creating the task answered with")
     return task_id

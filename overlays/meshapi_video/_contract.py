@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
+import attrs
 import msgspec
 
 from meshapi_video._errors import InvalidResponse
@@ -15,18 +16,29 @@ from meshapi_video_wire import VideoTaskResponse as WireTask
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_decoder: Final = msgspec.json.Decoder(WireTask)
-_PLACE: Final = re.compile(r" - at `(?:key in `)?(?P<path>\$.*)`$")
+_PLACE: Final = re.compile(r" - at `(?P<path>\$.*)`$")
+
+
+def _number(text: str) -> int | float:
+    # JSON Schema calls 5.0 an integer; msgspec and Python do not.
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+_reader: Final = msgspec.json.Decoder(float_hook=_number)
 
 
 def check_task(body: bytes | str) -> None:
     """Raises `InvalidResponse` unless `body` is a task as the document describes it."""
     try:
-        _decoder.decode(body)
+        parsed = _reader.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        # Some of what comes here is JSON, and too much for Python: thousands of digits or levels.
+        raise InvalidResponse(f"the answer is not JSON, or cannot be read: {error}") from None
+    try:
+        msgspec.convert(parsed, WireTask)
     except msgspec.ValidationError as error:
         raise _violation(error) from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidResponse(f"the answer is not JSON: {error}") from None
 
 
 def task_in(parsed: object) -> VideoTaskResponse:
@@ -36,7 +48,21 @@ def task_in(parsed: object) -> VideoTaskResponse:
     """
     if not isinstance(parsed, VideoTaskResponse):
         raise InvalidResponse(f"the generated client made {type(parsed).__name__} of the answer, not a task")
+    _make_whole(parsed)
     return parsed
+
+
+def _make_whole(model: object) -> None:
+    """Makes 5 of 5.0 in declared fields: their types say `int`, and the generated parser makes a `float`."""
+    kind = type(model)
+    if not attrs.has(kind):
+        return
+    for field in attrs.fields(kind):
+        value: object = getattr(model, field.name)
+        if isinstance(value, float) and value.is_integer():
+            setattr(model, field.name, int(value))
+        else:
+            _make_whole(value)
 
 
 def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse:
@@ -47,14 +73,14 @@ def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse
     path of the place that is wrong. Anyone can post to a callback's address: treat the result as
     a hint, and `get` the task before acting on it.
     """
-    if isinstance(payload, bytes | str):
-        check_task(payload)
-        return VideoTaskResponse.from_dict(json.loads(payload))
     try:
-        msgspec.convert(payload, WireTask)
-    except msgspec.ValidationError as error:
-        raise _violation(error) from None
-    return VideoTaskResponse.from_dict(payload)
+        # One way for both: the same JSON gives the same answer, parsed or not.
+        body = payload if isinstance(payload, bytes | str) else json.dumps(payload, allow_nan=False, default=dict)
+        check_task(body)
+        parsed = json.loads(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidResponse(f"the payload is not JSON, or cannot be read: {error}") from None
+    return task_in(VideoTaskResponse.from_dict(parsed))
 
 
 def _violation(error: msgspec.ValidationError) -> InvalidResponse:

@@ -27,15 +27,18 @@ if TYPE_CHECKING:
 class MeshVideoError(Exception):
     """The base of every error that this package raises on purpose.
 
-    A missing API key is raised as this class itself; a wrong argument is a `ValueError`.
+    Raised as this class itself: a missing API key, a proxy in the environment that cannot be
+    used, an `http_client` whose hooks use up the answers. A wrong argument is a `ValueError`.
     """
 
     task_id: str | None = None
     """The task that it happened to, where there is one."""
+    _advice = ""
 
     def __str__(self) -> str:
         message = super().__str__()
-        return message if self.task_id is None else f"task {self.task_id}: {message}"
+        about = message if self.task_id is None else f"task {self.task_id}: {message}"
+        return f"{about.rstrip('.')}. {self._advice}" if self._advice else about
 
     def __reduce__(self) -> tuple[Callable[..., MeshVideoError], tuple[object, ...]]:
         # The default calls the class with `args`, which keyword-only signatures refuse; an error
@@ -104,35 +107,52 @@ class APIError(MeshVideoError):
         known = f" {code}" if code else ""
         fields = "".join(f"; {error.path}: {error.message}" for error in errors)
         request = f" (request {request_id})" if request_id else ""
+        if 300 <= status_code < 400:
+            self._advice = "Check the base URL"
         super().__init__(f"HTTP {status_code}{known}: {message}{fields}{request}")
 
 
 class AuthenticationError(APIError):
     """401: the API key is missing, malformed or unknown. Asking again cannot help."""
 
+    _advice = "Check the key in MESHAPI_API_KEY or api_key="
+
 
 class PaymentRequiredError(APIError):
     """402: a spending limit is reached."""
+
+    _advice = "Raise the spending limit, then ask for the same task again"
 
 
 class PermissionDeniedError(APIError):
     """403: the key may not see this."""
 
+    _advice = "Use a key that may see this task"
+
 
 class NotFoundError(APIError):
     """404: there is no such task for this key."""
+
+    # Creating the task again would be paid for again, and is never the way out.
+    _advice = "Check the task's id and the base URL"
 
 
 class RequestRejectedError(APIError):
     """400, 409 or 422: the request itself is wrong; `errors` says where, if the server does."""
 
+    _advice = "Check the task's id"
+
 
 class RateLimitedError(APIError):
     """429: too many requests; `retry_after` says for how many seconds to stay away."""
 
+    _advice = "Wait a while before asking again"
+
 
 class UpstreamError(APIError):
     """5xx: Mesh, or the service behind it, could not answer just now."""
+
+    _advice = "It may pass: ask again later"
 
 
 class ConnectionFailed(MeshVideoError):
@@ -157,6 +177,8 @@ class InvalidResponse(MeshVideoError):
 class TaskError(MeshVideoError):
     """The task ended without a video. Waiting again gives the same answer."""
 
+    task_id: str
+    """The task's id."""
     task: VideoTaskResponse
     """The last answer."""
     code: str | None
@@ -166,7 +188,7 @@ class TaskError(MeshVideoError):
 
     def __init__(self, task: VideoTaskResponse, *, code: str | None = None, message: str | None = None) -> None:
         self.task = task
-        self.task_id = task.id
+        self.task_id = task.id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
         self.code = code
         self.message = message
         super().__init__(": ".join(part for part in (task.status, code, message) if part))
@@ -191,6 +213,8 @@ class WaitTimeout(MeshVideoError, TimeoutError):
     create it anew because of this.
     """
 
+    task_id: str
+    """The task's id."""
     last_task: VideoTaskResponse | None
     """The newest answer; None if none arrived."""
     last_error: MeshVideoError | None
@@ -210,7 +234,7 @@ class WaitTimeout(MeshVideoError, TimeoutError):
         polls: int,
         reason: str = "",
     ) -> None:
-        self.task_id = task_id
+        self.task_id = task_id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
         self.last_task = last_task
         self.last_error = last_error
         self.elapsed = elapsed

@@ -17,4 +17,5 @@ def log_look(poll: Poll) -> None:
         _logger.debug("look %d: task %s is %s", poll.looks, poll.task_id, poll.task.status)
     elif poll.end is None:
         # A miss that ends the wait is raised, and need not be said twice.
-        _logger.info("look %d missed: %s", poll.looks, poll.error)
+        # Without the advice that the error's own text ends with: the wait goes on by itself.
+        _logger.info("look %d missed: task %s: %s", poll.looks, poll.task_id, poll.error and poll.error.args[0])

@@ -37,11 +37,19 @@ LAST_LOOK: Final = 0.9
 _TRANSIENT_STATUSES: Final = frozenset({302, 303, 307, 408, 425, 429})
 
 
+_LONGEST: Final = 1e9
+"""Seconds that a finite time may have, some thirty years: the system's own clocks and sockets
+fail for more."""
+
+
 def check_seconds(name: str, value: float) -> float:
     """`value` if it is a number of seconds (zero and infinity are), else a `ValueError`."""
     # A bool is an int to Python, and `timeout=True` is a mistake rather than one second.
-    if isinstance(value, bool) or not value >= 0:
-        raise ValueError(f"{name} should be a number of seconds, zero or more; it is {value!r}")
+    number = isinstance(value, int | float) and not isinstance(value, bool)  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+    if not (number and (0 <= value <= _LONGEST or value == math.inf)):
+        raise ValueError(
+            f"{name} should be a number of seconds, zero or more and at most {_LONGEST:g}; it is {value!r}"
+        )
     return value
 
 
@@ -60,9 +68,9 @@ class PollPolicy:
     begun together do not stay together."""
 
     def __attrs_post_init__(self) -> None:
-        if not 0 < self.initial_delay <= self.max_delay < math.inf:
+        if not 0 < self.initial_delay <= self.max_delay <= _LONGEST:
             raise ValueError(
-                "initial_delay should be more than zero and no more than max_delay, which should be finite; "
+                f"initial_delay should be more than zero, max_delay no less than that and at most {_LONGEST:g}; "
                 f"they are {self.initial_delay!r} and {self.max_delay!r}"
             )
         if not 1 <= self.growth < math.inf:
@@ -70,11 +78,11 @@ class PollPolicy:
         if not 0 <= self.jitter < 1:
             raise ValueError(f"jitter should be a number from 0 up to, but not, 1; it is {self.jitter!r}")
 
-    def delay(self, elapsed: float, chance: float) -> float:
-        """Seconds to the next look, `elapsed` seconds after the first; `chance` is from 0 to 1."""
-        # The n-th delay d·gⁿ of a geometric series is d + (g - 1)·(the sum before it), so the time
-        # that has passed is all the memory that growing needs.
-        grown = self.initial_delay + (self.growth - 1) * elapsed
+    def delay(self, paused: float, chance: float) -> float:
+        """Seconds to the next look, after delays of `paused` seconds in all; `chance` is from 0 to 1."""
+        # The n-th delay d·gⁿ of a geometric series is d + (g - 1)·(the sum before it), so that sum
+        # is all the memory that growing needs.
+        grown = self.initial_delay + (self.growth - 1) * paused
         return min(grown, self.max_delay) * (1 - self.jitter * chance)
 
 
@@ -128,6 +136,8 @@ class Poll:
     """Whether only a task that is over is an answer, or any task is."""
     misses_left: float = math.inf
     looks: int = 0
+    paused: float = 0.0
+    """Seconds of the policy's own delays so far: slow looks and a `Retry-After` let nothing grow."""
     task: VideoTaskResponse | None = None
     error: MeshVideoError | None = None
     """Why the last look missed."""
@@ -184,8 +194,9 @@ def _again(poll: Poll, now: float, chance: float, wait_for: float) -> Poll:
     if now + wait_for > poll.deadline:
         reason = f"; the server asks for {wait_for:g} s of silence, which is more than was left of the wait"
         return evolve(poll, end=GiveUp(_timed_out(poll, now, reason)))
-    delay = max(poll.policy.delay(now - poll.started, chance), wait_for)
-    return evolve(poll, due=min(now + delay, poll.deadline))
+    delay = poll.policy.delay(poll.paused, chance)
+    due = min(now + max(delay, wait_for), poll.deadline)
+    return evolve(poll, due=due, paused=poll.paused + delay)
 
 
 def _timed_out(poll: Poll, now: float, reason: str = "") -> WaitTimeout:

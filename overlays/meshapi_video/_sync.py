@@ -10,7 +10,8 @@ import httpx
 
 from meshapi_video import _polling
 from meshapi_video._answers import check_answer
-from meshapi_video._config import Config, check_task_id
+from meshapi_video._borrowed import BorrowedTransport
+from meshapi_video._config import ApiKey, Config, check_task_id
 from meshapi_video._contract import task_in
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_look
@@ -19,9 +20,9 @@ from meshapi_video._tasks import Video, video_of
 from meshapi_video._transport import (
     HEADERS,
     BearerAuth,
-    BorrowedTransport,
     DeadlineTransport,
     environment_proxy,
+    no_cookies,
     request_deadline,
     tls_context,
     typed_errors,
@@ -41,11 +42,15 @@ class VideoClient:
     `MESHAPI_BASE_URL` and then to the API's own server. `timeout` is the seconds that one
     request may take as a whole, and `max_retries` how often `get` asks again after a failure
     that may pass. `http_client` is an `httpx.Client` of yours to send through, with its own
-    proxies and certificates; it stays yours to close, and a stalled answer is then noticed at
-    its next byte rather than in the middle of a silence.
+    proxies and certificates; it stays yours to close.
 
-    Use it as a context manager, or `close` it. It can be shared between threads. Without a key
-    it raises `MeshVideoError`; a setting that cannot work is a `ValueError`.
+    Two things blocking code cannot bound: looking up the server's name, which takes as long as
+    the system lets it; and, through an `http_client` of yours, headers that arrive byte by byte,
+    where the time counts for each byte anew. `AsyncVideoClient` bounds both.
+
+    Use it as a context manager, or `close` it. It can be shared between threads. Without a key,
+    or with a proxy in the environment that cannot be used, it raises `MeshVideoError`; any other
+    setting that cannot work is a `ValueError`, and an `http_client` of the wrong kind a `TypeError`.
     """
 
     def __init__(
@@ -57,12 +62,16 @@ class VideoClient:
         max_retries: int = 2,
         http_client: httpx.Client | None = None,
     ) -> None:
-        self._config = config = Config.resolve(api_key, base_url, timeout, max_retries)
+        key = ApiKey(api_key)
+        # Whatever is raised from here on, a traceback that prints its locals does not show it.
+        del api_key
+        self._config = config = Config.resolve(key, base_url, timeout, max_retries)
         self._http = httpx.Client(
             base_url=config.base_url,
             auth=BearerAuth(config),
             headers=HEADERS,
             timeout=timeout,
+            cookies=no_cookies(),
             event_hooks={"response": [self._check]},
             transport=BorrowedTransport(http_client)
             if http_client is not None
@@ -75,7 +84,9 @@ class VideoClient:
         self._sleep: Callable[[float], None] = time.sleep
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+        # A traceback that prints its locals may ask before there is a configuration.
+        known = f"base_url={self._config.base_url!r}" if hasattr(self, "_config") else "unfinished"
+        return f"{type(self).__name__}({known})"
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +119,8 @@ class VideoClient:
         """Blocks until the task is over, for at most `timeout` seconds, and returns its video.
 
         Looks at once, then after the delays of `poll`, and calls `on_update` with every answer.
-        Failures that may pass are ridden through, and the server's `Retry-After` is honoured.
+        Failures that may pass are ridden through, and the server's `Retry-After` is honoured. A
+        last look at the deadline may take up to a second more.
 
         Raises `TaskFailed`, `TaskExpired` or `TaskCancelled` when the task ended without a video;
         `WaitTimeout` when the time is over, after which waiting again on the same id goes on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,6 +10,15 @@ from attrs import frozen
 
 from meshapi_video._errors import InvalidResponse, TaskCancelled, TaskError, TaskExpired, TaskFailed
 from meshapi_video_generated.models import VideoTaskContent, VideoTaskError, VideoTaskResponse
+from meshapi_video_generated.types import Unset
+
+
+def _its_name(_unset: Unset) -> str:
+    return "UNSET"
+
+
+# A copy of UNSET would be another object, and `task.seed is UNSET` untrue after pickling.
+copyreg.pickle(Unset, _its_name)
 
 _WITHOUT_VIDEO: Final[dict[str, type[TaskError]]] = {
     "failed": TaskFailed,

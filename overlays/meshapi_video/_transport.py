@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import http.cookiejar
+import importlib.util
 import ipaddress
 import math
 import platform
+import socket
 import ssl
 import time
 import urllib.request
@@ -20,7 +23,7 @@ from meshapi_video._errors import ConnectionFailed, InvalidResponse, MeshVideoEr
 from meshapi_video._version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from meshapi_video._config import ApiKey, Config
 
@@ -30,6 +33,11 @@ HEADERS: Final = {
     "Accept-Encoding": "identity",
     "User-Agent": f"meshapi-video/{__version__} httpx/{httpx.__version__} Python/{platform.python_version()}",
 }
+
+
+def no_cookies() -> http.cookiejar.CookieJar:
+    """A jar that keeps nothing: each look is a request of its own, and says no more than the first."""
+    return http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
 
 
 class BearerAuth(httpx.Auth):
@@ -59,15 +67,29 @@ def is_loopback(host: str) -> bool:
 
 
 def environment_proxy(base_url: str) -> httpx.Proxy | None:
-    """The proxy that the environment names for the server; none for this machine itself."""
+    """The proxy that the environment names for the server; none for this machine itself.
+
+    Raises `MeshVideoError` for one that cannot be used.
+    """
     parts = urlsplit(base_url)
     if is_loopback(parts.hostname or "") or urllib.request.proxy_bypass(parts.netloc):
         return None
     proxies = urllib.request.getproxies()
-    address = proxies.get(parts.scheme) or proxies.get("all")
+    name = parts.scheme if proxies.get(parts.scheme) else "all"
+    address = proxies.get(name)
     if not address:
         return None
-    return httpx.Proxy(address if "://" in address else f"http://{address}")
+    # Not quoted: it may hold a password.
+    about = f"the proxy in the environment variable {name.upper()}_PROXY cannot be used"
+    try:
+        proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
+    except (ValueError, httpx.InvalidURL):
+        proxy = None
+    if proxy is None or not proxy.url.host:
+        raise MeshVideoError(f"{about}: it should look like http://host:port")
+    if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        raise MeshVideoError(f"{about}: SOCKS needs the package socksio (pip install 'httpx[socks]')")
+    return proxy
 
 
 def tls_context(base_url: str) -> ssl.SSLContext:
@@ -81,6 +103,7 @@ def tls_context(base_url: str) -> ssl.SSLContext:
 @contextlib.contextmanager
 def typed_errors(task_id: str, config: Config, seconds: float) -> Generator[None]:
     """Turns what httpx and the generated parser raise into this package's errors."""
+    blot = config.api_key.blot
     # `from None`: the frames of the original hold the request's headers, and with them the key.
     try:
         yield
@@ -89,14 +112,18 @@ def typed_errors(task_id: str, config: Config, seconds: float) -> Generator[None
         raise
     except (httpx.TimeoutException, TimeoutError):
         reason = f"no whole answer from {config.base_url} within {seconds:.3g} s"
-        raise _about(task_id, ConnectionFailed(reason)) from None
+        raise about(task_id, ConnectionFailed(reason)) from None
     except httpx.DecodingError as error:
-        raise _about(task_id, InvalidResponse(f"the answer cannot be decoded: {error}")) from None
+        raise about(task_id, InvalidResponse(blot(f"the answer cannot be decoded: {error}"))) from None
     except httpx.HTTPError as error:
-        raise _about(task_id, ConnectionFailed(f"no answer from {config.base_url}: {_reason(error)}")) from None
+        reason = blot(f"no answer from {config.base_url}: {_reason(error)}")
+        raise about(task_id, ConnectionFailed(reason)) from None
+    except httpx.StreamError:
+        reason = "a hook of the http_client used up the answer; it should call read() or aread() to keep it"
+        raise about(task_id, MeshVideoError(reason)) from None
     except (ValueError, RecursionError) as error:
-        # Valid for the contract and yet too much for Python: a number of 5,000 digits, say.
-        raise _about(task_id, InvalidResponse(f"the answer cannot be read: {error}")) from None
+        # Valid for the contract and yet too much for Python: nested so deep that only the check can follow.
+        raise about(task_id, InvalidResponse(blot(f"the answer cannot be read: {error}"))) from None
 
 
 def _reason(error: BaseException) -> str:
@@ -107,7 +134,8 @@ def _reason(error: BaseException) -> str:
     return str(causes) or type(error).__name__
 
 
-def _about(task_id: str, error: MeshVideoError) -> MeshVideoError:
+def about(task_id: str, error: MeshVideoError) -> MeshVideoError:
+    """`error`, saying which task it happened to."""
     error.task_id = task_id
     return error
 
@@ -129,7 +157,7 @@ def request_deadline(seconds: float) -> Generator[None]:
         _deadline.reset(token)
 
 
-def _time_left(timeout: float | None = None) -> float | None:
+def time_left(timeout: float | None = None) -> float | None:
     """`timeout`, or what is left of the deadline if that is less; None for no bound at all."""
     left = _deadline.get() - time.monotonic()
     if left <= 0:
@@ -138,8 +166,15 @@ def _time_left(timeout: float | None = None) -> float | None:
     return least if least < math.inf else None
 
 
+def bound(request: httpx.Request) -> None:
+    """Gives each of httpx's own timeouts, that of waiting for a connection too, no more than is left."""
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    bounded = {name: time_left(value) for name, value in timeouts.items()}
+    request.extensions = {**request.extensions, "timeout": bounded}
+
+
 class DeadlineTransport(httpx.HTTPTransport):
-    """httpx's transport, keeping to the `request_deadline` at every read and write."""
+    """httpx's transport, keeping to the `request_deadline` at every step that can wait."""
 
     def __init__(self, ssl_context: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         super().__init__(verify=ssl_context)
@@ -151,6 +186,11 @@ class DeadlineTransport(httpx.HTTPTransport):
             keepalive_expiry=5.0,
             network_backend=_DeadlineBackend(),
         )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Part of httpx's protocol for transports."""
+        bound(request)
+        return super().handle_request(request)
 
 
 def _core_proxy(proxy: httpx.Proxy) -> httpcore.Proxy:
@@ -166,8 +206,24 @@ class _DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        stream = super().connect_tcp(host, port, _time_left(timeout), local_address, socket_options)
-        return _DeadlineStream(stream)
+        # A name may have several addresses, and Python would give the whole time to each.
+        problem: Exception | None = None
+        for address in _addresses(host, port):
+            try:
+                stream = super().connect_tcp(address, port, time_left(timeout), local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                problem = error
+            else:
+                return _DeadlineStream(stream)
+        raise problem or httpcore.ConnectError(f"{host} has no address")
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return [str(address[0]) for *_, address in found]
 
 
 class _DeadlineStream(httpcore.NetworkStream):
@@ -175,10 +231,10 @@ class _DeadlineStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _time_left(timeout))
+        return self._stream.read(max_bytes, time_left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _time_left(timeout))
+        self._stream.write(buffer, time_left(timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -186,67 +242,8 @@ class _DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, _time_left(timeout)))
+        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, time_left(timeout)))
 
     # httpcore's own signature: what comes back depends on what is asked for.
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
         return self._stream.get_extra_info(info)
-
-
-class BorrowedTransport(httpx.BaseTransport):
-    """Sends through a client that the user made, and neither changes nor closes it."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Part of httpx's protocol for transports."""
-        timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
-        bounded = {name: _time_left(value) for name, value in timeouts.items()}
-        request.extensions = {**request.extensions, "timeout": bounded}
-        answer = self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
-        return httpx.Response(
-            answer.status_code, headers=answer.headers, stream=_BorrowedStream(answer), extensions=answer.extensions
-        )
-
-
-class _BorrowedStream(httpx.SyncByteStream):
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
-
-    def __iter__(self) -> Iterator[bytes]:
-        for part in self._answer.iter_raw():
-            _time_left()
-            yield part
-
-    def close(self) -> None:
-        self._answer.close()
-
-
-class AsyncBorrowedTransport(httpx.AsyncBaseTransport):
-    """The same for an asynchronous client."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Part of httpx's protocol for transports."""
-        answer = await self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
-        return httpx.Response(
-            answer.status_code,
-            headers=answer.headers,
-            stream=_AsyncBorrowedStream(answer),
-            extensions=answer.extensions,
-        )
-
-
-class _AsyncBorrowedStream(httpx.AsyncByteStream):
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._answer.aiter_raw():
-            yield part
-
-    async def aclose(self) -> None:
-        await self._answer.aclose()

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import FastAPI, Header, Request
 from fastapi.responses import FileResponse, JSONResponse
 
-from meshapi_video_sandbox._upstream import Plan, look
+from meshapi_video_sandbox._upstream import Order, Plan, look
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:
@@ -73,15 +73,16 @@ def _add_control(app: FastAPI, store: Store) -> None:
     @app.post("/_sandbox/tasks")
     async def create_task(request: Request) -> JSONResponse:
         try:
-            plan = msgspec.json.decode(await request.body() or b"{}", type=Plan)
+            order = msgspec.json.decode(await request.body() or b"{}", type=Order)
         except msgspec.DecodeError as error:
             raise ApiProblem(422, "validation_error", str(error)) from error
         task_id = str(uuid.uuid4())
-        store.add(task_id, msgspec.structs.replace(plan, created_at=time.time()))
+        store.add(task_id, Plan(**msgspec.structs.asdict(order), created_at=time.time()))
         return JSONResponse({"id": task_id}, 201)
 
 
 def _add_videos(app: FastAPI) -> None:
+    @app.head("/videos/{name}", include_in_schema=False)
     @app.get("/videos/{name}")
     async def video(name: str, authorization: Annotated[str | None, Header()] = None) -> FileResponse:
         if authorization is not None:

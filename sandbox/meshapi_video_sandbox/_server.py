@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 import threading
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -63,12 +63,13 @@ def serve(*, host: str, port: int, db: Path | None, keys: Collection[str], say: 
     """Serves until ctrl-C, after telling `say` how to reach it; raises `SandboxError` if it cannot start."""
     with _server(host, port, db, keys) as (server, listener, base_url):
         key = next(iter(keys))
-        say(f"A local Mesh API runs at {base_url}; stop it with ctrl-C. To use it, copy:")
+        say(f"A local Mesh API runs at {base_url} until ctrl-C. To use it, copy:")
         say("")
         say(f"  export MESHAPI_BASE_URL={base_url} MESHAPI_API_KEY={key}")
         say(f"  meshapi-video get {EXAMPLE['id']}")
-        say(f"  curl -X POST {base_url}/_sandbox/tasks    # a new task; then: meshapi-video wait ID")
+        say(f"  curl -X POST {base_url}/_sandbox/tasks")
         say("")
+        say("The last line makes a new task and shows its ID; then: meshapi-video wait ID")
         with suppress(KeyboardInterrupt):
             server.run([listener])
     say("stopped")
@@ -78,21 +79,26 @@ def serve(*, host: str, port: int, db: Path | None, keys: Collection[str], say: 
 def _server(
     host: str, port: int, db: Path | None, keys: Collection[str]
 ) -> Generator[tuple[uvicorn.Server, socket.socket, str]]:
-    try:
-        store = Store(db)
-    except sqlite3.Error as error:
-        raise SandboxError(f"the tasks' file {db} cannot be used: {error}") from error
-    with closing(store):
-        store.add(str(EXAMPLE["id"]), Plan(), EXAMPLE)
+    if not all(_usable(key) for key in keys):
+        raise SandboxError("a key should be of printable ASCII characters, without spaces and not empty")
+    with ExitStack() as opened:
         try:
-            listener = _listen(host, port)
+            store = opened.enter_context(closing(Store(db)))
+            store.add(str(EXAMPLE["id"]), Plan(created_at=0), EXAMPLE)
+        except sqlite3.Error as error:
+            raise SandboxError(f"the tasks' file {db} cannot be used: {error}") from error
+        try:
+            listener = opened.enter_context(_listen(host, port))
         except OSError as error:
             raise SandboxError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-        with listener:
-            config = uvicorn.Config(create_app(store, keys), log_level="warning", timeout_graceful_shutdown=1)
-            reached = "127.0.0.1" if host in _EVERYWHERE else host
-            address = f"[{reached}]" if ":" in reached else reached
-            yield uvicorn.Server(config), listener, f"http://{address}:{listener.getsockname()[1]}"
+        config = uvicorn.Config(create_app(store, keys), log_level="warning", timeout_graceful_shutdown=1)
+        reached = "127.0.0.1" if host in _EVERYWHERE else host
+        address = f"[{reached}]" if ":" in reached else reached
+        yield uvicorn.Server(config), listener, f"http://{address}:{listener.getsockname()[1]}"
+
+
+def _usable(key: str) -> bool:
+    return key != "" and key.isascii() and key.isprintable() and " " not in key
 
 
 def _listen(host: str, port: int) -> socket.socket:

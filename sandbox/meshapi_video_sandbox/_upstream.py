@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -10,15 +10,24 @@ Outcome = Literal["succeeded", "failed", "expired", "cancelled"]
 """How a task ends."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What will become of a task."""
+_TEN_YEARS: Final = 10 * 365 * 86_400
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=_TEN_YEARS)]
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be asked of a new task."""
 
     outcome: Outcome = "succeeded"
-    queued_for: float = 2.0
+    queued_for: Seconds = 2.0
     """Seconds from its making until it runs."""
-    running_for: float = 4.0
+    running_for: Seconds = 4.0
     """Seconds from then until it ends."""
-    created_at: float = 0.0
+
+
+class Plan(Order, frozen=True, kw_only=True):
+    """What will become of a task."""
+
+    created_at: float
     """When it was made, in seconds since 1970."""
 
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 import trustme
 
-from meshapi_video import AsyncVideoClient, ConnectionFailed, VideoClient
+from meshapi_video import AsyncVideoClient, ConnectionFailed, VideoClient, WaitTimeout
 from meshapi_video._async import MAX_IN_FLIGHT
-from meshapi_video._config import Config
+from meshapi_video._config import ApiKey, Config
 from meshapi_video._transport import BearerAuth
 from support.clients import KEY, Caller, Kind
 from support.server import Server, answer, finished, serving, task
@@ -33,7 +33,7 @@ def test_a_redirect_to_another_host_does_not_take_the_key_along(client: Caller, 
 
 
 def test_the_key_is_sent_to_its_own_origin_only() -> None:
-    auth = BearerAuth(Config.resolve(KEY, "https://api.example:444/x", 30.0, 0))
+    auth = BearerAuth(Config.resolve(ApiKey(KEY), "https://api.example:444/x", 30.0, 0))
     for url, expected in {
         "https://api.example:444/y": f"Bearer {KEY}",
         "http://api.example:444/y": None,
@@ -153,6 +153,27 @@ def test_many_requests_on_one_async_client_take_turns(server: Server, backend: s
     anyio.run(main, backend=backend)
     assert statuses == ["running"] * 5 * MAX_IN_FLIGHT
     assert 1 < server.most_at_once <= MAX_IN_FLIGHT
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_look_that_gets_no_turn_says_so_and_blames_no_server(
+    server: Server, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshapi_video._polling.LAST_LOOK", 0.1)
+    server.script(server.stall())
+
+    async def main() -> None:
+        async with AsyncVideoClient(KEY, base_url=server.base_url) as client, anyio.create_task_group() as group:
+            for _ in range(MAX_IN_FLIGHT):
+                group.start_soon(client.get, "task-1")
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(WaitTimeout) as caught:
+                await client.wait("task-1", timeout=0)
+            assert isinstance(caught.value.last_error, ConnectionFailed)
+            assert "no turn among the 20 requests under way within 0.1 s" in str(caught.value.last_error)
+            group.cancel_scope.cancel()
+
+    anyio.run(main, backend=backend)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import traceback
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import anyio.lowlevel
 import pytest
 
 from meshapi_video import (
@@ -22,8 +28,9 @@ from meshapi_video import (
     VideoTaskResponse,
     WaitTimeout,
     __version__,
+    _errors,
 )
-from support.clients import KEY, Caller
+from support.clients import KEY, Caller, Kind
 from support.server import (
     Answer,
     Server,
@@ -34,8 +41,10 @@ from support.server import (
     raw,
     reset,
     task,
+    task_json,
 )
 
+OURS = str(Path(_errors.__file__).parent)
 STEADY = PollPolicy(initial_delay=2.0, growth=1.0, max_delay=2.0, jitter=0.0)
 
 
@@ -52,6 +61,7 @@ def test_the_generated_function_sends_one_documented_request(client: Caller, ser
     assert request.headers["authorization"] == f"Bearer {KEY}"
     assert request.headers["user-agent"].startswith(f"meshapi-video/{__version__} ")
     assert request.headers["accept"] == "application/json"
+    assert request.headers["accept-encoding"] == "identity"
 
 
 def test_a_base_url_with_a_path_keeps_it(client: Caller, server: Server) -> None:
@@ -130,6 +140,15 @@ MISSES: dict[str, Answer] = {
 left_by_httpx = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 
 
+def test_the_reset_among_them_is_a_real_one(server: Server) -> None:
+    server.script(reset)
+    address = urlsplit(server.base_url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
+
+
 @left_by_httpx
 @pytest.mark.parametrize("miss", MISSES.values(), ids=MISSES)
 def test_a_miss_is_not_a_failure(client: Caller, server: Server, miss: Answer) -> None:
@@ -201,6 +220,26 @@ def test_what_is_valid_and_yet_too_much_for_python_is_an_invalid_response(client
         client.get()
 
 
+def test_a_silence_asked_for_that_outlasts_every_task_is_ignored(client: Caller, server: Server) -> None:
+    server.script(answer(429, {}, retry_after="99999999"), finished())
+    client.wait(poll=STEADY)
+    assert client.clock.sleeps == [2]
+
+
+def test_a_redirect_to_nowhere_is_a_refusal(client: Caller, server: Server) -> None:
+    server.script(answer(301, b"", location="http://["))
+    with pytest.raises(APIError, match="no web address"):
+        client.wait()
+
+
+def test_a_cookie_is_not_kept(client: Caller, server: Server) -> None:
+    server.script(
+        answer(503, {}, set_cookie="seen=1; Path=/"), answer(200, task_json(), set_cookie="seen=2"), finished()
+    )
+    client.wait()
+    assert [request.headers.get("cookie") for request in server.requests] == [None] * 3
+
+
 def test_retry_after_is_honoured(client: Caller, server: Server) -> None:
     server.script(answer(429, {}, retry_after="9"), answer(503, {"error": {"retry_after_seconds": 30}}), finished())
     client.wait(poll=STEADY)
@@ -250,6 +289,19 @@ def test_every_answer_is_reported(client: Caller, server: Server) -> None:
     assert seen == ["queued", "running", "running", "succeeded"]
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_async_callback_is_awaited(server: Server, backend: Kind) -> None:
+    server.script(task("queued"), finished())
+    seen = list[str]()
+
+    async def on_update(update: VideoTaskResponse) -> None:
+        await anyio.lowlevel.checkpoint()
+        seen.append(update.status)
+
+    Caller(backend, server.base_url).wait(on_update=on_update)
+    assert seen == ["queued", "succeeded"]
+
+
 def test_an_exception_in_a_callback_reaches_the_caller_unchanged(client: Caller, server: Server) -> None:
     server.script(task("queued"))
     problem = KeyError("mine")
@@ -275,9 +327,29 @@ def test_what_is_missed_and_seen_is_logged(client: Caller, server: Server, caplo
 
 def test_no_error_shows_the_key_or_what_the_request_was_made_of(client: Caller, server: Server) -> None:
     client.settings["max_retries"] = 0
-    for miss in (reset, answer(500, {"error": {"message": f"got Bearer {KEY}"}}), answer(200, KEY)):
+    for miss in (
+        reset,
+        answer(500, {"error": {"message": f"got Bearer {KEY}"}}),
+        answer(200, KEY),
+        answer(200, task_json("failed", error={"code": KEY, "message": KEY})),
+        answer(200, task_json(task_id=KEY)),
+    ):
         server.script(miss)
         with pytest.raises((UpstreamError, ConnectionFailed, InvalidResponse)) as caught:
             client.get()
         assert KEY not in f"{caught.value!r} {caught.value} {vars(caught.value)}"
         assert caught.value.__cause__ is None
+        frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack
+        assert not [frame for frame in frames if frame.filename.startswith(OURS) and KEY in str(frame.locals)]
+
+
+@left_by_httpx
+def test_no_error_of_ours_brings_along_the_one_that_it_was_made_of(client: Caller, server: Server) -> None:
+    # The frames of that one hold the request's headers, and with them the key.
+    client.settings |= {"max_retries": 0, "timeout": 0.2}
+    too_many_digits = b'{"id": "task-1", "status": "running", "x": ' + b"9" * 5000 + b"}"
+    for miss in (reset, server.stall(), MISSES["a wrong encoding"], answer(200, too_many_digits)):
+        server.script(miss)
+        with pytest.raises((ConnectionFailed, InvalidResponse)) as caught:
+            client.get()
+        assert caught.value.__suppress_context__

@@ -6,23 +6,28 @@ import functools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 from rich.console import Console
 
-from meshapi_video import __version__
+from meshapi_video import DownloadError, __version__
 from meshapi_video._cli import _progress, main
 from meshapi_video._cli._commands import run
+from meshapi_video._cli._demo import run_demo
+from meshapi_video._cli._exit import ExitCode
 from meshapi_video_sandbox import Outcome, Sandbox
 from support.clients import KEY
 from support.clock import Clock
 from support.server import Server, answer, close, finished, task
 
 Output = pytest.CaptureFixture[str]
+COMMAND = [sys.executable, "-m", "meshapi_video"]
 
 
 @pytest.fixture
@@ -49,6 +54,23 @@ def test_help_and_version_help(capsys: Output) -> None:
     for command in ("get", "wait", "sandbox", "demo"):
         assert run([command, "--help"]) == 0
         assert "..." not in capsys.readouterr().out.partition("Options")[2]
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_every_exit_code_is_in_the_help_and_in_the_readme(code: ExitCode, capsys: Output) -> None:
+    assert run(["--help"]) == 0
+    assert f"\n  {code.value} " in capsys.readouterr().out.replace("\n    ", "\n  ")
+    readme = Path(__file__).parents[2] / "README.md"
+    assert f"\n| {code.value} |" in readme.read_text()
+
+
+def leaves_with(*arguments: str) -> int | str | None:
+    """The exit code of the entry point."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["meshapi-video", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+    return caught.value.code
 
 
 def test_get_prints_what_is_known_of_a_task(configured: Sandbox, capsys: Output) -> None:
@@ -91,7 +113,7 @@ def test_a_task_that_ends_without_a_video_leaves_with_1(configured: Sandbox, out
 def test_a_refusal_and_a_silent_server_leave_with_3(scripted: Server, capsys: Output) -> None:
     scripted.script(answer(401, {"error": {"code": "unauthorized", "message": "Missing or invalid API key"}}))
     assert run(["wait", "t"]) == 3
-    assert capsys.readouterr().err == "meshapi-video: task t: HTTP 401 unauthorized: Missing or invalid API key\n"
+    assert "meshapi-video: task t: HTTP 401 unauthorized: Missing or invalid API key" in capsys.readouterr().err
     scripted.script(close)
     assert run(["get", "t"]) == 3
     assert "meshapi-video: task t: no answer from http://127.0.0.1:" in capsys.readouterr().err
@@ -117,13 +139,19 @@ def test_looks_that_miss_are_told_while_the_wait_goes_on(scripted: Server, capsy
     [
         (["get", ".."], "not a task id"),
         (["get"], "Missing argument"),
-        (["wait", "t", "--timeout", "-1"], "not in the range"),
+        (["get", "t" * 70_000], "task id"),
+        (["wait", "t" * 70_000], "task id"),
+        (["wait", "t", "--timeout", "-1"], "number of seconds"),
+        (["wait", "t", "--timeout", "nan"], "number of seconds"),
+        (["wait", "t", "--timeout", "soon"], "not a valid float"),
         (["look", "t"], "No such command"),
     ],
 )
 def test_wrong_usage_leaves_with_2(scripted: Server, arguments: list[str], said: str, capsys: Output) -> None:
     assert run(arguments) == 2
-    assert said in capsys.readouterr().err
+    heard = capsys.readouterr().err
+    assert heard.startswith("Usage: ")
+    assert said in heard
     assert scripted.requests == []
 
 
@@ -132,35 +160,103 @@ def test_a_missing_key_leaves_with_2_and_names_the_variable(capsys: Output) -> N
     assert "MESHAPI_API_KEY" in capsys.readouterr().err
 
 
-def test_a_wrong_address_leaves_with_2(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+def test_a_wait_may_have_no_limit(configured: Sandbox) -> None:
+    assert run(["wait", configured.create_task(running_for=1000), "--timeout", "inf"]) == 0
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:9/\nx"])
+def test_a_wrong_address_leaves_with_2(address: str, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setenv("MESHAPI_API_KEY", KEY)
-    monkeypatch.setenv("MESHAPI_BASE_URL", "nonsense")
+    monkeypatch.setenv("MESHAPI_BASE_URL", address)
     assert run(["get", "t"]) == 2
     assert "MESHAPI_BASE_URL" in capsys.readouterr().err
 
 
-def test_ctrl_c_leaves_with_130(
-    scripted: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch, capsys: Output
-) -> None:
+@pytest.fixture
+def ctrl_c(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - it has put itself there
+    """Somebody who interrupts a wait as soon as it sleeps."""
+
     def interrupted(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    scripted.script(task("running", "t"))
-    monkeypatch.setattr(clock, "sleep", interrupted)
     monkeypatch.setattr("meshapi_video._sync.time.sleep", interrupted)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_in_a_wait_leaves_with_130_and_says_that_the_task_goes_on(scripted: Server, capsys: Output) -> None:
+    scripted.script(task("running", "t"))
     assert run(["wait", "t"]) == 130
-    assert "interrupted" in capsys.readouterr().err
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "meshapi-video: task t goes on: wait again on the same id",
+        "meshapi-video: interrupted",
+    ]
 
 
-def test_a_bug_is_not_dressed_up_as_an_error(scripted: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_in_the_demo_leaves_with_130_and_promises_nothing(tmp_path: Path, capsys: Output) -> None:
+    output = tmp_path / "out.mp4"
+    assert run(["demo", "--output", str(output)]) == 130
+    assert capsys.readouterr().err.splitlines()[1:] == ["meshapi-video: interrupted"]
+    assert not output.exists()
+
+
+def test_a_crash_leaves_with_70_and_its_traceback(
+    scripted: Server, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
     scripted.script(task("running", "t"))
 
     def broken(_task: object) -> str:
         raise ZeroDivisionError
 
     monkeypatch.setattr("meshapi_video._cli._commands._readable", broken)
-    with pytest.raises(ZeroDivisionError):
-        run(["get", "t"])
+    assert leaves_with("get", "t") == 70
+    said = capsys.readouterr().err
+    assert "says nothing of the task" in said
+    assert "Traceback" in said
+    assert "ZeroDivisionError" in said
+    assert KEY not in said
+
+
+@pytest.fixture
+def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output that is still there to be written when Python ends."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+@pytest.mark.usefixtures("buffered")
+@pytest.mark.parametrize("arguments", [["get", "t"], ["get", "t", "--json"], ["wait", "t"], ["--help"]])
+def test_when_nobody_reads_the_output_it_leaves_quietly_with_141(scripted: Server, arguments: list[str]) -> None:
+    scripted.script(finished("t"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as nobody:  # noqa: PTH123 - it is a descriptor
+        left = subprocess.run([*COMMAND, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    assert left.returncode == 141
+    assert left.stderr in {"", "task t: succeeded\n"}
+
+
+def shell(redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command as a shell does with that redirection."""
+    script = f'exec "$0" "$@" {redirection}'
+    return subprocess.run(["/bin/sh", "-c", script, *COMMAND, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+
+
+@pytest.mark.usefixtures("buffered")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_output_on_a_full_disk_leaves_with_74_and_a_sentence(scripted: Server) -> None:
+    scripted.script(finished("t"))
+    left = shell(">/dev/full", "get", "t")
+    assert left.returncode == 74
+    assert left.stderr == "meshapi-video: reading or writing failed: [Errno 28] No space left on device\n"
+    assert shell(">/dev/full 2>/dev/full", "get", "t").returncode == 74
+
+
+def test_closed_output_leaves_with_74_before_anything_is_asked(scripted: Server) -> None:
+    left = shell(">&-", "get", "t")
+    assert left.returncode == 74
+    assert left.stderr == "meshapi-video: stdout is closed; to see nothing, send it to /dev/null\n"
+    assert shell(">&- 2>&-", "get", "t").returncode == 74
+    assert scripted.requests == []
 
 
 def test_on_a_terminal_one_line_moves(configured: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
@@ -190,18 +286,31 @@ def test_the_demo_plays_the_whole_story(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("clock")
-def test_the_demo_puts_the_video_where_it_is_told_and_overwrites_nothing(tmp_path: Path, capsys: Output) -> None:
+def test_the_demo_puts_the_video_where_it_is_told(tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     assert run(["demo", "--output", str(output)]) == 0
-    assert output.exists()
-    assert run(["demo", "--output", str(output)]) == 3
-    assert "exists already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [("there.mp4", "exists already"), (".", "exists already"), ("no/folder/out.mp4", "there is no folder")],
+)
+def test_the_demo_notices_where_it_cannot_write_before_it_starts(
+    output: str, said: str, tmp_path: Path, capsys: Output
+) -> None:
+    tmp_path.joinpath("there.mp4").write_text("mine")
+    assert run(["demo", "--output", str(tmp_path / output)]) == 2
+    heard = capsys.readouterr()
+    assert said in heard.err
+    assert heard.out == ""
+    assert tmp_path.joinpath("there.mp4").read_text() == "mine"
 
 
 @pytest.mark.usefixtures("clock")
-def test_a_demo_that_cannot_write_says_so(tmp_path: Path, capsys: Output) -> None:
-    assert run(["demo", "--output", str(tmp_path / "no" / "folder" / "out.mp4")]) == 3
-    assert "could not be fetched to" in capsys.readouterr().err
+def test_a_demo_that_cannot_write_after_all_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match="could not be fetched to"):
+        run_demo(tmp_path / "removed-meanwhile" / "out.mp4", say=print)
 
 
 @pytest.mark.usefixtures("clock")
@@ -215,7 +324,7 @@ def test_a_video_that_is_none_is_said_to_be_none(
 
 
 def test_the_sandbox_command_serves_until_ctrl_c(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "meshapi_video", "sandbox", "--port", "0", "--db", str(tmp_path / "t.db")]
+    command = [*COMMAND, "sandbox", "--port", "0", "--db", str(tmp_path / "t.db")]
     with subprocess.Popen[str](
         [*command, "--key", "rsk_mine"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -228,7 +337,7 @@ def test_the_sandbox_command_serves_until_ctrl_c(tmp_path: Path) -> None:
         base_url = settings["MESHAPI_BASE_URL"]
         assert settings["MESHAPI_API_KEY"] == "rsk_mine"
         task_id = Sandbox(base_url).create_task(queued_for=0, running_for=0)
-        get = [sys.executable, "-m", "meshapi_video", "get", "--json", task_id]
+        get = [*COMMAND, "get", "--json", task_id]
         looked = subprocess.run(get, env={**os.environ, **settings}, capture_output=True, text=True, check=False)  # noqa: S603
         assert json.loads(looked.stdout)["status"] == "succeeded"
         process.send_signal(signal.SIGINT)
@@ -242,26 +351,41 @@ def test_a_port_that_is_taken_leaves_with_2(configured: Sandbox, capsys: Output)
     assert "cannot listen on 127.0.0.1:" in capsys.readouterr().err
 
 
-def test_the_entry_point_leaves_with_the_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
-    monkeypatch.setattr(sys, "argv", ["meshapi-video", "--version"])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == 0
+@pytest.mark.parametrize("key", ["", " ", "rsk one", "rsk\n", "schlüssel"])
+def test_a_key_that_nobody_could_send_leaves_with_2(key: str, capsys: Output) -> None:
+    assert run(["sandbox", "--port", "0", "--key", "rsk_good", "--key", key]) == 2
+    assert "a key should be" in capsys.readouterr().err
+
+
+def test_the_sandbox_without_the_command_line_says_that_its_port_is_taken() -> None:
+    with socket.socket() as taken:
+        # Whoever has the port already does as well.
+        with suppress(OSError):
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        command = [sys.executable, "-m", "meshapi_video_sandbox"]
+        left = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert left.returncode == 2
+    assert left.stderr == "meshapi_video_sandbox: cannot listen on 127.0.0.1:8787: Address already in use\n"
+
+
+def test_the_entry_point_leaves_with_the_exit_code(capsys: Output) -> None:
+    assert leaves_with("--version") == 0
     assert __version__ in capsys.readouterr().out
 
 
-def test_without_its_extra_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_extra_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setitem(sys.modules, "click", None)
     monkeypatch.delitem(sys.modules, "meshapi_video._cli._commands")
-    with pytest.raises(SystemExit, match=r"needs click and rich: pip install 'meshapi-video\[cli\]'"):
-        main()
+    assert leaves_with("--version") == 2
+    assert "needs click and rich: pip install 'meshapi-video[cli]'" in capsys.readouterr().err
 
 
-def test_another_missing_module_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_missing_module_is_a_crash(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setitem(sys.modules, "meshapi_video._version", None)
     monkeypatch.delitem(sys.modules, "meshapi_video._cli._commands")
-    with pytest.raises(ModuleNotFoundError, match="_version"):
-        main()
+    assert leaves_with("--version") == 70
+    assert "ModuleNotFoundError" in capsys.readouterr().err
 
 
 def test_without_the_sandbox_its_commands_say_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:

@@ -124,6 +124,8 @@ def finished(task_id: str = TASK_ID, url: str = "https://cdn.example/v.mp4") -> 
 def reset(connection: socket.socket) -> bool:
     """Ends the connection with a TCP reset, and no answer."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # Here, because socketserver would say goodbye first.
+    connection.close()
     return False
 
 

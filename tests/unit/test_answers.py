@@ -76,7 +76,7 @@ def test_meshs_envelope_is_read() -> None:
         "req_1",
         5.0,
     )
-    assert str(error) == "HTTP 429 rate_limit_exceeded: Slow down (request req_1)"
+    assert str(error) == "HTTP 429 rate_limit_exceeded: Slow down (request req_1). Wait a while before asking again"
     assert json.loads(error.body) == body
 
 
@@ -91,7 +91,7 @@ def test_validation_errors_are_read_field_by_field() -> None:
     error = refused(422, body)
     assert error.errors == (FieldError("path.task_id.0", "too short", "string_too_short"),)
     assert str(error).startswith("HTTP 422: Unprocessable ")
-    assert str(error).endswith("; path.task_id.0: too short")
+    assert str(error).endswith("; path.task_id.0: too short. Check the task's id")
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,37 @@ def test_a_page_instead_of_json_is_named() -> None:
 
 def test_a_redirect_is_named_by_where_it_leads_and_not_followed() -> None:
     error = refused(301, b"", {"location": "https://login.example/?next=secret"})
-    assert error.message == "a redirect to https://login.example, which is not followed; check the base URL"
+    assert error.message == "a redirect to https://login.example, which is not followed"
+    assert str(error) == f"HTTP 301: {error.message}. Check the base URL"
     assert "api.example" in refused(302, b"", {"location": "/elsewhere"}).message
+
+
+@pytest.mark.parametrize("location", ["http://[", "mailto:x", "http://"])
+def test_a_redirect_to_nowhere_is_an_answer_too(location: str) -> None:
+    assert refused(301, b"", {"location": location}).message == "a redirect to no web address, which is not followed"
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "Check the key in MESHAPI_API_KEY or api_key="),
+        (402, "Raise the spending limit, then ask for the same task again"),
+        (403, "Use a key that may see this task"),
+        (404, "Check the task's id and the base URL"),
+        (422, "Check the task's id"),
+        (429, "Wait a while before asking again"),
+        (502, "It may pass: ask again later"),
+        (308, "Check the base URL"),
+    ],
+)
+def test_an_error_ends_with_what_to_do_and_keeps_the_servers_words(status: int, advice: str) -> None:
+    error = refused(status, {"error": {"message": "Sorry."}})
+    assert str(error) == f"HTTP {status}: Sorry. {advice}"
+    assert error.message == "Sorry."
+
+
+def test_an_error_that_nothing_is_known_to_help_gives_no_advice() -> None:
+    assert str(refused(418, {"error": "a teapot"})) == "HTTP 418: a teapot"
 
 
 def test_the_request_id_may_be_in_a_header() -> None:
@@ -149,6 +178,11 @@ DATE = "Mon, 23 Nov 2026 10:00:00 GMT"
         ({"retry-after": "Mon, 23 Nov 2026 10:00:30", "date": DATE}, 30.0),
         ({"retry-after": "Mon, 23 Nov 2026 09:00:00 GMT", "date": DATE}, 0.0),
         ({"retry-after": "Thu, 01 Jan 2015 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "604800"}, 604800.0),
+        ({"retry-after": "604801"}, None),
+        ({"retry-after-ms": "604801000"}, None),
+        ({"retry-after-ms": "604801000", "retry-after": "9"}, 9.0),
+        ({"retry-after": "Mon, 23 Nov 2099 10:00:00 GMT", "date": DATE}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan"}, None),
@@ -180,8 +214,47 @@ def test_a_key_that_the_server_sends_back_is_blotted_out() -> None:
     assert KEY not in f"{for_header} {vars(for_header)}"
 
 
+@pytest.mark.parametrize("escaped", ["rsk_ab\\/cd", "\\u0072sk_ab/cd", "rsk_ab\\u002Fcd", "rsk_ab\\u002fcd"])
+def test_a_key_that_comes_back_in_json_escapes_is_blotted_out_as_well(escaped: str) -> None:
+    key = "rsk_ab/cd"
+    body = (
+        f'{{"error": {{"code": "{escaped}", "message": "bad {escaped}"}}, "request_id": "{escaped}", '
+        f'"detail": [{{"msg": "{escaped}", "loc": ["{escaped}"], "type": "{escaped}"}}]}}'
+    )
+    response = httpx.Response(400, content=body.encode(), request=httpx.Request("GET", URL))
+    with pytest.raises(RequestRejectedError) as caught:
+        check_answer(response, ApiKey(key))
+    shown = f"{caught.value} {vars(caught.value)}"
+    assert key not in shown
+    assert escaped not in caught.value.body
+    assert caught.value.message == "bad ***"
+    assert caught.value.errors == (FieldError("***", "***", "***"),)
+
+
+@pytest.mark.parametrize("field", ["id", "status", "model"])
+def test_a_task_that_gives_the_key_away_is_refused(field: str) -> None:
+    body = json.dumps({"id": "t", "status": "failed", field: f"x{KEY}"}).encode()
+    response = httpx.Response(200, content=body, request=httpx.Request("GET", URL))
+    with pytest.raises(InvalidResponse, match="gives away the API key") as caught:
+        check_answer(response, ApiKey(KEY))
+    assert KEY not in f"{caught.value} {vars(caught.value)}"
+    assert caught.value.path == "$"
+
+
+def test_a_key_of_a_few_letters_may_be_in_an_answer_by_chance() -> None:
+    body = json.dumps({"id": "key-1", "status": "running"}).encode()
+    check_answer(httpx.Response(200, content=body, request=httpx.Request("GET", URL)), ApiKey("key"))
+
+
 def test_a_200_that_is_no_task_is_an_invalid_response_with_its_body() -> None:
     page = httpx.Response(200, content=f"<html>{KEY}".encode(), request=httpx.Request("GET", URL))
     with pytest.raises(InvalidResponse) as caught:
         check_answer(page, ApiKey(KEY))
     assert caught.value.body == "<html>***"
+
+
+def test_a_page_instead_of_a_task_is_kept_to_be_read() -> None:
+    page = httpx.Response(200, content=b"<html>Log in", request=httpx.Request("GET", URL))
+    with pytest.raises(InvalidResponse, match="not JSON") as caught:
+        check_answer(page, ApiKey(KEY))
+    assert (caught.value.body, caught.value.path) == ("<html>Log in", None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap
+from types import MappingProxyType
 
 import pytest
 
@@ -17,11 +19,14 @@ from meshapi_video import (
     VideoTaskContent,
     VideoTaskError,
     VideoTaskResponse,
+    VideoTaskUsage,
     is_terminal,
     parse_task,
 )
+from meshapi_video._config import ApiKey, Config
 from meshapi_video._contract import task_in
 from meshapi_video._tasks import video_of
+from meshapi_video._transport import typed_errors
 
 URL = "https://cdn.example/v.mp4"
 
@@ -60,6 +65,49 @@ def test_what_is_no_json_has_no_path(body: bytes) -> None:
     with pytest.raises(InvalidResponse, match="not JSON") as caught:
         parse_task(body)
     assert caught.value.path is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"id": "t", "status": "x", "seed": ' + "9" * 5_000 + "}",
+        '{"id": "t", "status": "x", "note": "\ud800"}',
+        {"id": "t", "status": "x", "note": float("nan")},
+        {"id": "t", "status": "x", "note": object()},
+    ],
+    ids=["too many digits", "half a character", "not a number", "an object of ours"],
+)
+def test_what_cannot_be_read_is_no_error_of_pythons_own(payload: str | dict[str, object]) -> None:
+    with pytest.raises(InvalidResponse, match="not JSON, or cannot be read") as caught:
+        parse_task(payload)
+    assert caught.value.path is None
+
+
+def test_what_only_the_generated_parser_cannot_read_is_an_invalid_response_too() -> None:
+    # One level deeper in the stack than the check, it can be the first to run out of it.
+    too_deep = RecursionError("maximum recursion depth exceeded")
+    with (
+        pytest.raises(InvalidResponse, match="task t: the answer cannot be read: maximum recursion depth") as caught,
+        typed_errors("t", Config.resolve(ApiKey("key"), None, 30.0, 2), 30.0),
+    ):
+        raise too_deep
+    assert caught.value.path is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_whole_number_is_an_integer_however_it_is_written(as_text: bool) -> None:  # noqa: FBT001 - a parameter
+    payload = {"id": "t", "status": "x", "seed": 5.0, "usage": {"completion_tokens": 1e3, "total_tokens": 0}, "n": 5.0}
+    task = parse_task(json.dumps(payload) if as_text else payload)
+    assert isinstance(task.seed, int)
+    assert isinstance(task.usage, VideoTaskUsage)
+    assert isinstance(task.usage.completion_tokens, int)
+    assert task.to_dict() == payload
+
+
+def test_any_mapping_is_read_as_the_object_that_it_stands_for() -> None:
+    task = parse_task(ChainMap({"id": "t", "status": "x", "content": MappingProxyType({"video_url": URL})}))
+    assert task.content == VideoTaskContent(video_url=URL)
 
 
 def test_unknown_fields_are_kept_at_every_depth() -> None:

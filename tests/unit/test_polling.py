@@ -181,11 +181,25 @@ def test_a_page_that_is_no_json_may_pass_and_a_broken_contract_will_not() -> Non
 
 def test_delays_grow_geometrically_up_to_the_maximum() -> None:
     policy = PollPolicy(initial_delay=1.0, growth=2.0, max_delay=10.0, jitter=0.0)
-    elapsed, delays = 0.0, list[float]()
+    paused, delays = 0.0, list[float]()
     for _ in range(6):
-        delays.append(policy.delay(elapsed, chance=0.5))
-        elapsed += delays[-1]
+        delays.append(policy.delay(paused, chance=0.5))
+        paused += delays[-1]
     assert delays == [1, 2, 4, 8, 10, 10]
+
+
+def test_slow_looks_and_silence_asked_for_let_no_delay_grow() -> None:
+    poll = waiting(timeout=math.inf, policy=PollPolicy(initial_delay=1.0, growth=2.0, max_delay=60.0, jitter=0.0))
+    poll = missed(poll, ConnectionFailed("stalled"), NOW + 30, 0)
+    assert decide(poll, NOW + 30) == Sleep(1.0)
+    poll = missed(poll, too_many(40), NOW + 31, 0)
+    assert decide(poll, NOW + 31) == Sleep(40.0)
+    poll = answered(poll, task(), NOW + 71, 0)
+    assert decide(poll, NOW + 71) == Sleep(4.0)
+
+
+def test_get_asks_again_soon_even_after_a_look_that_stalled() -> None:
+    assert decide(missed(get("t", 2, NOW), ConnectionFailed("stalled"), NOW + 30, 0), NOW + 30) == Sleep(0.5)
 
 
 def test_jitter_only_shortens_a_delay() -> None:
@@ -201,6 +215,7 @@ def test_jitter_only_shortens_a_delay() -> None:
         {"initial_delay": 20},
         {"initial_delay": math.nan},
         {"max_delay": math.inf},
+        {"max_delay": 1e10},
         {"growth": 0.9},
         {"growth": math.nan},
         {"growth": math.inf},
@@ -213,7 +228,7 @@ def test_a_policy_that_would_hammer_or_hang_is_refused(setting: dict[str, float]
         PollPolicy(**setting)
 
 
-@pytest.mark.parametrize("wrong", [-1, -0.1, math.nan, True, False])
+@pytest.mark.parametrize("wrong", [-1, -0.1, math.nan, True, False, 1.1e9, 10**400, "5", None])
 def test_a_time_that_is_none_is_refused(wrong: float) -> None:
     with pytest.raises(ValueError, match="timeout should be a number of seconds"):
         check_seconds("timeout", wrong)

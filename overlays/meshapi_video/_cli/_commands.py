@@ -1,50 +1,45 @@
-"""The commands and their exit codes."""
+"""The commands."""
 
 from __future__ import annotations
 
-import enum
 import json
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from meshapi_video._cli._exit import ExitCode, complain
 from meshapi_video._version import __version__
 
 # The SDK is imported inside the commands that use it, so that --help and --version are quick.
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from meshapi_video import VideoClient, VideoTaskResponse
 
 
-class ExitCode(enum.IntEnum):
-    """What the command leaves with."""
-
-    VIDEO = 0
-    NO_VIDEO = 1
-    USAGE = 2
-    API = 3
-    TIMEOUT = 4
-    INTERRUPTED = 130
-
-
 def run(arguments: list[str] | None = None) -> int:
-    """Runs one command and returns its exit code; every error is a sentence on stderr."""
+    """Runs one command and returns its exit code; every foreseen error is a sentence on stderr."""
     try:
-        return int(cli.main(arguments, prog_name="meshapi-video", standalone_mode=False) or 0)
+        # Not `cli.main`: when nobody reads stdout any more, that one leaves with 1 by itself.
+        with cli.make_context("meshapi-video", sys.argv[1:] if arguments is None else arguments) as context:
+            return int(cli.invoke(context) or 0)
+    except click.exceptions.Exit as left:
+        return left.exit_code
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "meshapi-video: interrupted. A task that was waited for goes on: wait again on the same id.", err=True
-        )
+    except KeyboardInterrupt:
+        complain("interrupted")
         return ExitCode.INTERRUPTED
     except Exception as error:
         from meshapi_video import MeshVideoError  # noqa: PLC0415
 
         if not isinstance(error, MeshVideoError):
             raise
-        click.echo(f"meshapi-video: {error}", err=True)
+        complain(str(error))
         return _exit_code(error)
 
 
@@ -69,6 +64,15 @@ def _checked_id(_context: click.Context, _parameter: click.Parameter, value: str
         raise click.BadParameter(str(error)) from error
 
 
+def _checked_timeout(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    from meshapi_video._polling import check_seconds  # noqa: PLC0415
+
+    try:
+        return check_seconds("timeout", value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def _client() -> VideoClient:
     from meshapi_video import MeshVideoError, VideoClient  # noqa: PLC0415
 
@@ -76,6 +80,15 @@ def _client() -> VideoClient:
         return VideoClient()
     except (MeshVideoError, ValueError) as error:
         raise click.UsageError(str(error)) from error
+
+
+@contextmanager
+def _going_on(task_id: str) -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain(f"task {task_id} goes on: wait again on the same id")
+        raise
 
 
 def _readable(task: VideoTaskResponse) -> str:
@@ -87,28 +100,36 @@ def _readable(task: VideoTaskResponse) -> str:
     return "\n".join(shown)
 
 
-_task_id = click.argument("task_id", callback=_checked_id)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print tasks as JSON, one a line, on stdout.")
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="meshapi-video")
 def cli() -> None:
     """Look at Mesh API's video tasks, and wait for them.
 
-    The key is read from MESHAPI_API_KEY and the server, unless it is Mesh's own, from
-    MESHAPI_BASE_URL.
+    The API key is read from the environment variable MESHAPI_API_KEY. The server is Mesh's own,
+    unless MESHAPI_BASE_URL names another one. Neither is needed for a first try: meshapi-video demo.
 
-    Exit codes: 0 a video, 1 the task ended without one, 2 wrong usage, 3 the API refused or
-    could not be reached, 4 the wait ran out of time, 130 interrupted.
-    """
+    \b
+    Exit codes:
+      0    a video; for get, any answer that is not an end without one
+      1    the task ended without a video
+      2    wrong usage
+      3    the API refused or could not be reached
+      4    the wait ran out of time; the task may still finish
+      70   a crash, which says nothing of the task
+      74   reading or writing failed, such as on a full disk
+      130  interrupted
+      141  nobody reads the output any more
+    """  # noqa: D301 - click's own mark for lines to be left as they are
 
 
 @cli.command()
-@_task_id
-@_as_json
+@click.argument("task_id", callback=_checked_id)
+@click.option("--json", "as_json", is_flag=True, help="Print the task as JSON, on one line.")
 def get(task_id: str, *, as_json: bool) -> int:
-    """Look at a task once and print it."""
+    """Look at a task once and print it.
+
+    Leaves with 1 if the task ended without a video, and with 0 if it has one or is not over yet.
+    """
     from meshapi_video import is_terminal  # noqa: PLC0415
 
     with _client() as client:
@@ -118,23 +139,30 @@ def get(task_id: str, *, as_json: bool) -> int:
 
 
 @cli.command()
-@_task_id
+@click.argument("task_id", callback=_checked_id)
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
-    default=900.0,
+    type=float,
+    callback=_checked_timeout,
+    default=900,
     show_default=True,
-    help="Seconds to wait; the task goes on after them.",
+    metavar="SECONDS",
+    help="How long to wait, inf for no limit; the task itself goes on afterwards.",
 )
-@_as_json
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the task as JSON, a line for each change of its status, instead of the address.",
+)
 def wait(task_id: str, *, timeout: float, as_json: bool) -> None:
     """Wait until a task is over and print its video's address.
 
-    The state of the task is shown on stderr. With --json each change of it is a line on stdout.
+    Meanwhile the task's status is shown on stderr.
     """
     from meshapi_video._cli._progress import shown_wait  # noqa: PLC0415
 
-    with _client() as client, shown_wait(task_id) as show:
+    with _client() as client, _going_on(task_id), shown_wait(task_id) as show:
         printed = ""
 
         def on_update(task: VideoTaskResponse) -> None:
@@ -150,18 +178,23 @@ def wait(task_id: str, *, timeout: float, as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="The port; 0 picks a free one."
+    "--port", type=click.IntRange(0, 65535), default=8787, show_default=True, metavar="PORT", help="0 picks a free one."
 )
 @click.option(
-    "--db", type=click.Path(dir_okay=False, path_type=Path), help="The tasks' SQLite file; memory if not given."
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="An SQLite file to keep the tasks in; without it they are gone at the end.",
 )
 @click.option(
-    "--key", "keys", multiple=True, metavar="KEY", help="A key to accept; may be repeated. [default: rsk_sandbox]"
+    "--key", "keys", multiple=True, metavar="KEY", help="An API key to accept; may be repeated.  [default: rsk_sandbox]"
 )
 def sandbox(host: str, port: int, db: Path | None, keys: tuple[str, ...]) -> None:
-    """Serve a local Mesh API until ctrl-C."""
+    """Serve a local Mesh API until ctrl-C.
+
+    It says how to reach it and how to make a task. Ctrl-C is how one ends it, and leaves with 0.
+    """
     _sandbox_installed()
     from meshapi_video_sandbox import SandboxError, serve  # noqa: PLC0415
 
@@ -171,12 +204,27 @@ def sandbox(host: str, port: int, db: Path | None, keys: tuple[str, ...]) -> Non
         raise click.UsageError(str(error)) from error
 
 
+def _new_file(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.exists():
+        raise click.BadParameter(f"{path} exists already")
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}")
+    return path
+
+
 @cli.command()
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="Where the video goes; a new temporary folder if not given."
+    "--output",
+    type=click.Path(path_type=Path),
+    callback=_new_file,
+    help="The file to put the video in, not there yet; without it, one in a new temporary folder.",
 )
 def demo(output: Path | None) -> None:
-    """Play the whole story on this machine."""
+    """Play the whole story on this machine.
+
+    Starts a local Mesh API, makes a task there, waits for it and fetches its video: a few seconds,
+    without a key and without the internet.
+    """
     _sandbox_installed()
     from meshapi_video._cli._demo import run_demo  # noqa: PLC0415
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 def run_demo(output: Path | None, *, say: Callable[[str], None]) -> None:
     """Starts a sandbox, waits for a task, fetches its video, and stops the sandbox."""
-    if output is not None and output.exists():
-        raise DownloadError(f"{output} exists already; choose another --output or remove it")
     with running_sandbox() as sandbox:
         say(f"A local Mesh API runs at {sandbox.base_url}")
         task_id = sandbox.create_task(queued_for=2, running_for=4)
