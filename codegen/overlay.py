@@ -7,6 +7,7 @@ The published document changed under the repair, and somebody has to look.
 from __future__ import annotations
 
 import copy
+import re
 
 import jsonpath_rfc9535 as jsonpath
 import msgspec
@@ -22,13 +23,21 @@ class Info(msgspec.Struct, forbid_unknown_fields=True):
     version: str
 
 
-class Action(msgspec.Struct, forbid_unknown_fields=True):
+class Replacement(msgspec.Struct, forbid_unknown_fields=True):
+    """What `x-replace` does to each string that an action selects: every match of `pattern` becomes `by`."""
+
+    pattern: str
+    by: str
+
+
+class Action(msgspec.Struct, forbid_unknown_fields=True, rename={"replace": "x-replace"}):
     """One repair. `description` is optional in the standard; here every repair has a reason."""
 
     target: str
     description: str
     update: Json = msgspec.UNSET
     remove: bool = False
+    replace: Replacement | None = None
 
 
 class Overlay(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,28 +72,47 @@ def apply_overlay(document: dict[str, Json], overlay: dict[str, Json]) -> dict[s
 
 def _apply(document: dict[str, Json], action: Action) -> None:
     updates = action.update is not msgspec.UNSET
-    if updates == action.remove:
-        raise CodegenError("should have either `update` or `remove: true`")
+    if [updates, action.remove, action.replace is not None].count(True) != 1:
+        raise CodegenError("should have one of `update`, `remove: true` and `x-replace`")
     try:
         nodes = jsonpath.find(action.target, document)
     except jsonpath.JSONPathError as error:
         raise CodegenError(f"has a target that is not RFC 9535 JSONPath: {error}") from error
     if not nodes:
         raise CodegenError("matches nothing in the document")
+    if updates:
+        for node in nodes:
+            _merge(node.value, action.update)
+        return
+    if not all(node.location for node in nodes):
+        raise CodegenError("would remove or replace the whole document")
+    if action.replace is not None:
+        _replace(document, nodes, action.replace)
+        return
     # Backwards, so that removing an item of a list leaves the places before it valid.
     for node in reversed(nodes):
-        if updates:
-            _merge(node.value, action.update)
-        else:
-            _remove(document, node.location)
+        del _parent(document, node)[node.location[-1]]
 
 
-def _remove(document: Json, location: tuple[int | str, ...]) -> None:
-    if not location:
-        raise CodegenError("would remove the whole document")
-    for key in location[:-1]:
+def _parent(document: Json, node: jsonpath.JSONPathNode) -> Json:
+    for key in node.location[:-1]:
         document = document[key]
-    del document[location[-1]]
+    return document
+
+
+def _replace(document: Json, nodes: jsonpath.JSONPathNodeList, replacement: Replacement) -> None:
+    changed = False
+    for node in nodes:
+        if not isinstance(node.value, str):
+            raise CodegenError(f"would replace something in {type(node.value).__name__}, which is no string")
+        try:
+            rewritten = re.sub(replacement.pattern, replacement.by, node.value)
+        except re.error as error:
+            raise CodegenError(f"has a pattern that is no regular expression: {error}") from error
+        changed = changed or rewritten != node.value
+        _parent(document, node)[node.location[-1]] = rewritten
+    if not changed:
+        raise CodegenError("has a pattern that matches nothing in what it selects")
 
 
 def _merge(target: Json, update: Json) -> None:

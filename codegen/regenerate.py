@@ -1,22 +1,35 @@
 """Runs the two generators over the overlaid document: `python -m codegen.regenerate`.
 
-`generate` writes both packages into any folder and is what the contract test calls too;
+`generate` writes both packages into any folder and is what the contract tests call too;
 `regenerate` swaps its result for the committed one.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import hashlib
+import io
 import json
-import os
 import subprocess
 import sys
 import tempfile
+import warnings
+from collections.abc import Generator
 from pathlib import Path
 
-from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, read_mapping
+import datamodel_code_generator
+import openapi_python_client
+from datamodel_code_generator import InputFileType, PythonVersion
+from datamodel_code_generator.enums import DataModelType
+from openapi_python_client.config import Config, ConfigFile, MetaType
+
+from codegen.changes import SOURCE
+from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, read_mapping
 from codegen.errors import CodegenError
 from codegen.overlay import apply_overlay
-from codegen.trees import difference
+from codegen.report import OVERLAID, Report, report
+from codegen.schemas import check_names, check_references
 
 CLIENT = "meshapi_video_generated"
 WIRE = "meshapi_video_wire"
@@ -27,93 +40,122 @@ def generate(into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY) -> 
     """Writes both generated packages into the folder `into`, which must be empty or absent.
 
     The result depends on the two documents, on `generator-config.yml` and on the pinned
-    generators, and on nothing else: the generators run in an empty folder, so that no
-    configuration file is found, and read the document from there.
+    generators, and on nothing else: the generators are called as functions, which look for no
+    configuration files.
     """
     into = into.resolve()
     overlaid = apply_overlay(read_mapping(document), read_mapping(overlay))
-    with tempfile.TemporaryDirectory(prefix="meshapi-video-codegen-") as scratch:
-        source = Path(scratch, "openapi.json")
-        source.write_text(json.dumps(overlaid, ensure_ascii=False, indent=1), encoding="utf-8")
-        into.mkdir(parents=True, exist_ok=True)
-        _run(
-            scratch,
-            "openapi_python_client",
-            "generate",
-            f"--path={source}",
-            f"--config={GENERATOR_CONFIG}",
-            f"--output-path={into / CLIENT}",
-            "--meta=none",
-            "--fail-on-warning",
-        )
-        (into / WIRE).mkdir()
-        _run(
-            scratch,
-            "datamodel_code_generator",
-            f"--input={source}",
-            f"--output={into / WIRE / '__init__.py'}",
-            "--input-file-type=openapi",
-            "--output-model-type=msgspec.Struct",
-            "--target-python-version=3.11",
-            "--no-formatters",
-            "--strict-refs",
-            "--no-allow-remote-refs",
-            f"--custom-file-header={_HEADER}",
-        )
-        # Isolated, with a selection of our own: the nearest ruff configuration has no say, and
-        # newer default rules would rewrite `*args: Any` to `object`, which mypy refuses.
-        ruff = ("--isolated", "--no-cache", "--quiet", "--target-version=py311", str(into))
-        _run(scratch, "ruff", "check", "--fix", "--select=F401,I", *ruff)
-        _run(scratch, "ruff", "format", *ruff)
+    # A change of the document that changes nothing else is still one that was looked at.
+    overlaid[SOURCE] = hashlib.sha256(document.read_bytes()).hexdigest()
+    check_references(overlaid)
+    check_names(overlaid)
+    into.mkdir(parents=True, exist_ok=True)
+    source = into / OVERLAID
+    # Sorted, so that the order of keys in the published document changes nothing.
+    text = json.dumps(overlaid, ensure_ascii=False, indent=1, sort_keys=True)
+    source.write_text(f"{text}\n", encoding="utf-8")
+    with _strictly("openapi-python-client"):
+        _generate_client(source, into / CLIENT)
+    (into / WIRE).mkdir()
+    with _strictly("datamodel-code-generator"):
+        _generate_wire(source, into / WIRE / "__init__.py")
+    # Isolated, with a selection of our own: the nearest ruff configuration has no say, and newer
+    # default rules would rewrite `*args: Any` to `object`, which mypy refuses.
+    ruff = ("--isolated", "--no-cache", "--quiet", "--target-version=py311", str(into))
+    _ruff("check", "--fix", "--select=F401,I", *ruff)
+    _ruff("format", *ruff)
     for package in (CLIENT, WIRE):
         # `--meta none` leaves it out, and without it type checkers ignore the package's types.
         (into / package / "py.typed").touch()
 
 
-def regenerate(target: Path = GENERATED) -> str:
-    """Replaces the folder `target` by a fresh generation; returns the difference, empty for none.
+def regenerate(
+    target: Path = GENERATED, document: Path = DOCUMENT, overlay: Path = OVERLAY, *, dry_run: bool = False
+) -> Report:
+    """Replaces the folder `target` by a fresh generation, unless it is the same; reports what changed.
 
-    Nothing of the old folder stays, and a failure at any point leaves it as it was.
+    Nothing of the old folder stays, and a failure at any point leaves it as it was. A dry run
+    leaves it as it was, too.
     """
     with tempfile.TemporaryDirectory(prefix=".regenerate-", dir=target.parent) as scratch:
         fresh, old = Path(scratch, "new"), Path(scratch, "old")
-        generate(fresh)
+        generate(fresh, document, overlay)
         target.mkdir(exist_ok=True)
-        changes = difference(target, fresh)
-        if changes:
-            target.rename(old)
+        changes = report(target, fresh)
+        if changes.files and not dry_run:
             try:
+                target.rename(old)
                 fresh.rename(target)
             except BaseException:
-                old.rename(target)
+                # A ctrl-C can come between the two, and `old` goes with the scratch folder.
+                if old.exists() and not target.exists():
+                    old.rename(target)
                 raise
     return changes
 
 
-def _run(folder: str, module: str, *arguments: str) -> None:
-    """Runs a generator in `folder`, with warnings as errors."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", module, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONUTF8": "1"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
+def _generate_client(source: Path, package: Path) -> None:
+    settings = ConfigFile.load_from_path(GENERATOR_CONFIG)
+    config = Config.from_sources(settings, MetaType.NONE, source, "utf-8", overwrite=False, output_path=package)
+    errors = openapi_python_client.generate(config=config)
+    if errors:
+        raise CodegenError("\n".join(f"{error.header}: {error.detail}" for error in errors))
+
+
+def _generate_wire(source: Path, module: Path) -> None:
+    datamodel_code_generator.generate(
+        source,
+        output=module,
+        input_file_type=InputFileType.OpenAPI,
+        output_model_type=DataModelType.MsgspecStruct,
+        target_python_version=PythonVersion.PY_311,
+        formatters=[],
+        strict_refs=True,
+        allow_remote_refs=False,
+        custom_file_header=_HEADER,
     )
-    # openapi-python-client also reports errors after which it leaves with 0.
-    if done.returncode != 0 or done.stderr.strip():
-        said = f"{done.stdout}\n{done.stderr}".strip()
-        raise CodegenError(f"{module} stopped with exit code {done.returncode}:\n{said}")
+
+
+@contextlib.contextmanager
+def _strictly(generator: str) -> Generator[None]:
+    """Makes a generator's warnings errors and its errors one that names it; it has nothing to print."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("error")
+        try:
+            yield
+        # What a generator raises over a document that it cannot take is of any kind.
+        except Exception as error:
+            raise CodegenError(f"{generator} stopped: {error}") from error
+
+
+def _ruff(*arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    if done.returncode != 0:
+        raise CodegenError(f"ruff stopped with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
 def main() -> None:
     """What `nox -s regenerate` runs."""
+    parser = argparse.ArgumentParser(
+        prog="nox -s regenerate --",
+        description="Make generated/ anew from openapi.yaml and its overlay, and report what that does to users.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="report only, and leave every file as it is")
+    parser.add_argument(
+        "--report", type=Path, default=ROOT / "regeneration-report.md", help="the report's file (default: %(default)s)"
+    )
+    arguments = parser.parse_args()
     try:
-        changes = regenerate()
+        changes = regenerate(dry_run=arguments.dry_run)
     except CodegenError as problem:
         sys.exit(f"regenerate: {problem}\n{GENERATED.name}/ is as it was.")
-    sys.stdout.write(changes or "no change\n")
+    text = changes.markdown()
+    sys.stdout.write(text)
+    if changes.files and not arguments.dry_run:
+        arguments.report.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"\nThe report lies in {arguments.report}\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 _IGNORED = {"__pycache__"}
 
@@ -15,6 +16,31 @@ def files(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and not _IGNORED.intersection(path.parts)
     }
+
+
+Kind = Literal["added", "removed", "changed"]
+
+
+class FileChange(NamedTuple):
+    """One file that differs between two folders."""
+
+    path: str
+    kind: Kind
+    lines_added: int
+    lines_removed: int
+
+
+def file_changes(old: Path, new: Path) -> list[FileChange]:
+    """Every file that differs, by its path, with the lines that came and went."""
+    before, after = files(old), files(new)
+    changes: list[FileChange] = []
+    for path in sorted(before.keys() | after.keys()):
+        if before.get(path) != after.get(path):
+            diff = list(difflib.ndiff(_lines(before.get(path)), _lines(after.get(path))))
+            kind: Kind = "added" if path not in before else "removed" if path not in after else "changed"
+            counts = (sum(line.startswith(sign) for line in diff) for sign in "+-")
+            changes.append(FileChange(path, kind, *counts))
+    return changes
 
 
 def difference(old: Path, new: Path) -> str:

@@ -7,43 +7,8 @@ from typing import Annotated, Any, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 
-class VideoTaskError(Struct):
-    code: str
-    message: str
-
-
-class VideoTaskContent(Struct):
-    video_url: str | None | UnsetType = UNSET
-    last_frame_url: str | None | UnsetType = UNSET
-
-
-class VideoTaskUsage(Struct):
-    completion_tokens: int
-    total_tokens: int
-
-
-class VideoTaskResponse(Struct):
-    id: str
-    status: str
-    model: str | None | UnsetType = UNSET
-    error: VideoTaskError | None | UnsetType = UNSET
-    created_at: int | None | UnsetType = UNSET
-    updated_at: int | None | UnsetType = UNSET
-    content: VideoTaskContent | None | UnsetType = UNSET
-    seed: int | None | UnsetType = UNSET
-    resolution: str | None | UnsetType = UNSET
-    ratio: str | None | UnsetType = UNSET
-    duration: int | None | UnsetType = UNSET
-    frames: int | None | UnsetType = UNSET
-    framespersecond: int | None | UnsetType = UNSET
-    generate_audio: bool | None | UnsetType = UNSET
-    safety_identifier: str | None | UnsetType = UNSET
-    priority: int | None | UnsetType = UNSET
-    draft: bool | None | UnsetType = UNSET
-    draft_task_id: str | None | UnsetType = UNSET
-    service_tier: str | None | UnsetType = UNSET
-    execution_expires_after: int | None | UnsetType = UNSET
-    usage: VideoTaskUsage | None | UnsetType = UNSET
+class ValidationErrorCtx(Struct):
+    pass
 
 
 ValidationErrorLocItems: TypeAlias = Annotated[
@@ -51,16 +16,51 @@ ValidationErrorLocItems: TypeAlias = Annotated[
 ]
 
 
-class ValidationErrorCtx(Struct):
-    pass
+class VideoTaskContent(Struct):
+    last_frame_url: str | None | UnsetType = UNSET
+    video_url: str | None | UnsetType = UNSET
+
+
+class VideoTaskError(Struct):
+    code: str
+    message: str
+
+
+class VideoTaskUsage(Struct):
+    completion_tokens: int
+    total_tokens: int
 
 
 class ValidationError(Struct):
     loc: list[ValidationErrorLocItems]
     msg: str
     type: str
-    input: Annotated[Any, Meta(description="Any type")] | UnsetType = UNSET
     ctx: ValidationErrorCtx | UnsetType = UNSET
+    input: Annotated[Any, Meta(description="Any type")] | UnsetType = UNSET
+
+
+class VideoTaskResponse(Struct):
+    id: str
+    status: str
+    content: VideoTaskContent | None | UnsetType = UNSET
+    created_at: int | None | UnsetType = UNSET
+    draft: bool | None | UnsetType = UNSET
+    draft_task_id: str | None | UnsetType = UNSET
+    duration: int | None | UnsetType = UNSET
+    error: VideoTaskError | None | UnsetType = UNSET
+    execution_expires_after: int | None | UnsetType = UNSET
+    frames: int | None | UnsetType = UNSET
+    framespersecond: int | None | UnsetType = UNSET
+    generate_audio: bool | None | UnsetType = UNSET
+    model: str | None | UnsetType = UNSET
+    priority: int | None | UnsetType = UNSET
+    ratio: str | None | UnsetType = UNSET
+    resolution: str | None | UnsetType = UNSET
+    safety_identifier: str | None | UnsetType = UNSET
+    seed: int | None | UnsetType = UNSET
+    service_tier: str | None | UnsetType = UNSET
+    updated_at: int | None | UnsetType = UNSET
+    usage: VideoTaskUsage | None | UnsetType = UNSET
 
 
 class HTTPValidationError(Struct):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
 
-from codegen.document import DOCUMENT, GENERATED, OVERLAY
+from codegen.document import DOCUMENT, GENERATED
 from codegen.errors import CodegenError
+from codegen.levels import Level
 from codegen.regenerate import CLIENT, WIRE, generate, regenerate
-from codegen.trees import difference
+from codegen.trees import FileChange, difference
 
 
 def test_generated_is_what_the_document_generates(fresh: Path) -> None:
@@ -29,14 +31,15 @@ def test_both_packages_tell_type_checkers_that_they_are_typed(fresh: Path) -> No
     assert all((fresh / package / "py.typed").is_file() for package in (CLIENT, WIRE))
 
 
-def test_generating_from_another_folder_gives_the_same_bytes(
+def test_generating_elsewhere_beside_other_settings_gives_the_same_bytes(
     fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Configuration that would change the output, were it found.
+    # Settings that would change the output, were they found: here, and above where it is written.
     tmp_path.joinpath("pyproject.toml").write_text(
         "[tool.ruff]\nline-length = 40\n[tool.datamodel-codegen]\nsnake-case-field = true\nclass-name-prefix = 'X'\n"
     )
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     generate(tmp_path / "again")
     assert difference(fresh, tmp_path / "again") == ""
 
@@ -56,39 +59,63 @@ def test_the_comparison_names_files_that_are_missing_extra_and_changed(fresh: Pa
     assert "-    status: int\n+    status: str\n" in changes
 
 
-def test_regenerating_removes_what_is_stale_and_says_no_more_the_second_time(fresh: Path, tmp_path: Path) -> None:
-    target = tmp_path / "generated"
-    shutil.copytree(fresh, target)
+@pytest.fixture
+def target(fresh: Path, tmp_path: Path) -> Path:
+    """A folder of generated code to try things on."""
+    copy = tmp_path / "work" / "generated"
+    shutil.copytree(fresh, copy)
+    return copy
+
+
+def left_in(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def test_regenerating_removes_what_is_stale_and_says_no_more_the_second_time(fresh: Path, target: Path) -> None:
     target.joinpath(CLIENT, "models", "stale.py").write_text("left = 'over'\n")
 
-    assert "only committed: meshapi_video_generated/models/stale.py" in regenerate(target)
+    assert regenerate(target).files == [FileChange(f"{CLIENT}/models/stale.py", "removed", 0, 1)]
     assert difference(fresh, target) == ""
-    assert regenerate(target) == ""
-    assert [path.name for path in tmp_path.iterdir()] == ["generated"]
+    touched = {path: path.stat().st_mtime_ns for path in target.rglob("*")}
+    assert regenerate(target).markdown() == "no change\n"
+    assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == touched
+    assert left_in(target) == ["generated"]
+
+
+def test_a_dry_run_reports_and_writes_nothing(fresh: Path, target: Path, tmp_path: Path) -> None:
+    document = tmp_path / "openapi.yaml"
+    document.write_text(DOCUMENT.read_text().replace("seed:", "seedling:"))
+    assert regenerate(target, document, dry_run=True).level is Level.BREAKING
+    assert difference(fresh, target) == ""
+    assert left_in(target) == ["generated"]
+
+
+def test_the_first_generation_breaks_nobody(fresh: Path, tmp_path: Path) -> None:
+    target = tmp_path / "generated"
+    report = regenerate(target)
+    assert (report.document, report.level) == ([], Level.COSMETIC)
+    assert difference(fresh, target) == ""
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("right", "wrong", "said"),
     [
-        ("$ref: '#/components/schemas/VideoTaskContent'", "NotThere"),
-        ("'200':", "openapi_python_client stopped"),
+        ("schemas/VideoTaskContent'", "schemas/NotThere'", "schemas/NotThere leads nowhere"),
+        ("'200':", "'not a status':", "openapi-python-client stopped: .*not a status"),
+        ("type: integer", "type: whole", "stopped: "),
     ],
 )
 def test_a_document_that_cannot_be_generated_from_leaves_generated_as_it_was(
-    wrong: str, said: str, fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    right: str, wrong: str, said: str, fresh: Path, target: Path, tmp_path: Path
 ) -> None:
-    target = tmp_path / "generated"
-    shutil.copytree(fresh, target)
     broken = tmp_path / "openapi.yaml"
-    instead = {"'200':": "'not a status':"}.get(wrong, "$ref: '#/components/schemas/NotThere'")
-    broken.write_text(DOCUMENT.read_text().replace(wrong, instead))
-    monkeypatch.setattr("codegen.regenerate.generate.__defaults__", (broken, OVERLAY))
+    broken.write_text(DOCUMENT.read_text().replace(right, wrong))
 
     with pytest.raises(CodegenError, match=said):
-        regenerate(target)
+        regenerate(target, broken)
 
     assert difference(fresh, target) == ""
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["generated", "openapi.yaml"]
+    assert left_in(target) == ["generated"]
 
 
 def test_a_missing_formatter_is_an_error_and_not_unformatted_code(
@@ -101,3 +128,32 @@ def test_a_missing_formatter_is_an_error_and_not_unformatted_code(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(CodegenError, match="ruff stopped with exit code 1"):
         generate(tmp_path / "generated")
+
+
+def test_a_warning_of_a_generator_is_an_error(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warns(*_arguments: object, **_options: object) -> None:
+        warnings.warn("this may be wrong", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr("datamodel_code_generator.generate", warns)
+    with pytest.raises(CodegenError, match="datamodel-code-generator stopped: this may be wrong"):
+        regenerate(target)
+
+
+def test_an_interruption_in_the_middle_of_the_swap_loses_nothing(
+    fresh: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target.joinpath("mine.txt").write_text("not to be lost")
+    rename = Path.rename
+
+    def interrupted(path: Path, to: Path) -> Path:
+        moved = rename(path, to)
+        if path == target:
+            raise KeyboardInterrupt
+        return moved
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        regenerate(target)
+    assert target.joinpath("mine.txt").read_text() == "not to be lost"
+    assert left_in(target) == ["generated"]
+    assert fresh.exists()

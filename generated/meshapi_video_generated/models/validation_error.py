@@ -22,15 +22,15 @@ class ValidationError:
         loc (list[int | str]):
         msg (str):
         type_ (str):
-        input_ (Any | Unset): Any type
         ctx (ValidationErrorCtx | Unset):
+        input_ (Any | Unset): Any type
     """
 
     loc: list[int | str]
     msg: str
     type_: str
-    input_: Any | Unset = UNSET
     ctx: ValidationErrorCtx | Unset = UNSET
+    input_: Any | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,11 +44,11 @@ class ValidationError:
 
         type_ = self.type_
 
-        input_ = self.input_
-
         ctx: dict[str, Any] | Unset = UNSET
         if not isinstance(self.ctx, Unset):
             ctx = self.ctx.to_dict()
+
+        input_ = self.input_
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -59,10 +59,10 @@ class ValidationError:
                 "type": type_,
             }
         )
-        if input_ is not UNSET:
-            field_dict["input"] = input_
         if ctx is not UNSET:
             field_dict["ctx"] = ctx
+        if input_ is not UNSET:
+            field_dict["input"] = input_
 
         return field_dict
 
@@ -86,8 +86,6 @@ class ValidationError:
 
         type_ = d.pop("type")
 
-        input_ = d.pop("input", UNSET)
-
         _ctx = d.pop("ctx", UNSET)
         ctx: ValidationErrorCtx | Unset
         if isinstance(_ctx, Unset):
@@ -95,12 +93,14 @@ class ValidationError:
         else:
             ctx = ValidationErrorCtx.from_dict(_ctx)
 
+        input_ = d.pop("input", UNSET)
+
         validation_error = cls(
             loc=loc,
             msg=msg,
             type_=type_,
-            input_=input_,
             ctx=ctx,
+            input_=input_,
         )
 
         validation_error.additional_properties = d

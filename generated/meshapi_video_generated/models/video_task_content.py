@@ -15,49 +15,40 @@ T = TypeVar("T", bound="VideoTaskContent")
 class VideoTaskContent:
     """
     Attributes:
-        video_url (None | str | Unset):
         last_frame_url (None | str | Unset):
+        video_url (None | str | Unset):
     """
 
-    video_url: None | str | Unset = UNSET
     last_frame_url: None | str | Unset = UNSET
+    video_url: None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        video_url: None | str | Unset
-        if isinstance(self.video_url, Unset):
-            video_url = UNSET
-        else:
-            video_url = self.video_url
-
         last_frame_url: None | str | Unset
         if isinstance(self.last_frame_url, Unset):
             last_frame_url = UNSET
         else:
             last_frame_url = self.last_frame_url
 
+        video_url: None | str | Unset
+        if isinstance(self.video_url, Unset):
+            video_url = UNSET
+        else:
+            video_url = self.video_url
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({})
-        if video_url is not UNSET:
-            field_dict["video_url"] = video_url
         if last_frame_url is not UNSET:
             field_dict["last_frame_url"] = last_frame_url
+        if video_url is not UNSET:
+            field_dict["video_url"] = video_url
 
         return field_dict
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-
-        def _parse_video_url(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
-
-        video_url = _parse_video_url(d.pop("video_url", UNSET))
 
         def _parse_last_frame_url(data: object) -> None | str | Unset:
             if data is None:
@@ -68,9 +59,18 @@ class VideoTaskContent:
 
         last_frame_url = _parse_last_frame_url(d.pop("last_frame_url", UNSET))
 
+        def _parse_video_url(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        video_url = _parse_video_url(d.pop("video_url", UNSET))
+
         video_task_content = cls(
-            video_url=video_url,
             last_frame_url=last_frame_url,
+            video_url=video_url,
         )
 
         video_task_content.additional_properties = d

@@ -23,47 +23,47 @@ class VideoTaskResponse:
     Attributes:
         id (str):
         status (str):
-        model (None | str | Unset):
-        error (None | Unset | VideoTaskError):
-        created_at (int | None | Unset):
-        updated_at (int | None | Unset):
         content (None | Unset | VideoTaskContent):
-        seed (int | None | Unset):
-        resolution (None | str | Unset):
-        ratio (None | str | Unset):
+        created_at (int | None | Unset):
+        draft (bool | None | Unset):
+        draft_task_id (None | str | Unset):
         duration (int | None | Unset):
+        error (None | Unset | VideoTaskError):
+        execution_expires_after (int | None | Unset):
         frames (int | None | Unset):
         framespersecond (int | None | Unset):
         generate_audio (bool | None | Unset):
-        safety_identifier (None | str | Unset):
+        model (None | str | Unset):
         priority (int | None | Unset):
-        draft (bool | None | Unset):
-        draft_task_id (None | str | Unset):
+        ratio (None | str | Unset):
+        resolution (None | str | Unset):
+        safety_identifier (None | str | Unset):
+        seed (int | None | Unset):
         service_tier (None | str | Unset):
-        execution_expires_after (int | None | Unset):
+        updated_at (int | None | Unset):
         usage (None | Unset | VideoTaskUsage):
     """
 
     id: str
     status: str
-    model: None | str | Unset = UNSET
-    error: None | Unset | VideoTaskError = UNSET
-    created_at: int | None | Unset = UNSET
-    updated_at: int | None | Unset = UNSET
     content: None | Unset | VideoTaskContent = UNSET
-    seed: int | None | Unset = UNSET
-    resolution: None | str | Unset = UNSET
-    ratio: None | str | Unset = UNSET
+    created_at: int | None | Unset = UNSET
+    draft: bool | None | Unset = UNSET
+    draft_task_id: None | str | Unset = UNSET
     duration: int | None | Unset = UNSET
+    error: None | Unset | VideoTaskError = UNSET
+    execution_expires_after: int | None | Unset = UNSET
     frames: int | None | Unset = UNSET
     framespersecond: int | None | Unset = UNSET
     generate_audio: bool | None | Unset = UNSET
-    safety_identifier: None | str | Unset = UNSET
+    model: None | str | Unset = UNSET
     priority: int | None | Unset = UNSET
-    draft: bool | None | Unset = UNSET
-    draft_task_id: None | str | Unset = UNSET
+    ratio: None | str | Unset = UNSET
+    resolution: None | str | Unset = UNSET
+    safety_identifier: None | str | Unset = UNSET
+    seed: int | None | Unset = UNSET
     service_tier: None | str | Unset = UNSET
-    execution_expires_after: int | None | Unset = UNSET
+    updated_at: int | None | Unset = UNSET
     usage: None | Unset | VideoTaskUsage = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -76,11 +76,37 @@ class VideoTaskResponse:
 
         status = self.status
 
-        model: None | str | Unset
-        if isinstance(self.model, Unset):
-            model = UNSET
+        content: dict[str, Any] | None | Unset
+        if isinstance(self.content, Unset):
+            content = UNSET
+        elif isinstance(self.content, VideoTaskContent):
+            content = self.content.to_dict()
         else:
-            model = self.model
+            content = self.content
+
+        created_at: int | None | Unset
+        if isinstance(self.created_at, Unset):
+            created_at = UNSET
+        else:
+            created_at = self.created_at
+
+        draft: bool | None | Unset
+        if isinstance(self.draft, Unset):
+            draft = UNSET
+        else:
+            draft = self.draft
+
+        draft_task_id: None | str | Unset
+        if isinstance(self.draft_task_id, Unset):
+            draft_task_id = UNSET
+        else:
+            draft_task_id = self.draft_task_id
+
+        duration: int | None | Unset
+        if isinstance(self.duration, Unset):
+            duration = UNSET
+        else:
+            duration = self.duration
 
         error: dict[str, Any] | None | Unset
         if isinstance(self.error, Unset):
@@ -90,49 +116,11 @@ class VideoTaskResponse:
         else:
             error = self.error
 
-        created_at: int | None | Unset
-        if isinstance(self.created_at, Unset):
-            created_at = UNSET
+        execution_expires_after: int | None | Unset
+        if isinstance(self.execution_expires_after, Unset):
+            execution_expires_after = UNSET
         else:
-            created_at = self.created_at
-
-        updated_at: int | None | Unset
-        if isinstance(self.updated_at, Unset):
-            updated_at = UNSET
-        else:
-            updated_at = self.updated_at
-
-        content: dict[str, Any] | None | Unset
-        if isinstance(self.content, Unset):
-            content = UNSET
-        elif isinstance(self.content, VideoTaskContent):
-            content = self.content.to_dict()
-        else:
-            content = self.content
-
-        seed: int | None | Unset
-        if isinstance(self.seed, Unset):
-            seed = UNSET
-        else:
-            seed = self.seed
-
-        resolution: None | str | Unset
-        if isinstance(self.resolution, Unset):
-            resolution = UNSET
-        else:
-            resolution = self.resolution
-
-        ratio: None | str | Unset
-        if isinstance(self.ratio, Unset):
-            ratio = UNSET
-        else:
-            ratio = self.ratio
-
-        duration: int | None | Unset
-        if isinstance(self.duration, Unset):
-            duration = UNSET
-        else:
-            duration = self.duration
+            execution_expires_after = self.execution_expires_after
 
         frames: int | None | Unset
         if isinstance(self.frames, Unset):
@@ -152,11 +140,11 @@ class VideoTaskResponse:
         else:
             generate_audio = self.generate_audio
 
-        safety_identifier: None | str | Unset
-        if isinstance(self.safety_identifier, Unset):
-            safety_identifier = UNSET
+        model: None | str | Unset
+        if isinstance(self.model, Unset):
+            model = UNSET
         else:
-            safety_identifier = self.safety_identifier
+            model = self.model
 
         priority: int | None | Unset
         if isinstance(self.priority, Unset):
@@ -164,17 +152,29 @@ class VideoTaskResponse:
         else:
             priority = self.priority
 
-        draft: bool | None | Unset
-        if isinstance(self.draft, Unset):
-            draft = UNSET
+        ratio: None | str | Unset
+        if isinstance(self.ratio, Unset):
+            ratio = UNSET
         else:
-            draft = self.draft
+            ratio = self.ratio
 
-        draft_task_id: None | str | Unset
-        if isinstance(self.draft_task_id, Unset):
-            draft_task_id = UNSET
+        resolution: None | str | Unset
+        if isinstance(self.resolution, Unset):
+            resolution = UNSET
         else:
-            draft_task_id = self.draft_task_id
+            resolution = self.resolution
+
+        safety_identifier: None | str | Unset
+        if isinstance(self.safety_identifier, Unset):
+            safety_identifier = UNSET
+        else:
+            safety_identifier = self.safety_identifier
+
+        seed: int | None | Unset
+        if isinstance(self.seed, Unset):
+            seed = UNSET
+        else:
+            seed = self.seed
 
         service_tier: None | str | Unset
         if isinstance(self.service_tier, Unset):
@@ -182,11 +182,11 @@ class VideoTaskResponse:
         else:
             service_tier = self.service_tier
 
-        execution_expires_after: int | None | Unset
-        if isinstance(self.execution_expires_after, Unset):
-            execution_expires_after = UNSET
+        updated_at: int | None | Unset
+        if isinstance(self.updated_at, Unset):
+            updated_at = UNSET
         else:
-            execution_expires_after = self.execution_expires_after
+            updated_at = self.updated_at
 
         usage: dict[str, Any] | None | Unset
         if isinstance(self.usage, Unset):
@@ -204,42 +204,42 @@ class VideoTaskResponse:
                 "status": status,
             }
         )
-        if model is not UNSET:
-            field_dict["model"] = model
-        if error is not UNSET:
-            field_dict["error"] = error
-        if created_at is not UNSET:
-            field_dict["created_at"] = created_at
-        if updated_at is not UNSET:
-            field_dict["updated_at"] = updated_at
         if content is not UNSET:
             field_dict["content"] = content
-        if seed is not UNSET:
-            field_dict["seed"] = seed
-        if resolution is not UNSET:
-            field_dict["resolution"] = resolution
-        if ratio is not UNSET:
-            field_dict["ratio"] = ratio
+        if created_at is not UNSET:
+            field_dict["created_at"] = created_at
+        if draft is not UNSET:
+            field_dict["draft"] = draft
+        if draft_task_id is not UNSET:
+            field_dict["draft_task_id"] = draft_task_id
         if duration is not UNSET:
             field_dict["duration"] = duration
+        if error is not UNSET:
+            field_dict["error"] = error
+        if execution_expires_after is not UNSET:
+            field_dict["execution_expires_after"] = execution_expires_after
         if frames is not UNSET:
             field_dict["frames"] = frames
         if framespersecond is not UNSET:
             field_dict["framespersecond"] = framespersecond
         if generate_audio is not UNSET:
             field_dict["generate_audio"] = generate_audio
-        if safety_identifier is not UNSET:
-            field_dict["safety_identifier"] = safety_identifier
+        if model is not UNSET:
+            field_dict["model"] = model
         if priority is not UNSET:
             field_dict["priority"] = priority
-        if draft is not UNSET:
-            field_dict["draft"] = draft
-        if draft_task_id is not UNSET:
-            field_dict["draft_task_id"] = draft_task_id
+        if ratio is not UNSET:
+            field_dict["ratio"] = ratio
+        if resolution is not UNSET:
+            field_dict["resolution"] = resolution
+        if safety_identifier is not UNSET:
+            field_dict["safety_identifier"] = safety_identifier
+        if seed is not UNSET:
+            field_dict["seed"] = seed
         if service_tier is not UNSET:
             field_dict["service_tier"] = service_tier
-        if execution_expires_after is not UNSET:
-            field_dict["execution_expires_after"] = execution_expires_after
+        if updated_at is not UNSET:
+            field_dict["updated_at"] = updated_at
         if usage is not UNSET:
             field_dict["usage"] = usage
 
@@ -255,50 +255,6 @@ class VideoTaskResponse:
         id = d.pop("id")
 
         status = d.pop("status")
-
-        def _parse_model(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
-
-        model = _parse_model(d.pop("model", UNSET))
-
-        def _parse_error(data: object) -> None | Unset | VideoTaskError:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            try:
-                if not isinstance(data, dict):
-                    raise TypeError()
-                error_type_0 = VideoTaskError.from_dict(data)
-
-                return error_type_0
-            except (TypeError, ValueError, AttributeError, KeyError):
-                pass
-            return cast(None | Unset | VideoTaskError, data)
-
-        error = _parse_error(d.pop("error", UNSET))
-
-        def _parse_created_at(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(int | None | Unset, data)
-
-        created_at = _parse_created_at(d.pop("created_at", UNSET))
-
-        def _parse_updated_at(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(int | None | Unset, data)
-
-        updated_at = _parse_updated_at(d.pop("updated_at", UNSET))
 
         def _parse_content(data: object) -> None | Unset | VideoTaskContent:
             if data is None:
@@ -317,32 +273,32 @@ class VideoTaskResponse:
 
         content = _parse_content(d.pop("content", UNSET))
 
-        def _parse_seed(data: object) -> int | None | Unset:
+        def _parse_created_at(data: object) -> int | None | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
             return cast(int | None | Unset, data)
 
-        seed = _parse_seed(d.pop("seed", UNSET))
+        created_at = _parse_created_at(d.pop("created_at", UNSET))
 
-        def _parse_resolution(data: object) -> None | str | Unset:
+        def _parse_draft(data: object) -> bool | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(bool | None | Unset, data)
+
+        draft = _parse_draft(d.pop("draft", UNSET))
+
+        def _parse_draft_task_id(data: object) -> None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
             return cast(None | str | Unset, data)
 
-        resolution = _parse_resolution(d.pop("resolution", UNSET))
-
-        def _parse_ratio(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
-
-        ratio = _parse_ratio(d.pop("ratio", UNSET))
+        draft_task_id = _parse_draft_task_id(d.pop("draft_task_id", UNSET))
 
         def _parse_duration(data: object) -> int | None | Unset:
             if data is None:
@@ -352,6 +308,34 @@ class VideoTaskResponse:
             return cast(int | None | Unset, data)
 
         duration = _parse_duration(d.pop("duration", UNSET))
+
+        def _parse_error(data: object) -> None | Unset | VideoTaskError:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                error_type_0 = VideoTaskError.from_dict(data)
+
+                return error_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Unset | VideoTaskError, data)
+
+        error = _parse_error(d.pop("error", UNSET))
+
+        def _parse_execution_expires_after(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        execution_expires_after = _parse_execution_expires_after(
+            d.pop("execution_expires_after", UNSET)
+        )
 
         def _parse_frames(data: object) -> int | None | Unset:
             if data is None:
@@ -380,14 +364,14 @@ class VideoTaskResponse:
 
         generate_audio = _parse_generate_audio(d.pop("generate_audio", UNSET))
 
-        def _parse_safety_identifier(data: object) -> None | str | Unset:
+        def _parse_model(data: object) -> None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
             return cast(None | str | Unset, data)
 
-        safety_identifier = _parse_safety_identifier(d.pop("safety_identifier", UNSET))
+        model = _parse_model(d.pop("model", UNSET))
 
         def _parse_priority(data: object) -> int | None | Unset:
             if data is None:
@@ -398,23 +382,41 @@ class VideoTaskResponse:
 
         priority = _parse_priority(d.pop("priority", UNSET))
 
-        def _parse_draft(data: object) -> bool | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(bool | None | Unset, data)
-
-        draft = _parse_draft(d.pop("draft", UNSET))
-
-        def _parse_draft_task_id(data: object) -> None | str | Unset:
+        def _parse_ratio(data: object) -> None | str | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
             return cast(None | str | Unset, data)
 
-        draft_task_id = _parse_draft_task_id(d.pop("draft_task_id", UNSET))
+        ratio = _parse_ratio(d.pop("ratio", UNSET))
+
+        def _parse_resolution(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        resolution = _parse_resolution(d.pop("resolution", UNSET))
+
+        def _parse_safety_identifier(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        safety_identifier = _parse_safety_identifier(d.pop("safety_identifier", UNSET))
+
+        def _parse_seed(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        seed = _parse_seed(d.pop("seed", UNSET))
 
         def _parse_service_tier(data: object) -> None | str | Unset:
             if data is None:
@@ -425,16 +427,14 @@ class VideoTaskResponse:
 
         service_tier = _parse_service_tier(d.pop("service_tier", UNSET))
 
-        def _parse_execution_expires_after(data: object) -> int | None | Unset:
+        def _parse_updated_at(data: object) -> int | None | Unset:
             if data is None:
                 return data
             if isinstance(data, Unset):
                 return data
             return cast(int | None | Unset, data)
 
-        execution_expires_after = _parse_execution_expires_after(
-            d.pop("execution_expires_after", UNSET)
-        )
+        updated_at = _parse_updated_at(d.pop("updated_at", UNSET))
 
         def _parse_usage(data: object) -> None | Unset | VideoTaskUsage:
             if data is None:
@@ -456,24 +456,24 @@ class VideoTaskResponse:
         video_task_response = cls(
             id=id,
             status=status,
-            model=model,
-            error=error,
-            created_at=created_at,
-            updated_at=updated_at,
             content=content,
-            seed=seed,
-            resolution=resolution,
-            ratio=ratio,
+            created_at=created_at,
+            draft=draft,
+            draft_task_id=draft_task_id,
             duration=duration,
+            error=error,
+            execution_expires_after=execution_expires_after,
             frames=frames,
             framespersecond=framespersecond,
             generate_audio=generate_audio,
-            safety_identifier=safety_identifier,
+            model=model,
             priority=priority,
-            draft=draft,
-            draft_task_id=draft_task_id,
+            ratio=ratio,
+            resolution=resolution,
+            safety_identifier=safety_identifier,
+            seed=seed,
             service_tier=service_tier,
-            execution_expires_after=execution_expires_after,
+            updated_at=updated_at,
             usage=usage,
         )
 

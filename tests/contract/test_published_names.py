@@ -1,0 +1,177 @@
+"""What users import changes only on purpose: `nox -s names` writes `published_names.txt` anew."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, ForwardRef
+
+import pytest
+
+import meshapi_video
+
+SNAPSHOT: Final = Path(__file__).with_name("published_names.txt")
+PUBLISHED: Final[dict[str, Any]] = {name: getattr(meshapi_video, name, None) for name in meshapi_video.__all__}
+PROTOCOLS: Final = {
+    "__init__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__iter__", "__next__", "__aiter__", "__anext__",
+    "__getitem__", "__setitem__", "__delitem__", "__contains__", "__len__", "__bool__", "__call__",
+}  # fmt: skip
+
+
+# The document says nothing of the one, and the generator nothing of the other.
+UNDOCUMENTED: Final = {"ValidationErrorCtx", "Unset"}
+PROMISED: Final = {
+    "VideoClient", "AsyncVideoClient", "Video", "PollPolicy", "TERMINAL_STATUSES", "is_terminal", "parse_task",
+    "VideoTaskResponse", "VideoTaskContent", "VideoTaskError", "VideoTaskUsage",
+    "HTTPValidationError", "ValidationError", "ValidationErrorCtx", "UNSET", "Unset",
+}  # fmt: skip
+ERRORS: Final = {
+    "MeshVideoError": "Exception",
+    "APIError": "MeshVideoError",
+    "AuthenticationError": "APIError",
+    "PaymentRequiredError": "APIError",
+    "PermissionDeniedError": "APIError",
+    "NotFoundError": "APIError",
+    "RequestRejectedError": "APIError",
+    "RateLimitedError": "APIError",
+    "UpstreamError": "APIError",
+    "ConnectionFailed": "MeshVideoError",
+    "InvalidResponse": "MeshVideoError",
+    "TaskError": "MeshVideoError",
+    "TaskFailed": "TaskError",
+    "TaskExpired": "TaskError",
+    "TaskCancelled": "TaskError",
+    "WaitTimeout": "MeshVideoError",
+    "DownloadError": "MeshVideoError",
+}
+
+
+def snapshot() -> str:
+    """Every published name with its signature, in the manner of a stub file."""
+    return "\n".join(line for name in sorted(PUBLISHED) for line in (*_described(name, PUBLISHED[name]), ""))
+
+
+def _described(name: str, value: object) -> Iterator[str]:
+    if inspect.isclass(value):
+        bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
+        yield f"class {name}({bases})" if bases else f"class {name}"
+        yield from (f"    {member}" for member in _members(value))
+    elif inspect.isfunction(value):
+        yield _function(name, value)
+    else:
+        yield f"{name}: {_constant_type(name, value)}"
+
+
+def _constant_type(name: str, value: object) -> str:
+    for module in [module for at, module in sorted(sys.modules.items()) if at.startswith("meshapi_video")]:
+        written = inspect.get_annotations(module)
+        if name in written:
+            return _text(written[name])
+    return type(value).__name__
+
+
+def _members(cls: type) -> Iterator[str]:
+    annotated = {name: how for name, how in inspect.get_annotations(cls).items() if not name.startswith("_")}
+    for name, annotation in annotated.items():
+        yield f"{name}: {_text(annotation)}"
+    for name, member in sorted(vars(cls).items()):
+        if name in annotated or (name.startswith("_") and name not in PROTOCOLS):
+            continue
+        if isinstance(member, property):
+            assert member.fget is not None
+            yield f"@property {_function(name, member.fget)}"
+        elif (wrapped := type(member).__name__) in {"classmethod", "staticmethod"}:
+            yield f"@{wrapped} {_function(name, member.__func__)}"
+        elif inspect.isfunction(member):
+            yield _function(name, member)
+
+
+def _function(name: str, function: Callable[..., object]) -> str:
+    signature = inspect.signature(function)
+    parameters = [
+        parameter.replace(annotation=_Annotation.of(parameter.annotation), default=_Default.of(parameter.default))
+        for parameter in signature.parameters.values()
+    ]
+    between = str(signature.replace(parameters=parameters, return_annotation=signature.empty))[1:-1].split(", ")
+    # A long line hides in a diff what changed in it.
+    lines = ", ".join(between) if len(between) <= 3 else "".join(f"\n        {one}," for one in between) + "\n    "
+    returns = f" -> {_text(signature.return_annotation)}"
+    return f"{'async ' * inspect.iscoroutinefunction(function)}def {name}({lines}){returns}".replace(_SPACE, " ")
+
+
+# Keeps the commas inside an annotation apart from those between parameters.
+_SPACE: Final = "\N{NO-BREAK SPACE}"
+
+
+class _Annotation:
+    """Stands in a signature for what one Python prints in another way than the next."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.replace(" ", _SPACE)
+
+    def __repr__(self) -> str:
+        return self._text
+
+    @classmethod
+    def of(cls, value: object) -> object:
+        return value if value is inspect.Parameter.empty else cls(_text(value))
+
+
+class _Default(_Annotation):
+    @classmethod
+    def of(cls, value: object) -> object:
+        published = [name for name, one in PUBLISHED.items() if one is value]
+        return value if value is inspect.Parameter.empty else cls(published[0] if published else repr(value))
+
+
+def _text(annotation: object) -> str:
+    match annotation:
+        case str():
+            return annotation
+        case ForwardRef():
+            return annotation.__forward_arg__
+        case _:
+            return inspect.formatannotation(annotation)
+
+
+def test_the_published_names_are_those_of_the_snapshot() -> None:
+    written = SNAPSHOT.read_text(encoding="utf-8") if SNAPSHOT.exists() else ""
+    changes = "\n".join(
+        difflib.unified_diff(
+            written.splitlines(), snapshot().splitlines(), f"{SNAPSHOT.name} (committed)", "meshapi_video", lineterm=""
+        )
+    )
+    if changes:
+        pytest.fail(f"What users import has changed:\n{changes}\nIf it should: nox -s names", pytrace=False)
+
+
+@pytest.mark.parametrize("name", sorted(meshapi_video.__all__))
+def test_a_published_name_can_be_imported(name: str) -> None:
+    assert hasattr(meshapi_video, name)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, value in PUBLISHED.items() if inspect.isclass(value) or inspect.isfunction(value))
+)
+def test_a_published_class_or_function_is_documented(name: str) -> None:
+    assert bool(PUBLISHED[name].__doc__) is (name not in UNDOCUMENTED)
+
+
+def test_what_is_promised_is_published() -> None:
+    assert (PROMISED | ERRORS.keys()) - PUBLISHED.keys() == set()
+
+
+@pytest.mark.parametrize(("name", "base"), ERRORS.items())
+def test_the_errors_form_the_promised_tree(name: str, base: str) -> None:
+    assert [above.__name__ for above in PUBLISHED[name].__mro__][1] == base
+
+
+def test_a_wait_that_times_out_is_caught_as_pythons_own_timeout_too() -> None:
+    assert issubclass(meshapi_video.WaitTimeout, TimeoutError)
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text(snapshot(), encoding="utf-8")
