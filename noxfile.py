@@ -91,7 +91,7 @@ def measured(session: nox.Session) -> None:
 def contract(session: nox.Session) -> None:
     """Whether generated/ is what the document generates, and what its changes do to users."""
     install_groups(session, "contract")
-    session.install("-e", ".")
+    session.install("-e", ".[cli,sandbox]")
     # What the generators make of a mutation is the same on every Python, which the other tests show.
     slow = ["tests/contract/test_mutations.py", "tests/contract/test_growth.py"]
     left_out = [] if session.python == THIS else [f"--ignore={path}" for path in slow]

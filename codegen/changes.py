@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from codegen.document import Json, as_list, as_object
-from codegen.levels import Change, Handler, Level, escape, short
+from codegen.levels import Change, Handler, Level, short
 from codegen.schema_changes import SchemaComparison
-from codegen.schemas import METHODS, Direction, resolve
+from codegen.schemas import METHODS, Direction, escape, inlined, same
 
 SOURCE: Final = "x-source-sha256"
 """The key under which an overlaid document keeps the checksum of the published one."""
@@ -19,9 +19,9 @@ SOURCE: Final = "x-source-sha256"
 
 def compare(old: dict[str, Json], new: dict[str, Json]) -> list[Change]:
     """Every change from `old` to `new`, the worst first and then by place."""
-    comparison = _Comparison(_without(old, [SOURCE]), _without(new, [SOURCE]))
+    comparison = _Comparison(inlined(_without(old, [SOURCE])), inlined(_without(new, [SOURCE])))
     comparison.document()
-    if not comparison.changes and old != new:
+    if not comparison.changes and not same(old, new):
         comparison.note(Level.COSMETIC, "#", "Only the way of writing changed: the order of keys, quoting, comments.")
     return sorted(set(comparison.changes), key=lambda change: (-change.level, change.pointer, change.meaning))
 
@@ -36,20 +36,40 @@ class _Comparison(SchemaComparison):
             self.note(Level.COSMETIC, pointer, "Words about the document changed.")
 
         handlers: dict[str, Handler] = {"paths": self._paths, "components": self._components, "info": words}
-        handlers |= {"servers": self._servers, "security": self._security, "tags": words, "openapi": words}
+        handlers |= {"servers": self._servers, "security": self._security, "tags": words, "openapi": self._edition}
         self.each(self.old, self.new, "#", handlers)
 
-    def _servers(self, old: Json, new: Json, pointer: str) -> None:
-        def urls(servers: Json) -> list[Json]:
-            return [as_object(server).get("url") for server in as_list(servers)]
+    def _edition(self, old: Json, new: Json, pointer: str) -> None:
+        def edition(version: Json) -> list[str]:
+            return str(version).split(".")[:2]
 
-        if urls(old) == urls(new):
-            self.note(Level.COSMETIC, pointer, "Words about the servers changed.")
+        if edition(old) == edition(new):
+            self.note(Level.COSMETIC, pointer, "The same edition of OpenAPI, in another wording.")
         else:
-            self.note(Level.BREAKING, pointer, f"Requests, and the key, go to {urls(new)} instead of {urls(old)}.")
+            self.not_understood(old, new, pointer)
+
+    def _servers(self, old: Json, new: Json, pointer: str) -> None:
+        def used(servers: Json) -> Json:
+            first = as_object((as_list(servers) or [{}])[0])
+            return _without(first, ["description"])
+
+        if same(used(old), used(new)):
+            self.note(Level.COSMETIC, pointer, "The server that is used, the first, is the same.")
+        else:
+            change = f"{short(used(new))} instead of {short(used(old))}"
+            self.note(Level.BREAKING, pointer, f"Requests, and the key, go to {change}.")
 
     def _security(self, old: Json, new: Json, pointer: str) -> None:
         self.note(Level.BREAKING, pointer, f"What authorizes a request became {short(new)}; it was {short(old)}.")
+
+    def _security_schemes(self, old_schemes: Json, new_schemes: Json, pointer: str) -> None:
+        old, new = as_object(old_schemes), as_object(new_schemes)
+        for name in sorted(old.keys() | new.keys()):
+            place = f"{pointer}/{escape(name)}"
+            if name not in old:
+                self.note(Level.ADDITIVE, place, f"There is another way to authorize a request, {name}.")
+            else:
+                self.each(old[name], new.get(name), place, {})
 
     def _paths(self, old: Json, new: Json, pointer: str) -> None:
         old_paths, new_paths = as_object(old), as_object(new)
@@ -58,8 +78,7 @@ class _Comparison(SchemaComparison):
             before, after = as_object(old_paths.get(path)), as_object(new_paths.get(path))
             for method in METHODS:
                 self._operation(before.get(method), after.get(method), f"{place}/{method}")
-            rest: dict[str, Handler] = {"parameters": self._parameters, "servers": self._servers}
-            self.each(_without(before, METHODS), _without(after, METHODS), place, rest)
+            self.each(_without(before, METHODS), _without(after, METHODS), place, {"servers": self._servers})
 
     def _operation(self, old: Json, new: Json, pointer: str) -> None:
         if old is None or new is None:
@@ -85,11 +104,11 @@ class _Comparison(SchemaComparison):
         self.each(old, new, pointer, handlers)
 
     def _parameters(self, old: Json, new: Json, pointer: str) -> None:
-        def by_name(parameters: Json, document: dict[str, Json]) -> dict[tuple[str, str], tuple[int, Json]]:
-            resolved = [as_object(resolve(document, parameter)) for parameter in as_list(parameters)]
-            return {(str(each.get("in")), str(each.get("name"))): (n, each) for n, each in enumerate(resolved)}
+        def by_name(parameters: Json) -> dict[tuple[str, str], tuple[int, dict[str, Json]]]:
+            listed = [as_object(parameter) for parameter in as_list(parameters)]
+            return {(str(each.get("in")), str(each.get("name"))): (n, each) for n, each in enumerate(listed)}
 
-        before, after = by_name(old, self.old), by_name(new, self.new)
+        before, after = by_name(old), by_name(new)
         for key in sorted(before.keys() | after.keys()):
             name = f"`{key[1]}`"
             if key not in after:
@@ -97,8 +116,11 @@ class _Comparison(SchemaComparison):
                 self.note(Level.BREAKING, place, f"The argument {name} is gone: passing it is a TypeError.")
             elif key not in before:
                 index, parameter = after[key]
-                must = parameter.get("required", False)
-                level, how = (Level.BREAKING, "must be passed") if must else (Level.ADDITIVE, "can be passed")
+                level, how = Level.ADDITIVE, "can be passed"
+                if parameter.get("required"):
+                    level, how = Level.BREAKING, "must be passed"
+                elif key[1] in [known for _, known in before]:
+                    level, how = Level.BREAKING, "can be passed, and the one of the same name has another name now"
                 self.note(level, f"{pointer}/{index}", f"A new argument, {name}, {how}.")
             else:
                 self._parameter(before[key][1], after[key][1], f"{pointer}/{after[key][0]}", name)
@@ -114,7 +136,6 @@ class _Comparison(SchemaComparison):
         self.each(old, new, pointer, {"required": required, "schema": schema})
 
     def _request_body(self, old: Json, new: Json, pointer: str) -> None:
-        old, new = resolve(self.old, old), resolve(self.new, new)
         if old is None or new is None:
             must = bool(as_object(new).get("required"))
             level = Level.BREAKING if new is None or must else Level.ADDITIVE
@@ -140,8 +161,8 @@ class _Comparison(SchemaComparison):
             elif status not in old:
                 level = Level.BREAKING if status.startswith("2") else Level.ADDITIVE
                 self.note(level, place, f"An answer with status {status} is described now, and parsed.")
-            elif old[status] != new[status]:
-                self._response(resolve(self.old, old[status]), resolve(self.new, new[status]), place, status)
+            elif not same(old[status], new[status]):
+                self._response(old[status], new[status], place, status)
 
     def _response(self, old: Json, new: Json, pointer: str, status: str) -> None:
         def content(before: Json, after: Json, place: str) -> None:
@@ -171,12 +192,8 @@ class _Comparison(SchemaComparison):
     # Components and schemas.
 
     def _components(self, old: Json, new: Json, pointer: str) -> None:
-        def reached_by_use(_old: Json, _new: Json, _pointer: str) -> None:
-            """Nothing by itself: what uses it is compared with it in its place."""
-
-        used: dict[str, Handler] = dict.fromkeys(("parameters", "responses", "requestBodies"), reached_by_use)
-        kinds = used | {"schemas": self._schemas, "securitySchemes": self._security}
-        self.each(old or {}, new or {}, pointer, kinds)
+        kinds: dict[str, Handler] = {"schemas": self._schemas, "securitySchemes": self._security_schemes}
+        self.each(as_object(old), as_object(new), pointer, kinds)
 
     def _schemas(self, old_schemas: Json, new_schemas: Json, pointer: str) -> None:
         old, new = as_object(old_schemas), as_object(new_schemas)

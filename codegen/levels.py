@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from codegen.document import Json, is_object
-from codegen.schemas import component_name
+from codegen.schemas import component_name, escape, same
 
 
 class Level(enum.IntEnum):
@@ -35,7 +35,11 @@ class Change(NamedTuple):
 Handler = Callable[[Json, Json, str], None]
 """Compares an old and a new value, either of which may be None for nothing, at a place."""
 
-_PROSE: Final = frozenset({"description", "summary", "example", "examples", "externalDocs", "deprecated", "xml"})
+_PROSE: Final = frozenset(
+    {"description", "summary", "example", "examples", "externalDocs", "deprecated", "xml", "$comment"}
+)
+# The extensions that the generators read: they name the members of an enum.
+_READ: Final = "x-enum"
 _LONG: Final = 60
 
 
@@ -52,15 +56,15 @@ class Changes:
     def each(self, old: Json, new: Json, pointer: str, handlers: dict[str, Handler]) -> None:
         """Hands every key in which two objects differ to its handler; an unknown one is breaking."""
         if not is_object(old) or not is_object(new):
-            if old != new:
+            if not same(old, new):
                 self.not_understood(old, new, pointer)
             return
         for key in sorted(old.keys() | new.keys()):
             before, after = old.get(key), new.get(key)
-            if (key in old) == (key in new) and before == after:
+            if (key in old) == (key in new) and same(before, after):
                 continue
             place = f"{pointer}/{escape(key)}"
-            if key in _PROSE or key.startswith("x-"):
+            if key in _PROSE or (key.startswith("x-") and not key.startswith(_READ)):
                 self.note(Level.COSMETIC, place, f"Words only: the {key} changed.")
             else:
                 handlers.get(key, self.not_understood)(before, after, place)
@@ -69,11 +73,6 @@ class Changes:
         """Notes a change that no rule here knows."""
         change = f"{short(old)} became {short(new)}"
         self.note(Level.BREAKING, pointer, f"This report does not know what it means that {change}: read it.")
-
-
-def escape(part: str) -> str:
-    """A key as a part of a JSON pointer."""
-    return part.replace("~", "~0").replace("/", "~1")
 
 
 def short(value: Json) -> str:

@@ -20,12 +20,12 @@ from ruamel.yaml.representer import SafeRepresenter
 
 from codegen.document import Json, is_object
 from codegen.errors import CodegenError
+from codegen.schemas import METHODS, escape
 
 Place = tuple[str, ...]
 
 # Where documents may differ, and how long the place of a piece is there. All else is a header field.
 _UNITED = {"paths": 3, "webhooks": 3, "components": 3}
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 # As the published page has them.
 _TOP = ("openapi", "info", "paths", "servers", "components")
 
@@ -97,7 +97,7 @@ def _shared_with(document: dict[str, Json], place: Place) -> bool:
     if place[0] not in _UNITED:
         return True
     # The parameters or servers of a path are those of each of its operations.
-    of_a_path = place[0] != "components" and len(place) == 3 and place[2] not in _METHODS
+    of_a_path = place[0] != "components" and len(place) == 3 and place[2] not in METHODS
     return of_a_path and place[1] in document.get(place[0], {})
 
 
@@ -121,7 +121,7 @@ def _rank(place: Place) -> tuple[int, Place]:
 
 
 def _disagreement(place: Place, one: tuple[str, str], other: tuple[str, str]) -> CodegenError:
-    pointer = "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in place)
+    pointer = "".join(f"/{escape(key)}" for key in place)
     shown = "\n".join(f"In {source}:\n\n{textwrap.indent(text, '    ')}" for source, text in (one, other))
     return CodegenError(
         f"#{pointer} is defined differently in two sources.\n\n{shown}\n"

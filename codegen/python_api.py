@@ -13,7 +13,8 @@ from codegen.document import ROOT
 
 _HAND_WRITTEN: Final = ROOT / "overlays"
 _SDK: Final = "meshapi_video"
-_PACKAGES: Final = (_SDK, "meshapi_video_generated", "meshapi_video_wire")
+WIRE_PACKAGE: Final = "meshapi_video_wire"
+_PACKAGES: Final = (_SDK, "meshapi_video_generated", WIRE_PACKAGE)
 
 
 class ApiChange(NamedTuple):

@@ -25,11 +25,12 @@ from datamodel_code_generator.enums import DataModelType
 from openapi_python_client.config import Config, ConfigFile, MetaType
 
 from codegen.changes import SOURCE
-from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, read_mapping
+from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, Json, read_mapping
 from codegen.errors import CodegenError
+from codegen.names import check_names
 from codegen.overlay import apply_overlay
 from codegen.report import OVERLAID, Report, report
-from codegen.schemas import check_names, check_references
+from codegen.schemas import check_references
 
 CLIENT = "meshapi_video_generated"
 WIRE = "meshapi_video_wire"
@@ -43,10 +44,15 @@ def generate(into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY) -> 
     generators, and on nothing else: the generators are called as functions, which look for no
     configuration files.
     """
-    into = into.resolve()
     overlaid = apply_overlay(read_mapping(document), read_mapping(overlay))
     # A change of the document that changes nothing else is still one that was looked at.
     overlaid[SOURCE] = hashlib.sha256(document.read_bytes()).hexdigest()
+    generate_overlaid(into, overlaid)
+
+
+def generate_overlaid(into: Path, overlaid: dict[str, Json]) -> None:
+    """Writes both packages, and the overlaid document beside them, into the folder `into`."""
+    into = into.resolve()
     check_references(overlaid)
     check_names(overlaid)
     into.mkdir(parents=True, exist_ok=True)
@@ -70,27 +76,37 @@ def generate(into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY) -> 
 
 
 def regenerate(
-    target: Path = GENERATED, document: Path = DOCUMENT, overlay: Path = OVERLAY, *, dry_run: bool = False
+    target: Path = GENERATED,
+    document: Path = DOCUMENT,
+    overlay: Path = OVERLAY,
+    *,
+    dry_run: bool = False,
+    report_file: Path | None = None,
 ) -> Report:
     """Replaces the folder `target` by a fresh generation, unless it is the same; reports what changed.
 
     Nothing of the old folder stays, and a failure at any point leaves it as it was. A dry run
-    leaves it as it was, too.
+    leaves it as it was, too. The report is in its file before anything is replaced.
     """
     with tempfile.TemporaryDirectory(prefix=".regenerate-", dir=target.parent) as scratch:
-        fresh, old = Path(scratch, "new"), Path(scratch, "old")
+        fresh, old, empty = Path(scratch, "new"), Path(scratch, "old"), Path(scratch, "empty")
         generate(fresh, document, overlay)
-        target.mkdir(exist_ok=True)
-        changes = report(target, fresh)
-        if changes.files and not dry_run:
-            try:
+        empty.mkdir()
+        changes = report(target if target.exists() else empty, fresh)
+        text = changes.markdown()
+        if dry_run or not changes.files:
+            return changes
+        if report_file is not None:
+            report_file.write_text(text, encoding="utf-8")
+        try:
+            if target.exists():
                 target.rename(old)
-                fresh.rename(target)
-            except BaseException:
-                # A ctrl-C can come between the two, and `old` goes with the scratch folder.
-                if old.exists() and not target.exists():
-                    old.rename(target)
-                raise
+            fresh.rename(target)
+        except BaseException:
+            # A ctrl-C can come between the two, and `old` goes with the scratch folder.
+            if old.exists() and not target.exists():
+                old.rename(target)
+            raise
     return changes
 
 
@@ -148,13 +164,13 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     try:
-        changes = regenerate(dry_run=arguments.dry_run)
-    except CodegenError as problem:
+        changes = regenerate(dry_run=arguments.dry_run, report_file=arguments.report)
+    except (CodegenError, OSError) as problem:
         sys.exit(f"regenerate: {problem}\n{GENERATED.name}/ is as it was.")
-    text = changes.markdown()
-    sys.stdout.write(text)
+    except KeyboardInterrupt:
+        sys.exit(f"regenerate: interrupted. {GENERATED.name}/ is whole, the old one or the new one.")
+    sys.stdout.write(changes.markdown())
     if changes.files and not arguments.dry_run:
-        arguments.report.write_text(text, encoding="utf-8")
         sys.stdout.write(f"\nThe report lies in {arguments.report}\n")
 
 

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 
 from codegen.changes import compare
 from codegen.document import ROOT, Json
+from codegen.errors import CodegenError
 from codegen.levels import Change, Level
-from codegen.python_api import ApiChange, api_changes
+from codegen.python_api import WIRE_PACKAGE, ApiChange, api_changes
 from codegen.trees import FileChange, file_changes
 
 OVERLAID: Final = "openapi.json"
@@ -36,7 +37,18 @@ class Report(NamedTuple):
         """The worst of it all; None where nothing changed."""
         levels = [change.level for change in self.document]
         levels += [Level.COSMETIC] * bool(self.files) + [Level.BREAKING] * bool(self.breaking_api)
-        return max(levels, default=None)
+        worst = max(levels, default=None)
+        # No rule saw a difference, and yet the types are others: somebody has to look. The wire's own
+        # annotations hold descriptions too.
+        typed = [change for change in self.annotations if not change.path.startswith(f"{WIRE_PACKAGE}.")]
+        return Level.BREAKING if worst is Level.COSMETIC and typed else worst
+
+    @property
+    def owned_up(self) -> list[Change]:
+        """What the changelog has to own up to, if it breaks: the document's changes, or else the names."""
+        if any(change.level is Level.BREAKING for change in self.document):
+            return self.document
+        return self.document + [Change(Level.BREAKING, change.path, change.meaning) for change in self.breaking_api]
 
     def markdown(self) -> str:
         """The report for a person to read."""
@@ -87,7 +99,11 @@ def report(old: Path, new: Path) -> Report:
 
 def read_overlaid(generated: Path) -> dict[str, Json]:
     """The document that a generated folder was made from."""
-    document: dict[str, Json] = json.loads((generated / OVERLAID).read_text(encoding="utf-8"))
+    path = generated / OVERLAID
+    try:
+        document: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CodegenError(f"{path} is not JSON: {error}. Run `git checkout {path.name}` in its folder.") from error
     return document
 
 
@@ -99,7 +115,10 @@ def current_version() -> str:
 
 def next_version(version: str, level: Level) -> str:
     """The version that a change calls for; before 1.0 the second number stands for breaking changes."""
-    major, minor, patch = (int(part) for part in version.split("."))
+    parts = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if parts is None:
+        raise CodegenError(f"the version {version!r} in {_VERSION} should begin with three numbers")
+    major, minor, patch = map(int, parts.groups())
     if level is Level.BREAKING:
         return f"{major + 1}.0.0" if major else f"0.{minor + 1}.0"
     if level is Level.ADDITIVE and major:

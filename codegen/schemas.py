@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import enum
+import json
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -34,6 +36,7 @@ class Types(NamedTuple):
 _SCALARS: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list"}
 # The formats that openapi-python-client turns into a type of their own.
 _FORMATS: Final = {"date-time": "datetime", "date": "date", "uuid": "UUID", "binary": "File"}
+_SCHEMAS: Final = "#/components/schemas/"
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 """The keys of a path that hold operations."""
 
@@ -98,46 +101,40 @@ def check_references(document: dict[str, Json]) -> None:
         resolve(document, {"$ref": reference})
 
 
-# What every generated model has, and a property of the same name would hide.
-_TAKEN: Final = frozenset({"to_dict", "from_dict", "additional_properties", "additional_keys"})
+def inlined(document: dict[str, Json]) -> dict[str, Json]:
+    """A copy in which every parameter, response and request body stands where it is used.
+
+    Those of a path stand in its operations, and those among the components are gone. What is
+    referred to and where it is written are the document's own affair: a caller sees the use.
+    """
+    copied: dict[str, Json] = copy.deepcopy(document)
+    for path in as_object(copied.get("paths")).values():
+        operations = as_object(path)
+        shared = [resolve(document, parameter) for parameter in as_list(operations.pop("parameters", None))]
+        for method in METHODS:
+            if method in operations:
+                _inline(document, as_object(operations[method]), shared)
+    components = as_object(copied.get("components"))
+    for kind in ("parameters", "responses", "requestBodies"):
+        components.pop(kind, None)
+    return copied
 
 
-def check_names(document: dict[str, Json]) -> None:
-    """Raises a `CodegenError` for names that the generators would make broken code of without a word."""
-    _check_properties(document, "#")
-    _check_operations(document)
+def _inline(document: dict[str, Json], operation: dict[str, Json], shared: list[Json]) -> None:
+    own = [resolve(document, parameter) for parameter in as_list(operation.get("parameters"))]
+    said = [(each.get("in"), each.get("name")) for each in map(as_object, own)]
+    inherited = [each for each in shared if (as_object(each).get("in"), as_object(each).get("name")) not in said]
+    if own or inherited:
+        operation["parameters"] = [*inherited, *own]
+    if "requestBody" in operation:
+        operation["requestBody"] = resolve(document, operation["requestBody"])
+    responses = as_object(operation.get("responses"))
+    for status, response in responses.items():
+        responses[status] = resolve(document, response)
 
 
-def _check_properties(value: Json, pointer: str) -> None:
-    if is_list(value):
-        for index, item in enumerate(value):
-            _check_properties(item, f"{pointer}/{index}")
-    if is_object(value):
-        properties = value.get("properties")
-        taken = sorted(_TAKEN.intersection(properties)) if is_object(properties) else []
-        if taken:
-            names = " and ".join(taken)
-            raise CodegenError(
-                f"{pointer}/properties: a property named {names} would hide the generated model's own {names}; "
-                "remove it in the overlay, and it is kept among the additional properties"
-            )
-        for key, item in value.items():
-            _check_properties(item, f"{pointer}/{key}")
-
-
-def _check_operations(document: dict[str, Json]) -> None:
-    seen: dict[tuple[str, str], str] = {}
-    for path, operations in as_object(document.get("paths")).items():
-        for method, value in as_object(operations).items():
-            if method in METHODS:
-                operation = as_object(value)
-                name = (str((as_list(operation.get("tags")) or ["default"])[0]), str(operation.get("operationId")))
-                place = f"{method.upper()} {path}"
-                if name in seen:
-                    raise CodegenError(
-                        f"{seen[name]} and {place} are both called {'.'.join(name)}: rename one in the overlay"
-                    )
-                seen[name] = place
+# Where a `$ref` is a value like any other.
+_VALUES: Final = frozenset({"example", "examples", "default", "enum", "const"})
 
 
 def references(value: Json) -> Iterator[str]:
@@ -145,8 +142,9 @@ def references(value: Json) -> Iterator[str]:
     if is_object(value):
         if isinstance(value.get("$ref"), str):
             yield value["$ref"]
-        for member in value.values():
-            yield from references(member)
+        for key, member in value.items():
+            if key not in _VALUES:
+                yield from references(member)
     elif is_list(value):
         for member in value:
             yield from references(member)
@@ -158,20 +156,28 @@ def directions_of(*documents: dict[str, Json]) -> dict[str, Direction]:
     for document in documents:
         for path in as_object(document.get("paths")).values():
             for method, value in as_object(path).items():
-                if method == "parameters":
-                    _travels(document, value, Direction.REQUEST, found)
-                elif method in METHODS:
+                if method in METHODS:
                     operation = as_object(value)
                     _travels(document, [operation.get("parameters")], Direction.REQUEST, found)
                     _travels(document, [operation.get("requestBody")], Direction.REQUEST, found)
                     _travels(document, [operation.get("responses")], Direction.RESPONSE, found)
     schemas = [as_object(as_object(document.get("components")).get("schemas")) for document in documents]
-    return {name: found.get(name, Direction.REQUEST | Direction.RESPONSE) for each in schemas for name in each}
+    both = Direction.REQUEST | Direction.RESPONSE
+    return {name: found.get(f"{_SCHEMAS}{escape(name)}", both) for each in schemas for name in each}
 
 
 def _travels(document: dict[str, Json], value: Json, direction: Direction, found: dict[str, Direction]) -> None:
     for reference in references(value):
-        name = reference.rpartition("/")[2]
-        if direction not in found.get(name, Direction(0)):
-            found[name] = found.get(name, Direction(0)) | direction
+        if direction not in found.get(reference, Direction(0)):
+            found[reference] = found.get(reference, Direction(0)) | direction
             _travels(document, resolve(document, {"$ref": reference}), direction, found)
+
+
+def escape(part: str) -> str:
+    """A key as a part of a JSON pointer."""
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def same(one: Json, other: Json) -> bool:
+    """Whether two values are the same JSON: to Python `1 == True`, and 1 == 1.0."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

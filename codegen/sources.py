@@ -10,9 +10,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import httpx
+from openapi_python_client.schema import OpenAPI
+from pydantic import ValidationError
 
-from codegen.document import Json, as_json, is_object, parse_mapping
+from codegen.document import Json, as_json, as_object, is_object, parse_mapping
 from codegen.errors import CodegenError
+from codegen.schemas import METHODS
 
 _ACCEPT = "text/markdown, application/yaml, application/json, text/plain"
 _TIMEOUT = 30.0
@@ -203,6 +206,19 @@ def _check(document: dict[str, Json], where: str) -> None:
         for name, entry in document.get(part, {}).items():
             if not name.startswith("x-"):
                 _check_mapping(entry, f"{where} is not OpenAPI: {name} in #/{part}")
+    operations = [
+        method for path in as_object(document["paths"]).values() for method in as_object(path) if method in METHODS
+    ]
+    if not operations:
+        raise CodegenError(f"{where} is the OpenAPI of no operation: its `paths` are empty. Name one that has some.")
+    try:
+        OpenAPI.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "/".join(map(str, first["loc"]))
+        raise CodegenError(
+            f"{where} is not OpenAPI: {first['msg']} at #/{place}. Have it mended at its source."
+        ) from error
 
 
 def _check_mapping(value: Json, what: str) -> None:

@@ -59,13 +59,13 @@ def find(document: Doc, pointer: str) -> Any:  # noqa: ANN401 - any JSON
 def put(pointer: str, **values: object) -> Step:
     """Sets keys of the object at a place; `ref` stands for `$ref`."""
     renamed = {"$ref" if key == "ref" else key: value for key, value in values.items()}
-    return lambda document: find(document, pointer).update(renamed)
+    return lambda document: find(document, pointer).update(copy.deepcopy(renamed))
 
 
 def replace(pointer: str, value: object) -> Step:
     """Puts another value at a place."""
     parent, _, key = pointer.rpartition("/")
-    return lambda document: find(document, parent).update({key.replace("~1", "/"): value})
+    return lambda document: find(document, parent).update({key.replace("~1", "/"): copy.deepcopy(value)})
 
 
 def drop(pointer: str) -> Step:
@@ -90,7 +90,7 @@ def listed(pointer: str, *, add: tuple[object, ...] = (), remove: tuple[object, 
     def step(document: Doc) -> None:
         parent, _, key = pointer.rpartition("/")
         holder = find(document, parent)
-        holder[key] = [item for item in holder.get(key, []) if item not in remove] + list(add)
+        holder[key] = [item for item in holder.get(key, []) if item not in remove] + copy.deepcopy(list(add))
 
     return step
 
@@ -187,8 +187,8 @@ MUTATIONS = [
     Mutation("a response property gets a second type", replace(f"{R}/properties/seed", {"type": ["integer", "string", "null"]}), BREAKING, f"{R}/properties/seed"),
     Mutation("a response property becomes an enum", put(f"{R}/properties/status", enum=["queued", "running", "succeeded", "failed"]), BREAKING, f"{R}/properties/status/enum"),
     Mutation("a response property gets a format with a type", replace(f"{R}/properties/created_at", {"type": ["string", "null"], "format": "date-time"}), BREAKING, f"{R}/properties/created_at"),
-    Mutation("a response property gets a format without a type", put(f"{R}/properties/seed", format="int64"), COSMETIC, f"{R}/properties/seed"),
-    Mutation("a response property gets a default", put(f"{R}/properties/service_tier", default="standard"), COSMETIC, f"{R}/properties/service_tier/default"),
+    Mutation("a response property gets a format without a type", put(f"{R}/properties/seed", format="int64"), COSMETIC, f"{R}/properties/seed/format"),
+    Mutation("a response property gets a default", put(f"{R}/properties/service_tier", default="standard"), ADDITIVE, f"{R}/properties/service_tier/default"),
     Mutation("a response is closed to unknown fields", put(R, additionalProperties=False), BREAKING, f"{R}/additionalProperties"),
     # Nested, through references, and in `oneOf … null`.
     Mutation("a nested response property becomes optional", listed(f"{USAGE}/required", remove=("total_tokens",)), BREAKING, f"{USAGE}/properties/total_tokens"),
@@ -231,6 +231,8 @@ MUTATIONS = [
     Mutation("a schema contains itself", put(f"{R}/properties", parent=null_or(ref=R)), ADDITIVE, f"{R}/properties/parent"),
     Mutation("two properties are one in snake case", put(f"{R}/properties", createdAt=WHOLE), ADDITIVE, f"{R}/properties/createdAt"),
     Mutation("a property hides a model's method", put(f"{R}/properties", to_dict=TEXT), refused="a property named to_dict would hide"),
+    Mutation("a format is checked on the wire", put(f"{R}/properties/ratio", format="duration"), BREAKING, f"{R}/properties/ratio/format"),
+    Mutation("an enum without names of its own turns round", lambda document: find(document, f"{RESOLUTION}/enum").reverse(), BREAKING, f"{RESOLUTION}/enum", decodes="VideoGenerationSettings"),
     Mutation("a property hides the unknown fields", put(f"{R}/properties", additional_properties=TEXT), refused="a property named additional_properties"),
     Mutation("a keyword that nobody knows", put(f"{R}/properties/seed", unevaluatedFate=True), BREAKING, f"{R}/properties/seed/unevaluatedFate"),
     Mutation("an overlay action loses its target", drop("#/info"), refused=r"overlay action 3 \(target \$\.info\) matches nothing"),

@@ -139,9 +139,30 @@ def test_a_warning_of_a_generator_is_an_error(target: Path, monkeypatch: pytest.
         regenerate(target)
 
 
-def test_an_interruption_in_the_middle_of_the_swap_loses_nothing(
-    fresh: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_replaced(
+    fresh: Path, target: Path, tmp_path: Path
 ) -> None:
+    target.joinpath(CLIENT, "stale.py").write_text("")
+    with pytest.raises(FileNotFoundError):
+        regenerate(target, report_file=tmp_path / "nowhere" / "report.md")
+    assert target.joinpath(CLIENT, "stale.py").exists()
+    regenerate(target, report_file=tmp_path / "report.md")
+    assert "stale.py` | removed" in tmp_path.joinpath("report.md").read_text()
+    assert difference(fresh, target) == ""
+
+
+def test_a_damaged_baseline_is_an_error_that_says_how_to_mend_it(target: Path) -> None:
+    target.joinpath("openapi.json").write_text("<<<<<<< HEAD\n{}")
+    with pytest.raises(CodegenError, match=r"openapi\.json is not JSON: .* Run `git checkout"):
+        regenerate(target)
+
+
+def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
+    assert regenerate(tmp_path / "generated", dry_run=True).files
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_in_the_middle_of_the_swap_loses_nothing(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target.joinpath("mine.txt").write_text("not to be lost")
     rename = Path.rename
 
@@ -156,4 +177,3 @@ def test_an_interruption_in_the_middle_of_the_swap_loses_nothing(
         regenerate(target)
     assert target.joinpath("mine.txt").read_text() == "not to be lost"
     assert left_in(target) == ["generated"]
-    assert fresh.exists()

@@ -89,7 +89,17 @@ def test_the_report_calls_new_operations_additive(fresh: Path, base: Path) -> No
 
 def test_the_existing_tests_pass_unchanged_on_the_grown_code(base: Path) -> None:
     tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit", "tests/drivers"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/unit",
+            "tests/drivers",
+            "tests/integration",
+        ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(base)},
         capture_output=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,8 @@ from codegen.document import GENERATED, RELEASED, ROOT, Json
 from codegen.errors import CodegenError
 from codegen.levels import Change, Level
 from codegen.python_api import ApiChange
-from codegen.report import Report, current_version, next_version, read_overlaid, unacknowledged
+from codegen.regenerate import generate_overlaid
+from codegen.report import Report, current_version, next_version, report, unacknowledged
 from codegen.trees import FileChange
 
 CHANGELOG = ROOT / "CHANGELOG.md"
@@ -20,9 +22,10 @@ SEED = Change(Level.BREAKING, "#/components/schemas/VideoTaskResponse/properties
 MODEL = Change(Level.ADDITIVE, "#/components/schemas/VideoTaskResponse/properties/model", "It is there.")
 
 
-def test_every_change_that_breaks_since_the_last_release_is_acknowledged_in_the_changelog() -> None:
-    released = json.loads(RELEASED.read_text(encoding="utf-8"))
-    missing = unacknowledged(compare(released, read_overlaid(GENERATED)), CHANGELOG.read_text(encoding="utf-8"))
+def test_every_change_that_breaks_since_the_last_release_is_acknowledged_in_the_changelog(tmp_path: Path) -> None:
+    generate_overlaid(tmp_path / "released", json.loads(RELEASED.read_text(encoding="utf-8")))
+    since = report(tmp_path / "released", GENERATED)
+    missing = unacknowledged(since.owned_up, CHANGELOG.read_text(encoding="utf-8"))
     if missing:
         lines = "\n".join(f"- `{change.pointer}`: {change.meaning}" for change in missing)
         pytest.fail(
@@ -71,10 +74,10 @@ def test_the_current_version_is_the_packages_own() -> None:
 
 def test_the_report_reads_well() -> None:
     files = [FileChange("meshapi_video_generated/models/x.py", "changed", 3, 1)]
-    report = Report(
+    made = Report(
         [SEED, MODEL], files, [ApiChange("meshapi_video.X", "Gone")], [ApiChange("y.Z.a", "`int` became `str`")]
     )
-    assert report.markdown().splitlines()[2] == (
+    assert made.markdown().splitlines()[2] == (
         f"Overall: **breaking**. The version is {current_version()}; the next one should be "
         f"{next_version(current_version(), Level.BREAKING)}."
     )
@@ -84,13 +87,32 @@ def test_the_report_reads_well() -> None:
         "- `meshapi_video.X`: Gone",
         "- `y.Z.a`: `int` became `str`",
     ):
-        assert line in report.markdown().splitlines()
+        assert line in made.markdown().splitlines()
 
 
 def test_what_breaks_by_name_alone_makes_the_whole_breaking() -> None:
-    report = Report([MODEL], [], [ApiChange("meshapi_video.X", "Gone")], [])
-    assert report.level is Level.BREAKING
-    assert "No change." in report.markdown()
+    made = Report([MODEL], [], [ApiChange("meshapi_video.X", "Gone")], [])
+    assert made.level is Level.BREAKING
+    assert "No change." in made.markdown()
+
+
+def test_what_breaks_by_name_alone_has_to_be_owned_up_to_by_its_name() -> None:
+    gone = ApiChange("meshapi_video.X", "Gone")
+    assert Report([MODEL], [], [gone], []).owned_up == [MODEL, Change(Level.BREAKING, "meshapi_video.X", "Gone")]
+    # Where the document says what breaks, the names only say it once more.
+    assert Report([SEED, MODEL], [], [gone], []).owned_up == [SEED, MODEL]
+
+
+def test_types_that_changed_without_a_word_in_the_document_part_are_breaking() -> None:
+    words = Change(Level.COSMETIC, "#/info", "Words.")
+    assert Report([words], [], [], [ApiChange("x.Y.z", "`int` became `str`")]).level is Level.BREAKING
+    assert Report([words], [], [], []).level is Level.COSMETIC
+
+
+def test_a_version_that_is_none_is_an_error() -> None:
+    assert next_version("0.2.0rc1", Level.BREAKING) == "0.3.0"
+    with pytest.raises(CodegenError, match="should begin with three numbers"):
+        next_version("next", Level.BREAKING)
 
 
 def test_the_worst_comes_first_and_nothing_is_said_twice() -> None:
@@ -102,6 +124,6 @@ def test_the_worst_comes_first_and_nothing_is_said_twice() -> None:
 
 
 @pytest.mark.parametrize("paths", [[], {"/x": []}, {"/x": {"get": []}}, {"/x": {"get": {"responses": []}}}])
-def test_a_document_of_the_wrong_shape_is_an_error_that_shows_the_place(paths: Json) -> None:
+def test_a_document_of_the_wrong_shape_is_an_error_that_shows_what_is_wrong(paths: Json) -> None:
     with pytest.raises(CodegenError, match="should have an object"):
         compare({"paths": {"/x": {"get": {"responses": {}}}}}, {"paths": paths})
