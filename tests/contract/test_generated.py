@@ -84,7 +84,7 @@ def test_regenerating_removes_what_is_stale_and_says_no_more_the_second_time(fre
 
 def test_a_dry_run_reports_and_writes_nothing(fresh: Path, target: Path, tmp_path: Path) -> None:
     document = tmp_path / "openapi.yaml"
-    document.write_text(DOCUMENT.read_text().replace("seed:", "seedling:"))
+    document.write_text(DOCUMENT.read_text().replace("status:", "state:"))
     assert regenerate(target, document, dry_run=True).level is Level.BREAKING
     assert difference(fresh, target) == ""
     assert left_in(target) == ["generated"]
