@@ -21,6 +21,10 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PROJECT), THIS]))
 
+TESTS = ["tests/unit", "tests/drivers", "tests/integration"]
+# Most of a test's time is waiting for a socket.
+BESIDE_EACH_OTHER = ["-n", "auto", "--dist", "loadfile"]
+
 if "PYENV_ROOT" in os.environ:
     # pyenv puts every Python it has on the path and lets only the selected ones run: select ours.
     installed = (path.name for path in Path(os.environ["PYENV_ROOT"], "versions").iterdir())
@@ -61,10 +65,17 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The SDK, the sandbox and the command line, over real sockets and in virtual time."""
+    """The SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
     install_groups(session, "test")
     session.install("-e", ".[cli,sandbox]")
-    measured(session)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    coverage_file = {"COVERAGE_FILE": str(Path(session.create_tmp(), ".coverage"))}
+    session.run("coverage", "erase", env=coverage_file)
+    session.run("coverage", "run", "-m", "pytest", *BESIDE_EACH_OTHER, *TESTS, env=coverage_file)
+    session.run("coverage", "combine", "--quiet", env=coverage_file)
+    session.run("coverage", "report", env=coverage_file)
 
 
 @nox.session
@@ -73,18 +84,7 @@ def lowest(session: nox.Session) -> None:
     # In one go: what is installed already would not be brought down again.
     groups = nox.project.dependency_groups(PROJECT, "test")
     session.install("--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox]")
-    session.run("pytest", "tests/unit", "tests/drivers", "tests/integration", *session.posargs)
-
-
-def measured(session: nox.Session) -> None:
-    """Runs the tests and holds the SDK's branch coverage to 100 %."""
-    coverage_file = {"COVERAGE_FILE": str(Path(session.create_tmp(), ".coverage"))}
-    session.run("coverage", "erase", env=coverage_file)
-    folders = ["tests/unit", "tests/drivers", "tests/integration"]
-    session.run("coverage", "run", "-m", "pytest", *(session.posargs or folders), env=coverage_file)
-    if not session.posargs:
-        session.run("coverage", "combine", "--quiet", env=coverage_file)
-        session.run("coverage", "report", env=coverage_file)
+    session.run("pytest", *(session.posargs or [*BESIDE_EACH_OTHER, *TESTS]))
 
 
 @nox.session(python=PYTHONS)
