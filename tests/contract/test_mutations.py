@@ -112,7 +112,7 @@ def tried(generated: Path, mutation: Mutation) -> str:
     document = read_overlaid(generated)
     instances = [json.dumps(one_instance(document, name)) for name in (mutation.decodes, "VideoTaskResponse")]
     script = TRIAL.format(client=CLIENT, wire=WIRE)
-    done = subprocess.run(  # noqa: S603 - our own script
+    done = subprocess.run(
         [sys.executable, "-c", script, mutation.decodes, *instances, "broken" if mutation.breaks_sdk else "kept"],
         env={"PYTHONPATH": f"{generated}:{ROOT / 'overlays'}", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -133,7 +133,7 @@ def type_checked(root: Path, outcomes: list[Outcome]) -> Iterator[list[str]]:
     ]
     settings = {"include": changed, "executionEnvironments": environments, "typeCheckingMode": "standard"}
     root.joinpath("pyrightconfig.json").write_text(json.dumps(settings))
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(root)],
         capture_output=True,
         text=True,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -230,7 +231,9 @@ def test_when_nobody_reads_the_output_it_leaves_quietly_with_141(scripted: Serve
     reading, writing = os.pipe()
     os.close(reading)
     with open(writing, "w") as nobody:  # noqa: PTH123 - it is a descriptor
-        left = subprocess.run([*COMMAND, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+        left = subprocess.run(
+            [*COMMAND, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
     assert left.returncode == 141
     assert left.stderr in {"", "task t: succeeded\n"}
 
@@ -238,7 +241,9 @@ def test_when_nobody_reads_the_output_it_leaves_quietly_with_141(scripted: Serve
 def shell(redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs the command as a shell does with that redirection."""
     script = f'exec "$0" "$@" {redirection}'
-    return subprocess.run(["/bin/sh", "-c", script, *COMMAND, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+    return subprocess.run(
+        ["/bin/sh", "-c", script, *COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 @pytest.mark.usefixtures("buffered")
@@ -338,7 +343,9 @@ def test_the_sandbox_command_serves_until_ctrl_c(tmp_path: Path) -> None:
         assert settings["MESHAPI_API_KEY"] == "rsk_mine"
         task_id = Sandbox(base_url).create_task(queued_for=0, running_for=0)
         get = [*COMMAND, "get", "--json", task_id]
-        looked = subprocess.run(get, env={**os.environ, **settings}, capture_output=True, text=True, check=False)  # noqa: S603
+        looked = subprocess.run(
+            get, env={**os.environ, **settings}, capture_output=True, text=True, check=False, timeout=60
+        )
         assert json.loads(looked.stdout)["status"] == "succeeded"
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
@@ -357,16 +364,19 @@ def test_a_key_that_nobody_could_send_leaves_with_2(key: str, capsys: Output) ->
     assert "a key should be" in capsys.readouterr().err
 
 
-def test_the_sandbox_without_the_command_line_says_that_its_port_is_taken() -> None:
-    with socket.socket() as taken:
-        # Whoever has the port already does as well.
-        with suppress(OSError):
-            taken.bind(("127.0.0.1", 8787))
-            taken.listen()
-        command = [sys.executable, "-m", "meshapi_video_sandbox"]
-        left = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    assert left.returncode == 2
-    assert left.stderr == "meshapi_video_sandbox: cannot listen on 127.0.0.1:8787: Address already in use\n"
+def test_the_sandbox_without_the_command_line_says_that_its_port_is_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    # Not by taking it: somebody else on this machine may have it, or want it.
+    def taken(_host: str, _port: int) -> socket.socket:
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+    monkeypatch.setattr("meshapi_video_sandbox._server._listen", taken)
+    with pytest.raises(SystemExit) as left:
+        runpy.run_module("meshapi_video_sandbox", run_name="__main__")
+    assert left.value.code == 2
+    said = f"cannot listen on 127.0.0.1:8787: {os.strerror(errno.EADDRINUSE)}"
+    assert capsys.readouterr().err == f"meshapi_video_sandbox: {said}\n"
 
 
 def test_the_entry_point_leaves_with_the_exit_code(capsys: Output) -> None:
