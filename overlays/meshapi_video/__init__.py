@@ -8,6 +8,7 @@ with VideoClient() as client:
 """
 
 from meshapi_video._async import AsyncVideoClient
+from meshapi_video._async_waits import AsyncUpdates, AsyncWaitResults
 from meshapi_video._contract import parse_task
 from meshapi_video._errors import (
     APIError,
@@ -27,11 +28,15 @@ from meshapi_video._errors import (
     TaskExpired,
     TaskFailed,
     UpstreamError,
+    WaitStopped,
     WaitTimeout,
 )
 from meshapi_video._polling import PollPolicy
+from meshapi_video._schedule import WaitProgress, WaitResult
 from meshapi_video._sync import VideoClient
+from meshapi_video._sync_waits import Updates, WaitResults
 from meshapi_video._tasks import TERMINAL_STATUSES, Video, is_terminal
+from meshapi_video._tokens import WaitToken
 from meshapi_video._version import __version__
 from meshapi_video_generated.models import (
     HTTPValidationError,
@@ -48,7 +53,9 @@ __all__ = [
     "TERMINAL_STATUSES",
     "UNSET",
     "APIError",
+    "AsyncUpdates",
     "AsyncVideoClient",
+    "AsyncWaitResults",
     "AuthenticationError",
     "ConnectionFailed",
     "DownloadError",
@@ -67,6 +74,7 @@ __all__ = [
     "TaskExpired",
     "TaskFailed",
     "Unset",
+    "Updates",
     "UpstreamError",
     "ValidationError",
     "ValidationErrorCtx",
@@ -76,7 +84,12 @@ __all__ = [
     "VideoTaskError",
     "VideoTaskResponse",
     "VideoTaskUsage",
+    "WaitProgress",
+    "WaitResult",
+    "WaitResults",
+    "WaitStopped",
     "WaitTimeout",
+    "WaitToken",
     "__version__",
     "is_terminal",
     "parse_task",

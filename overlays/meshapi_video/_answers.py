@@ -24,11 +24,13 @@ from meshapi_video._errors import (
     RequestRejectedError,
     UpstreamError,
 )
+from meshapi_video._polling import LONGEST_LIFE
 
 if TYPE_CHECKING:
     import httpx
 
     from meshapi_video._config import ApiKey
+    from meshapi_video_generated.models import VideoTaskResponse
 
 _BY_STATUS: Final[dict[int, type[APIError]]] = {
     400: RequestRejectedError,
@@ -42,8 +44,6 @@ _BY_STATUS: Final[dict[int, type[APIError]]] = {
 }
 _SHOWN: Final = 2_000
 """Characters of a body that an error keeps."""
-_LONGEST_SILENCE: Final = 7 * 24 * 3600.0
-"""Seconds of silence that a server may sensibly ask for; no task lives that long."""
 
 
 def check_answer(response: httpx.Response, api_key: ApiKey) -> None:
@@ -153,7 +153,16 @@ def _retry_after(response: httpx.Response, in_body: object) -> float | None:
         _until(stated, headers.get("date")),
         _seconds(in_body),
     )
-    return next((seconds for seconds in candidates if seconds is not None and seconds <= _LONGEST_SILENCE), None)
+    return next((seconds for seconds in candidates if seconds is not None and seconds <= LONGEST_LIFE), None)
+
+
+def age_of(task: VideoTaskResponse, date: str | None) -> float | None:
+    """Seconds since the task was made, by the clock of the server that said so in `date`; None if it did not."""
+    now = _moment(date)
+    if now is None or not isinstance(task.created_at, int):
+        return None
+    age = now.timestamp() - task.created_at
+    return max(age, 0) if age <= LONGEST_LIFE else None
 
 
 def _seconds(value: object) -> float | None:

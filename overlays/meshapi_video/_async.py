@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import inspect
+import math
 import random
 import time
-from typing import TYPE_CHECKING, Final, Self
+import weakref
+from collections.abc import AsyncIterable
+from functools import partial
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import httpx
 
 from meshapi_video import _polling
-from meshapi_video._answers import check_answer
+from meshapi_video._answers import age_of, check_answer
+from meshapi_video._async_waits import AsyncUpdates, AsyncWaitResults, Looks
+from meshapi_video._bodies import AsyncBoundedTransport
 from meshapi_video._borrowed import AsyncBorrowedTransport
-from meshapi_video._config import ApiKey, Config, check_task_id
+from meshapi_video._config import ApiKey, Config
 from meshapi_video._contract import task_in
 from meshapi_video._errors import ConnectionFailed, MeshVideoError
 from meshapi_video._logging import log_look
-from meshapi_video._polling import Done, GiveUp, Look, Poll, PollPolicy, Sleep
+from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
+from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
 from meshapi_video._tasks import Video, video_of
+from meshapi_video._tokens import WaitToken
 from meshapi_video._transport import (
     HEADERS,
     BearerAuth,
@@ -33,11 +41,7 @@ from meshapi_video_generated.client import AuthenticatedClient
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-MAX_IN_FLIGHT: Final = 20
-"""Requests that one client has under way at once. httpcore's pool does work for every request in
-proportion to all that are queued and open, and collapses when they are many."""
+    from collections.abc import Awaitable, Callable, Iterable
 
 
 class AsyncVideoClient:
@@ -76,14 +80,18 @@ class AsyncVideoClient:
             timeout=timeout,
             cookies=no_cookies(),
             event_hooks={"response": [self._check]},
-            transport=AsyncBorrowedTransport(http_client)
-            if http_client is not None
-            else httpx.AsyncHTTPTransport(tls_context(config.base_url), proxy=environment_proxy(config.base_url)),
+            transport=AsyncBoundedTransport(
+                AsyncBorrowedTransport(http_client)
+                if http_client is not None
+                else httpx.AsyncHTTPTransport(tls_context(config.base_url), proxy=environment_proxy(config.base_url))
+            ),
         )
         # Without the token: only the client's own httpx clients would use it, and its `repr` shows it.
         self._generated = AuthenticatedClient(config.base_url, token="").set_async_httpx_client(self._http)
         self._in_flight = anyio.Semaphore(MAX_IN_FLIGHT)
+        self._waits = weakref.WeakSet[AsyncWaitResults]()
         self._clock: Callable[[], float] = time.monotonic
+        self._unix_clock: Callable[[], float] = time.time
         self._chance: Callable[[], float] = random.random
         self._sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
@@ -99,7 +107,12 @@ class AsyncVideoClient:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections that this client opened. It cannot be used afterwards."""
+        """Ends what `wait_many` began, and closes the connections that this client opened.
+
+        It cannot be used afterwards.
+        """
+        for results in list(self._waits):
+            await results.close()
         await self._http.aclose()
 
     async def get(self, task_id: str) -> VideoTaskResponse:
@@ -109,70 +122,147 @@ class AsyncVideoClient:
         `APIError`, `ConnectionFailed` or `InvalidResponse`, and `ValueError` for what cannot be a
         task's id.
         """
-        retries = self._config.max_retries
-        return await self._drive(_polling.get(check_task_id(task_id), retries, self._clock()))
+        state = _polling.get(task_id, self._config.max_retries, self._clock())
+        while state.end is None:
+            state = await self._advance(state)
+        return _polling.conclude(state)
 
     async def wait(
         self,
-        task_id: str,
+        task_id: str | WaitToken,
         *,
-        timeout: float = 900.0,  # noqa: ASYNC109 - a wait that times out says more than a cancelled one
+        timeout: float | None = 900.0,  # noqa: ASYNC109 - a wait that times out says more than a cancelled one
         poll: PollPolicy = PollPolicy(),
         on_update: Callable[[VideoTaskResponse], object] | None = None,
     ) -> Video:
         """Waits until the task is over, for at most `timeout` seconds, and returns its video.
 
-        Looks at once, then after the delays of `poll`, and calls `on_update` with every answer:
-        a plain function, which should not block, or an async one, which is awaited and so may
-        keep the next look waiting. Failures that may pass are ridden through, and the server's
-        `Retry-After` is honoured. A last look at the deadline may take up to a second more.
+        Looks at once, then after the delays of `poll`, which grow with the task's age, and calls
+        `on_update` with every answer: a plain function, which should not block, or an async one,
+        which is awaited and so may keep the next look waiting. Failures that may pass are ridden through, and the
+        server's `Retry-After` is honoured. A last look at the deadline may take up to a second
+        more. Without a timeout, None, it lasts as long as the task itself may: as long as the
+        server says, or 48 hours, and five minutes. A `WaitToken` goes on with an earlier wait.
 
         Raises `TaskFailed`, `TaskExpired` or `TaskCancelled` when the task ended without a video;
         `WaitTimeout` when the time is over, after which waiting again on the same id goes on
-        where this left off; `APIError` or `InvalidResponse` when asking again cannot help; and
-        `ValueError` for what cannot be a task's id or a time.
+        where this left off; `APIError` or `InvalidResponse` when asking again cannot help;
+        and `ValueError` for what cannot be a task's id or a time.
         """
-        state = _polling.wait(check_task_id(task_id), poll, timeout, self._clock())
-        return video_of(await self._drive(state, on_update))
+        state = self._begin(_polling.deadline_after(timeout, self._clock()), poll, task_id)
+        while state.end is None:
+            before, state = state, await self._advance(state)
+            task = _polling.brought(before, state)
+            if task is not None and on_update is not None:
+                told = on_update(task)
+                if inspect.isawaitable(told):
+                    await told
+        return video_of(_polling.conclude(state))
 
-    async def _drive(
-        self, poll: Poll, on_update: Callable[[VideoTaskResponse], object] | None = None
-    ) -> VideoTaskResponse:
+    def updates(
+        self,
+        task_id: str | WaitToken,
+        *,
+        timeout: float | None = 900.0,
+        poll: PollPolicy = PollPolicy(),
+    ) -> AsyncUpdates:
+        """An iterator over the first answer and each that differs from the one before, to the last.
+
+        Waits as `wait` does, and raises what it raises, except that the end of a task is an answer
+        like others, with a video or without. Between two of them nothing runs, while the time does;
+        the iterator's `token` is the wait written down.
+        """
+        state = self._begin(_polling.deadline_after(timeout, self._clock()), poll, task_id)
+        return AsyncUpdates(state, self._advance)
+
+    def wait_many(
+        self,
+        task_ids: Iterable[str | WaitToken] | AsyncIterable[str | WaitToken],
+        *,
+        timeout: float | None = 900.0,
+        poll: PollPolicy = PollPolicy(),
+        max_in_flight: int = MAX_IN_FLIGHT,
+        requests_per_minute: float | None = None,
+        max_waiting: int = MAX_WAITING,
+        on_progress: Callable[[WaitProgress], object] | None = None,
+    ) -> AsyncWaitResults:
+        """An iterator over the results of waiting for many tasks, each as it ends.
+
+        Takes ids and tokens from any iterable, of which at most `max_waiting` are waited for at
+        once, so that it may be endless; an async one may take its time over each, and what it
+        brings after the deadline stays in it. A duplicate is asked for once. At most
+        `max_in_flight` requests are under way, and `requests_per_minute` begun, for all tasks
+        together; a 429 slows all of them. `timeout` is for the whole call, and means for each
+        task what it means to `wait`: no error ends the loop, each is its task's own result.
+        `on_progress` is called with a `WaitProgress`, for a bar, while a result is waited for.
+
+        The looks go on while you deal with a result. Leaving the loop, cancelling it, or `close`
+        ends them. What `on_progress` or the iterable raises reaches you unchanged. Raises
+        `ValueError` for a number that cannot be meant, and `TypeError` for a single id.
+        """
+        if isinstance(task_ids, str | bytes):
+            raise TypeError("task_ids should be an iterable of ids; for a single one there is wait")
+        deadline = _polling.deadline_after(timeout, self._clock())
+        at_hand, arriving = ((), task_ids) if isinstance(task_ids, AsyncIterable) else (task_ids, None)
+        looks = Looks(
+            Schedule(max_in_flight=max_in_flight, requests_per_minute=requests_per_minute, max_waiting=max_waiting),
+            begin=partial(self._begin, deadline, poll),
+            look=self._look,
+            clock=self._clock,
+            arriving=arriving,
+            patience=math.inf if timeout is None else timeout,
+        )
+        results = AsyncWaitResults(at_hand, looks, on_progress)
+        self._waits.add(results)
+        return results
+
+    def _begin(self, deadline: float | None, policy: PollPolicy, task: str | WaitToken) -> Poll:
+        return _polling.wait(task, policy, deadline, self._clock(), self._unix_clock())
+
+    async def _advance(self, poll: Poll) -> Poll:
+        """The state after the next look, which is made once it is due."""
         while True:
             match _polling.decide(poll, self._clock()):
-                case Done(task):
-                    return task
-                case GiveUp(error):
-                    raise error
                 case Sleep(seconds):
                     await self._sleep(seconds)
-                case Look(timeout):
-                    try:
-                        task = await self._look(poll.task_id, timeout)
-                    except MeshVideoError as error:
-                        poll = _polling.missed(poll, error, self._clock(), self._chance())
-                    else:
-                        poll = _polling.answered(poll, task, self._clock(), self._chance())
-                        if on_update is not None:
-                            told = on_update(task)
-                            if inspect.isawaitable(told):
-                                await told
-                    log_look(poll)
+                case Look(seconds):
+                    return await self._look_in_turn(poll, seconds)
+                case _:
+                    return poll
 
-    async def _look(self, task_id: str, seconds_left: float) -> VideoTaskResponse:
+    async def _look_in_turn(self, poll: Poll, seconds: float) -> Poll:
         # Waiting for a turn counts towards the poll's deadline, not towards the request's time.
-        deadline = anyio.current_time() + seconds_left
-        with anyio.move_on_after(seconds_left) as queue:
+        deadline = anyio.current_time() + seconds
+        with anyio.move_on_after(seconds) as queue:
             await self._in_flight.acquire()
         if queue.cancelled_caught:
-            reason = f"no turn among the {MAX_IN_FLIGHT} requests under way within {seconds_left:.3g} s"
-            raise about(task_id, ConnectionFailed(reason))
+            reason = f"no turn among the {MAX_IN_FLIGHT} requests under way within {seconds:.3g} s"
+            error = about(poll.task_id, ConnectionFailed(reason))
+            return _polling.missed(poll, error, self._clock(), self._chance())
         try:
-            seconds = min(deadline - anyio.current_time(), self._config.timeout)
-            with typed_errors(task_id, self._config, seconds), anyio.fail_after(seconds):
-                return task_in(await get_video_generation.asyncio(task_id, client=self._generated))
+            return await self._look(poll, deadline - anyio.current_time())
         finally:
             self._in_flight.release()
+
+    async def _look(self, poll: Poll, seconds: float) -> Poll:
+        """The state after a look that may take so long."""
+        begun = self._clock()
+        try:
+            task, age = await self._ask(poll.task_id, min(seconds, self._config.timeout))
+        except MeshVideoError as error:
+            now = self._clock()
+            looked = _polling.missed(poll, error, now, self._chance())
+        else:
+            now = self._clock()
+            looked = _polling.answered(poll, task, age, now, self._chance())
+        log_look(poll, looked, now - begun, now)
+        return looked
+
+    async def _ask(self, task_id: str, seconds: float) -> tuple[VideoTaskResponse, float | None]:
+        with typed_errors(task_id, self._config, seconds), anyio.fail_after(seconds):
+            answer = await get_video_generation.asyncio_detailed(task_id, client=self._generated)
+            task = task_in(answer.parsed)
+            return task, age_of(task, answer.headers.get("date"))
 
     async def _check(self, response: httpx.Response) -> None:
         await response.aread()

@@ -12,7 +12,7 @@ import httpx
 from attrs import frozen
 
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._polling import check_seconds
+from meshapi_video._polling import check_count, check_seconds
 
 DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
 """The document's own server; a contract test holds it against `openapi.yaml`."""
@@ -22,8 +22,6 @@ URL_VARIABLE: Final = "MESHAPI_BASE_URL"
 
 _SECRET: Final = 8
 """Characters from which on a key is not in an answer by chance."""
-_LONGEST_ID: Final = 512
-"""Characters of the longest task id; the service's own have 36."""
 
 
 class ApiKey:
@@ -76,9 +74,7 @@ class Config:
     @classmethod
     def resolve(cls, api_key: ApiKey, base_url: str | None, timeout: float, max_retries: int) -> Config:
         """Fills what is not given from the environment and checks it all."""
-        whole = isinstance(max_retries, int) and not isinstance(max_retries, bool)  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-        if not (whole and max_retries >= 0):
-            raise ValueError(f"max_retries should be a whole number, zero or more; it is {max_retries!r}")
+        check_count("max_retries", max_retries, least=0)
         if not 0 < check_seconds("timeout", timeout) < math.inf:
             raise ValueError(f"timeout should be more than zero seconds, and finite; it is {timeout!r}")
         api_key.check()
@@ -114,24 +110,3 @@ def _is_usable(url: str) -> bool:
         return False
     whole = bool(host) and "%" not in host and parts.username is None and parts.port != 0
     return whole and parts.scheme in {"http", "https"}
-
-
-def check_task_id(task_id: str) -> str:
-    """`task_id` if it can be the last part of a path, else a `ValueError`.
-
-    An empty id would ask for the collection, `..` for what lies above it, and a slash is decoded
-    on the way by some servers and proxies.
-    """
-    if not isinstance(task_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-        raise ValueError(  # noqa: TRY004 - one error for every wrong id
-            f"a task id should be a string; this is {type(task_id).__name__}"
-        )
-    if (
-        task_id in {"", ".", ".."}
-        or len(task_id) > _LONGEST_ID
-        or not task_id.isprintable()
-        or any(c in task_id for c in " /\\")
-    ):
-        shown = task_id if len(task_id) <= _LONGEST_ID else f"{task_id[:40]}… ({len(task_id)} characters)"
-        raise ValueError(f"not a task id: {shown!r}. It should be the `id` that creating the task answered with")
-    return task_id

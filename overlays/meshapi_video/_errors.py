@@ -11,6 +11,7 @@ MeshVideoError
 ├── TaskError                the task ended without a video
 │   ├── TaskFailed   ├── TaskExpired   └── TaskCancelled
 ├── WaitTimeout              also a TimeoutError: the wait ended, the task perhaps not
+├── WaitStopped              the same, because of the event given as `stop`
 └── DownloadError            the video could not be fetched
 """
 
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshapi_video._tokens import WaitToken
     from meshapi_video_generated.models import VideoTaskResponse
 
 
@@ -206,12 +208,8 @@ class TaskCancelled(TaskError):
     """The task's status is `cancelled`."""
 
 
-class WaitTimeout(MeshVideoError, TimeoutError):
-    """The wait's time ran out before the task's did.
-
-    The task goes on: it may still finish, and it is paid for. Wait again on the same id; never
-    create it anew because of this.
-    """
+class _Unfinished(MeshVideoError):
+    """A wait ended, and its task has not."""
 
     task_id: str
     """The task's id."""
@@ -220,32 +218,55 @@ class WaitTimeout(MeshVideoError, TimeoutError):
     last_error: MeshVideoError | None
     """Why the last look missed; None if it did not."""
     elapsed: float
-    """Seconds waited."""
+    """Seconds waited, those before a resume too."""
     polls: int
-    """How many times the server was asked."""
+    """How many times the server was asked, before a resume too."""
+    token: WaitToken
+    """The wait written down, for taking it up again, in another process too."""
 
     def __init__(
         self,
         *,
-        task_id: str,
+        token: WaitToken,
         last_task: VideoTaskResponse | None,
         last_error: MeshVideoError | None,
         elapsed: float,
-        polls: int,
         reason: str = "",
     ) -> None:
-        self.task_id = task_id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
+        self.token = token
+        self.task_id = token.task_id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
         self.last_task = last_task
         self.last_error = last_error
         self.elapsed = elapsed
-        self.polls = polls
+        self.polls = token.looks
         seen = f"last seen {last_task.status}" if last_task else "never seen"
-        looks = "1 look" if polls == 1 else f"{polls} looks"
+        looks = "1 look" if self.polls == 1 else f"{self.polls} looks"
         missed = f"; the last look missed ({last_error.args[0]})" if last_error else ""
         super().__init__(
-            f"not over after {elapsed:.1f} s and {looks}, {seen}{missed}{reason}. "
+            f"{self._what_happened} after {elapsed:.1f} s and {looks}, {seen}{missed}{reason}. "
             "It may still finish and is paid for: wait again on the same id"
         )
+
+    _what_happened = ""
+
+
+class WaitTimeout(_Unfinished, TimeoutError):
+    """The wait's time ran out before the task's did.
+
+    The task goes on: it may still finish, and it is paid for. Wait again on the same id or on
+    `token`; never create it anew because of this.
+    """
+
+    _what_happened = "not over"
+
+
+class WaitStopped(_Unfinished):
+    """The event that was given as `stop` ended the wait, with all that `WaitTimeout` has.
+
+    The task goes on: it may still finish, and it is paid for.
+    """
+
+    _what_happened = "not waited for any longer"
 
 
 class DownloadError(MeshVideoError):

@@ -1,4 +1,4 @@
-"""What the logger `meshapi_video` says of a wait."""
+"""What the loggers below `meshapi_video` say of a wait: `.tasks` of the tasks, `.looks` of the requests."""
 
 from __future__ import annotations
 
@@ -8,14 +8,30 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from meshapi_video._polling import Poll
 
-_logger: Final = logging.getLogger("meshapi_video")
+LOOKS: Final = "meshapi_video.looks"
+"""Each look at DEBUG, and at INFO those that missed and are ridden through."""
+
+_looks: Final = logging.getLogger(LOOKS)
+_tasks: Final = logging.getLogger("meshapi_video.tasks")
 
 
-def log_look(poll: Poll) -> None:
-    """Says what the last look brought: an answer at DEBUG, a miss that is ridden through at INFO."""
-    if poll.error is None and poll.task is not None:
-        _logger.debug("look %d: task %s is %s", poll.looks, poll.task_id, poll.task.status)
-    elif poll.end is None:
+def log_look(before: Poll, after: Poll, seconds: float, now: float) -> None:
+    """Says what a look brought that took `seconds` and ended `now`."""
+    if after.error is not None:
         # A miss that ends the wait is raised, and need not be said twice.
-        # Without the advice that the error's own text ends with: the wait goes on by itself.
-        _logger.info("look %d missed: task %s: %s", poll.looks, poll.task_id, poll.error and poll.error.args[0])
+        if after.end is None:
+            # Without the advice that the error's own text ends with: the wait goes on by itself.
+            what = after.error.args[0]
+            _looks.info("look %d missed: task %s: %s%s", after.looks, after.task_id, what, _then(after, now))
+    elif after.task is not None:
+        status = after.task.status
+        then = _then(after, now)
+        _looks.debug("look %d: task %s is %s, after %.3f s%s", after.looks, after.task_id, status, seconds, then)
+        if before.task is None or before.task.status != status:
+            _tasks.info("task %s is %s", after.task_id, status)
+        if after.unheard_of != before.unheard_of:
+            _tasks.warning("task %s has the unknown status %r: taken for not over yet", after.task_id, status)
+
+
+def _then(poll: Poll, now: float) -> str:
+    return f"; the next in {poll.due - now:.1f} s" if poll.end is None else ""

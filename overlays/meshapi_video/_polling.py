@@ -3,19 +3,22 @@
 A `Poll` is the state of asking for one task. `decide` says what to do now; `answered` and
 `missed` take in what a look brought and give the next state:
 
-| what the look brought                          | what follows                                |
-|------------------------------------------------|---------------------------------------------|
-| a task that is over                            | done                                        |
-| a task that is not, before the deadline        | look again after the policy's delay         |
-| an answer about another task                   | give up: `InvalidResponse`                  |
-| a miss that may pass (`is_transient`)          | look again after the policy's delay, and no |
-|                                                | earlier than the server allows              |
-| a miss that will not pass                      | give up with it                             |
-| a miss beyond the misses allowed               | give up with it                             |
-| the server forbids looking until the deadline  | give up now: `WaitTimeout`                  |
-| anything else, at the deadline or after it     | give up: `WaitTimeout`                      |
+| what the look brought                           | what follows                                  |
+|-------------------------------------------------|-----------------------------------------------|
+| a task that is over                             | done                                          |
+| one that succeeded, and no usable video address | give up: `InvalidResponse`                    |
+| an answer about another task                    | give up: `InvalidResponse`                    |
+| a task that is not over, before the deadline    | look again after the policy's delay           |
+| a miss that may pass (`is_transient`)           | look again after the policy's delay, longer   |
+|                                                 | for each miss in a row, and no earlier than   |
+|                                                 | the server allows                             |
+| a miss that will not pass                       | give up with it                               |
+| a miss beyond the misses allowed                | give up with it                               |
+| the server forbids looking until the deadline   | give up now: `WaitTimeout`                    |
+| anything else, at the deadline or after it      | give up: `WaitTimeout`                        |
 
-The delay never reaches past the deadline: one last look is made there.
+The delay grows with the task's age and never reaches past the deadline: one last look is made
+there. `get` takes any task for an answer, and for it the first three rows are one.
 """
 
 from __future__ import annotations
@@ -25,8 +28,16 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
 
-from meshapi_video._errors import APIError, ConnectionFailed, InvalidResponse, MeshVideoError, WaitTimeout
-from meshapi_video._tasks import is_terminal
+from meshapi_video._errors import (
+    APIError,
+    ConnectionFailed,
+    InvalidResponse,
+    MeshVideoError,
+    WaitStopped,
+    WaitTimeout,
+)
+from meshapi_video._tasks import check_task_id, is_terminal, outcome
+from meshapi_video._tokens import WaitToken
 
 if TYPE_CHECKING:
     from meshapi_video_generated.models import VideoTaskResponse
@@ -34,8 +45,17 @@ if TYPE_CHECKING:
 LAST_LOOK: Final = 0.9
 """Seconds that a look begun at the deadline may still take."""
 
-_TRANSIENT_STATUSES: Final = frozenset({302, 303, 307, 408, 425, 429})
+GRACE: Final = 300.0
+"""Seconds for which a wait without a timeout outlasts the task, whose end may be seen late."""
+LONGEST_LIFE: Final = 7 * 86_400.0
+"""Seconds that no task lives; an age or an expiry beyond it is a mistake."""
+_LIFE: Final = 172_800.0
+"""Seconds after which a task expires that says nothing of it, as the service behind Mesh has it."""
 
+_UNDER_WAY: Final = frozenset({"queued", "running"})
+_TRANSIENT_STATUSES: Final = frozenset({302, 303, 307, 408, 425, 429})
+_DOUBLINGS: Final = 32
+"""More would be of no use, and too many overflow."""
 
 _LONGEST: Final = 1e9
 """Seconds that a finite time may have, some thirty years: the system's own clocks and sockets
@@ -50,6 +70,14 @@ def check_seconds(name: str, value: float) -> float:
         raise ValueError(
             f"{name} should be a number of seconds, zero or more and at most {_LONGEST:g}; it is {value!r}"
         )
+    return value
+
+
+def check_count(name: str, value: int, *, least: int) -> int:
+    """`value` if it is a whole number of at least `least`, else a `ValueError`."""
+    whole = isinstance(value, int) and not isinstance(value, bool)  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+    if not (whole and value >= least):
+        raise ValueError(f"{name} should be a whole number, {least} or more; it is {value!r}")
     return value
 
 
@@ -78,15 +106,17 @@ class PollPolicy:
         if not 0 <= self.jitter < 1:
             raise ValueError(f"jitter should be a number from 0 up to, but not, 1; it is {self.jitter!r}")
 
-    def delay(self, paused: float, chance: float) -> float:
-        """Seconds to the next look, after delays of `paused` seconds in all; `chance` is from 0 to 1."""
-        # The n-th delay d·gⁿ of a geometric series is d + (g - 1)·(the sum before it), so that sum
-        # is all the memory that growing needs.
-        grown = self.initial_delay + (self.growth - 1) * paused
-        return min(grown, self.max_delay) * (1 - self.jitter * chance)
+    def delay(self, age: float, chance: float, misses: int = 0) -> float:
+        """Seconds to the next look at a task of `age` seconds; `chance` is from 0 to 1, `misses` those in a row."""
+        # The n-th delay d·gⁿ of a geometric series is d + (g - 1)·(the sum before it): in the age,
+        # growing is linear, and a task met late is looked at as one that was waited for all along.
+        grown = self.initial_delay + (self.growth - 1) * max(age, 0)
+        # From the second miss on, twice as long each time: it may be us who are too many.
+        backed_off = grown * 2.0 ** min(max(misses - 1, 0), _DOUBLINGS)
+        return min(backed_off, self.max_delay) * (1 - self.jitter * chance)
 
 
-_RETRY: Final = PollPolicy(initial_delay=0.5, growth=2.0, max_delay=8.0, jitter=0.25)
+_RETRY: Final = PollPolicy(initial_delay=0.5, growth=1.0, max_delay=8.0, jitter=0.25)
 """How soon `get` asks again after a miss, and how long a `Retry-After` it puts up with."""
 
 
@@ -129,30 +159,81 @@ class Poll:
     task_id: str
     policy: PollPolicy
     started: float
+    """When the task was first waited for, perhaps by another process."""
+    unix: float
+    """What to add to a reading of the clock for seconds since 1970."""
+    born: float
+    """When the task was made, by the server's own clock; until that is known, `started`."""
     due: float
     """When the next look may be made."""
     deadline: float = math.inf
+    until_expiry: bool = False
+    """Whether the deadline is the task's own, and so known better with each answer."""
     until_over: bool = True
     """Whether only a task that is over is an answer, or any task is."""
     misses_left: float = math.inf
+    misses: int = 0
+    """Looks in a row that brought no task."""
     looks: int = 0
-    paused: float = 0.0
-    """Seconds of the policy's own delays so far: slow looks and a `Retry-After` let nothing grow."""
     task: VideoTaskResponse | None = None
+    unheard_of: frozenset[str] = frozenset()
+    """The statuses seen of which the document and its server's upstream say nothing."""
     error: MeshVideoError | None = None
     """Why the last look missed."""
     end: Done | GiveUp | None = None
 
+    @property
+    def token(self) -> WaitToken:
+        """The wait as it is, written down."""
+        not_before = max(self.due + self.unix, 0)
+        return WaitToken(
+            task_id=self.task_id, started=max(self.started + self.unix, 0), looks=self.looks, not_before=not_before
+        )
 
-def wait(task_id: str, policy: PollPolicy, timeout: float, now: float) -> Poll:
-    """Asks until the task is over or `timeout` seconds have passed."""
-    deadline = now + check_seconds("timeout", timeout)
-    return Poll(task_id=task_id, policy=policy, started=now, due=now, deadline=deadline)
+
+def deadline_after(timeout: float | None, now: float) -> float | None:
+    """When `timeout` seconds will have passed; None, for None, where the task itself sets the deadline."""
+    return None if timeout is None else now + check_seconds("timeout", timeout)
+
+
+def wait(task: str | WaitToken, policy: PollPolicy, deadline: float | None, now: float, unix_time: float) -> Poll:
+    """Asks until the task is over or the deadline has passed, which without one is when the task would expire.
+
+    `unix_time` is the same moment as `now`, in seconds since 1970.
+    """
+    unix = unix_time - now
+    started, due, looks = now, now, 0
+    if isinstance(task, WaitToken):
+        # Clocks of two machines differ, and no wait began in the future.
+        started = min(task.started - unix, now)
+        due, looks = max(task.not_before - unix, now), task.looks
+        task = task.task_id
+    poll = Poll(
+        task_id=check_task_id(task),
+        policy=policy,
+        started=started,
+        unix=unix,
+        born=started,
+        due=due,
+        deadline=started + _LIFE + GRACE if deadline is None else deadline,
+        until_expiry=deadline is None,
+        looks=looks,
+    )
+    return held_off(poll, now, due) if due > max(poll.deadline, now) else poll
 
 
 def get(task_id: str, retries: int, now: float) -> Poll:
     """Asks for any answer, riding through at most `retries` misses."""
-    return Poll(task_id=task_id, policy=_RETRY, started=now, due=now, until_over=False, misses_left=retries)
+    return Poll(
+        task_id=check_task_id(task_id),
+        policy=_RETRY,
+        started=now,
+        unix=0,
+        born=now,
+        due=now,
+        until_over=False,
+        misses_left=retries,
+    )
 
 
 def decide(poll: Poll, now: float) -> Decision:
@@ -164,21 +245,31 @@ def decide(poll: Poll, now: float) -> Decision:
     return Look(max(poll.deadline - now, LAST_LOOK))
 
 
-def answered(poll: Poll, task: VideoTaskResponse, now: float, chance: float) -> Poll:
-    """The state after a look that brought a task."""
-    poll = evolve(poll, looks=poll.looks + 1, task=task, error=None)
+def answered(poll: Poll, task: VideoTaskResponse, age: float | None, now: float, chance: float) -> Poll:
+    """The state after a look that brought a task, `age` seconds old by the server's clock if that is known."""
     if task.id != poll.task_id:
         error = InvalidResponse(f"the server answered about another task, {task.id!r}", path="$.id")
         error.task_id = poll.task_id
-        return evolve(poll, end=GiveUp(error))
-    if is_terminal(task) or not poll.until_over:
+        return missed(poll, error, now, chance)
+    poll = evolve(poll, looks=poll.looks + 1, misses=0, task=task, error=None)
+    if not poll.until_over:
         return evolve(poll, end=Done(task))
+    if is_terminal(task):
+        ended = outcome(task)
+        return evolve(poll, end=GiveUp(ended) if isinstance(ended, InvalidResponse) else Done(task))
+    if task.status not in _UNDER_WAY:
+        poll = evolve(poll, unheard_of=poll.unheard_of | {task.status})
+    if age is not None:
+        # No younger than the wait for it: a clock that is set back with each answer lets no wait go on for ever.
+        poll = evolve(poll, born=min(now - age, poll.started))
+    if poll.until_expiry:
+        poll = evolve(poll, deadline=poll.born + _life_of(task) + GRACE)
     return _again(poll, now, chance, wait_for=0)
 
 
 def missed(poll: Poll, error: MeshVideoError, now: float, chance: float) -> Poll:
     """The state after a look that brought no task."""
-    poll = evolve(poll, looks=poll.looks + 1, error=error, misses_left=poll.misses_left - 1)
+    poll = evolve(poll, looks=poll.looks + 1, misses=poll.misses + 1, error=error, misses_left=poll.misses_left - 1)
     if not is_transient(error) or poll.misses_left < 0:
         return evolve(poll, end=GiveUp(error))
     wait_for = (error.retry_after if isinstance(error, APIError) else None) or 0
@@ -188,25 +279,58 @@ def missed(poll: Poll, error: MeshVideoError, now: float, chance: float) -> Poll
     return _again(poll, now, chance, wait_for)
 
 
+def brought(before: Poll, after: Poll) -> VideoTaskResponse | None:
+    """The task that the look between two states brought, if there was one and it did."""
+    return after.task if after.looks > before.looks and after.error is None else None
+
+
+def conclude(poll: Poll) -> VideoTaskResponse:
+    """The answer of a poll that has ended; raises what it gave up with."""
+    match poll.end:
+        case Done(task):
+            return task
+        case GiveUp(error):
+            raise error
+        case None:
+            raise ValueError(f"the wait for task {poll.task_id} has not ended")
+
+
+def stopped(poll: Poll, now: float) -> Poll:
+    """The state after somebody else ended it."""
+    return evolve(poll, end=GiveUp(_unfinished(WaitStopped, poll, now)))
+
+
+def timed_out(poll: Poll, now: float, reason: str = "") -> Poll:
+    """The state after the deadline."""
+    return evolve(poll, end=GiveUp(_unfinished(WaitTimeout, poll, now, reason)))
+
+
 def _again(poll: Poll, now: float, chance: float, wait_for: float) -> Poll:
     if now >= poll.deadline:
-        return evolve(poll, end=GiveUp(_timed_out(poll, now)))
+        late = "; by its own terms it should have expired by now" if poll.until_expiry else ""
+        return timed_out(evolve(poll, due=now + wait_for), now, late)
     if now + wait_for > poll.deadline:
-        reason = f"; the server asks for {wait_for:g} s of silence, which is more than was left of the wait"
-        return evolve(poll, end=GiveUp(_timed_out(poll, now, reason)))
-    delay = poll.policy.delay(poll.paused, chance)
-    due = min(now + max(delay, wait_for), poll.deadline)
-    return evolve(poll, due=due, paused=poll.paused + delay)
+        return held_off(poll, now, now + wait_for)
+    delay = poll.policy.delay(now - poll.born, chance, poll.misses)
+    return evolve(poll, due=min(now + max(delay, wait_for), poll.deadline))
 
 
-def _timed_out(poll: Poll, now: float, reason: str = "") -> WaitTimeout:
-    return WaitTimeout(
-        task_id=poll.task_id,
-        last_task=poll.task,
-        last_error=poll.error,
-        elapsed=now - poll.started,
-        polls=poll.looks,
-        reason=reason,
+def held_off(poll: Poll, now: float, until: float) -> Poll:
+    """The state after the server forbade to look again before the deadline."""
+    reason = f"; the server asks for {until - now:g} s of silence, which is more than was left of the wait"
+    return timed_out(evolve(poll, due=until), now, reason)
+
+
+def _life_of(task: VideoTaskResponse) -> float:
+    stated = task.execution_expires_after
+    return stated if isinstance(stated, int) and 0 < stated <= LONGEST_LIFE else _LIFE
+
+
+def _unfinished(
+    error_type: type[WaitTimeout | WaitStopped], poll: Poll, now: float, reason: str = ""
+) -> WaitTimeout | WaitStopped:
+    return error_type(
+        token=poll.token, last_task=poll.task, last_error=poll.error, elapsed=now - poll.started, reason=reason
     )
 
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
+import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import httpx
 
 from meshapi_video import _polling
-from meshapi_video._answers import check_answer
+from meshapi_video._answers import age_of, check_answer
+from meshapi_video._bodies import BoundedTransport
 from meshapi_video._borrowed import BorrowedTransport
-from meshapi_video._config import ApiKey, Config, check_task_id
+from meshapi_video._config import ApiKey, Config
 from meshapi_video._contract import task_in
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_look
-from meshapi_video._polling import Done, GiveUp, Look, Poll, PollPolicy, Sleep
+from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
+from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
+from meshapi_video._sync_waits import Looks, Updates, WaitResults
 from meshapi_video._tasks import Video, video_of
+from meshapi_video._tokens import WaitToken
 from meshapi_video._transport import (
     HEADERS,
     BearerAuth,
@@ -32,7 +39,7 @@ from meshapi_video_generated.client import AuthenticatedClient
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class VideoClient:
@@ -73,13 +80,17 @@ class VideoClient:
             timeout=timeout,
             cookies=no_cookies(),
             event_hooks={"response": [self._check]},
-            transport=BorrowedTransport(http_client)
-            if http_client is not None
-            else DeadlineTransport(tls_context(config.base_url), environment_proxy(config.base_url)),
+            transport=BoundedTransport(
+                BorrowedTransport(http_client)
+                if http_client is not None
+                else DeadlineTransport(tls_context(config.base_url), environment_proxy(config.base_url))
+            ),
         )
         # Without the token: only the client's own httpx clients would use it, and its `repr` shows it.
         self._generated = AuthenticatedClient(config.base_url, token="").set_httpx_client(self._http)
+        self._waits = weakref.WeakSet[WaitResults]()
         self._clock: Callable[[], float] = time.monotonic
+        self._unix_clock: Callable[[], float] = time.time
         self._chance: Callable[[], float] = random.random
         self._sleep: Callable[[float], None] = time.sleep
 
@@ -95,7 +106,12 @@ class VideoClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections that this client opened. It cannot be used afterwards."""
+        """Ends what `wait_many` began, and closes the connections that this client opened.
+
+        It cannot be used afterwards.
+        """
+        for results in list(self._waits):
+            results.close()
         self._http.close()
 
     def get(self, task_id: str) -> VideoTaskResponse:
@@ -105,55 +121,138 @@ class VideoClient:
         `APIError`, `ConnectionFailed` or `InvalidResponse`, and `ValueError` for what cannot be a
         task's id.
         """
-        retries = self._config.max_retries
-        return self._drive(_polling.get(check_task_id(task_id), retries, self._clock()))
+        state = _polling.get(task_id, self._config.max_retries, self._clock())
+        while state.end is None:
+            state = self._advance(state)
+        return _polling.conclude(state)
 
     def wait(
         self,
-        task_id: str,
+        task_id: str | WaitToken,
         *,
-        timeout: float = 900.0,
+        timeout: float | None = 900.0,
         poll: PollPolicy = PollPolicy(),
         on_update: Callable[[VideoTaskResponse], object] | None = None,
+        stop: threading.Event | None = None,
     ) -> Video:
         """Blocks until the task is over, for at most `timeout` seconds, and returns its video.
 
-        Looks at once, then after the delays of `poll`, and calls `on_update` with every answer.
-        Failures that may pass are ridden through, and the server's `Retry-After` is honoured. A
-        last look at the deadline may take up to a second more.
+        Looks at once, then after the delays of `poll`, which grow with the task's age, and calls
+        `on_update` with every answer. Failures that may pass are ridden through, and the
+        server's `Retry-After` is honoured. A last look at the deadline may take up to a second
+        more. Without a timeout, None, it lasts as long as the task itself may: as long as the
+        server says, or 48 hours, and five minutes. A `WaitToken` goes on with an earlier wait.
+
+        Setting `stop` from another thread ends it with `WaitStopped`, within a moment unless a
+        connection is being made or the `http_client` is yours.
 
         Raises `TaskFailed`, `TaskExpired` or `TaskCancelled` when the task ended without a video;
         `WaitTimeout` when the time is over, after which waiting again on the same id goes on
-        where this left off; `APIError` or `InvalidResponse` when asking again cannot help; and
-        `ValueError` for what cannot be a task's id or a time.
+        where this left off; `WaitStopped`; `APIError` or `InvalidResponse` when asking again cannot help;
+        and `ValueError` for what cannot be a task's id or a time.
         """
-        state = _polling.wait(check_task_id(task_id), poll, timeout, self._clock())
-        return video_of(self._drive(state, on_update))
+        state = self._begin(_polling.deadline_after(timeout, self._clock()), poll, task_id)
+        while state.end is None:
+            before, state = state, self._advance(state, stop)
+            task = _polling.brought(before, state)
+            if task is not None and on_update is not None:
+                on_update(task)
+        return video_of(_polling.conclude(state))
 
-    def _drive(self, poll: Poll, on_update: Callable[[VideoTaskResponse], object] | None = None) -> VideoTaskResponse:
-        while True:
+    def updates(
+        self,
+        task_id: str | WaitToken,
+        *,
+        timeout: float | None = 900.0,
+        poll: PollPolicy = PollPolicy(),
+        stop: threading.Event | None = None,
+    ) -> Updates:
+        """An iterator over the first answer and each that differs from the one before, to the last.
+
+        Waits as `wait` does, and raises what it raises, except that the end of a task is an answer
+        like others, with a video or without. Between two of them nothing runs, while the time does;
+        the iterator's `token` is the wait written down.
+        """
+        state = self._begin(_polling.deadline_after(timeout, self._clock()), poll, task_id)
+        return Updates(state, partial(self._advance, stop=stop))
+
+    def wait_many(
+        self,
+        task_ids: Iterable[str | WaitToken],
+        *,
+        timeout: float | None = 900.0,
+        poll: PollPolicy = PollPolicy(),
+        max_in_flight: int = MAX_IN_FLIGHT,
+        requests_per_minute: float | None = None,
+        max_waiting: int = MAX_WAITING,
+        on_progress: Callable[[WaitProgress], object] | None = None,
+        stop: threading.Event | None = None,
+    ) -> WaitResults:
+        """An iterator over the results of waiting for many tasks, each as it ends.
+
+        Takes ids and tokens from any iterable, of which at most `max_waiting` are waited for at
+        once, so that it may be endless; one that blocks keeps results back, and no look. A
+        duplicate is asked for once. At most `max_in_flight` requests are under way, and
+        `requests_per_minute` begun, for all tasks together; a 429 slows all of them. `timeout` is
+        for the whole call, and means for each task what it means to `wait`: no error ends the
+        loop, each is its task's own result. `on_progress` is called with a `WaitProgress`, for a
+        bar, while a result is waited for. Setting `stop` ends each wait with `WaitStopped`.
+
+        The looks go on in threads while you deal with a result. Leaving the loop, ctrl-C, or
+        `close` ends them. What `on_progress` or the iterable raises reaches you unchanged. Raises
+        `ValueError` for a number that cannot be meant, and `TypeError` for a single id.
+        """
+        if isinstance(task_ids, str | bytes):
+            raise TypeError("task_ids should be an iterable of ids; for a single one there is wait")
+        looks = Looks(
+            Schedule(max_in_flight=max_in_flight, requests_per_minute=requests_per_minute, max_waiting=max_waiting),
+            begin=partial(self._begin, _polling.deadline_after(timeout, self._clock()), poll),
+            look=self._look,
+            clock=self._clock,
+            stop=stop,
+        )
+        results = WaitResults(task_ids, looks, on_progress)
+        self._waits.add(results)
+        return results
+
+    def _begin(self, deadline: float | None, policy: PollPolicy, task: str | WaitToken) -> Poll:
+        return _polling.wait(task, policy, deadline, self._clock(), self._unix_clock())
+
+    def _advance(self, poll: Poll, stop: threading.Event | None = None) -> Poll:
+        """The state after the next look, which is made once it is due, or after `stop` was set."""
+        while stop is None or not stop.is_set():
             match _polling.decide(poll, self._clock()):
-                case Done(task):
-                    return task
-                case GiveUp(error):
-                    raise error
                 case Sleep(seconds):
-                    self._sleep(seconds)
-                case Look(timeout):
-                    try:
-                        task = self._look(poll.task_id, timeout)
-                    except MeshVideoError as error:
-                        poll = _polling.missed(poll, error, self._clock(), self._chance())
-                    else:
-                        poll = _polling.answered(poll, task, self._clock(), self._chance())
-                        if on_update is not None:
-                            on_update(task)
-                    log_look(poll)
+                    (self._sleep if stop is None else stop.wait)(seconds)
+                case Look(seconds):
+                    return self._look(poll, seconds, stop)
+                case _:
+                    return poll
+        return _polling.stopped(poll, self._clock())
 
-    def _look(self, task_id: str, seconds_left: float) -> VideoTaskResponse:
-        seconds = min(seconds_left, self._config.timeout)
-        with typed_errors(task_id, self._config, seconds), request_deadline(seconds):
-            return task_in(get_video_generation.sync(task_id, client=self._generated))
+    def _look(self, poll: Poll, seconds: float, stop: threading.Event | None) -> Poll:
+        """The state after a look that may take so long, or that `stop` cut short."""
+        begun = self._clock()
+        try:
+            task, age = self._ask(poll.task_id, min(seconds, self._config.timeout), stop)
+        except MeshVideoError as error:
+            now = self._clock()
+            if stop is not None and stop.is_set():
+                return _polling.stopped(poll, now)
+            looked = _polling.missed(poll, error, now, self._chance())
+        else:
+            now = self._clock()
+            looked = _polling.answered(poll, task, age, now, self._chance())
+        log_look(poll, looked, now - begun, now)
+        return looked
+
+    def _ask(
+        self, task_id: str, seconds: float, stop: threading.Event | None
+    ) -> tuple[VideoTaskResponse, float | None]:
+        with typed_errors(task_id, self._config, seconds), request_deadline(seconds, stop):
+            answer = get_video_generation.sync_detailed(task_id, client=self._generated)
+            task = task_in(answer.parsed)
+            return task, age_of(task, answer.headers.get("date"))
 
     def _check(self, response: httpx.Response) -> None:
         response.read()

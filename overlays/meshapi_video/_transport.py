@@ -10,6 +10,7 @@ import math
 import platform
 import socket
 import ssl
+import threading
 import time
 import urllib.request
 from contextvars import ContextVar
@@ -113,8 +114,6 @@ def typed_errors(task_id: str, config: Config, seconds: float) -> Generator[None
     except (httpx.TimeoutException, TimeoutError):
         reason = f"no whole answer from {config.base_url} within {seconds:.3g} s"
         raise about(task_id, ConnectionFailed(reason)) from None
-    except httpx.DecodingError as error:
-        raise about(task_id, InvalidResponse(blot(f"the answer cannot be decoded: {error}"))) from None
     except httpx.HTTPError as error:
         reason = blot(f"no answer from {config.base_url}: {_reason(error)}")
         raise about(task_id, ConnectionFailed(reason)) from None
@@ -141,26 +140,33 @@ def about(task_id: str, error: MeshVideoError) -> MeshVideoError:
 
 
 _deadline: Final[ContextVar[float]] = ContextVar("meshapi_video_deadline", default=math.inf)
+_stop: Final[ContextVar[threading.Event | None]] = ContextVar("meshapi_video_stop", default=None)
+
+_GLANCE: Final = 0.1
+"""Seconds between two glances at the event that may stop a request."""
 
 
 @contextlib.contextmanager
-def request_deadline(seconds: float) -> Generator[None]:
+def request_deadline(seconds: float, stop: threading.Event | None = None) -> Generator[None]:
     """Bounds what is sent and received inside it, as a whole, where the transport is ours.
 
     httpx's own timeouts bound each single read, so that an answer of one byte a second never
-    ends. Asynchronous code has no need of this: it is cancelled.
+    ends. `stop` ends it before its time, unless it is connecting. Asynchronous code has no need
+    of this: it is cancelled.
     """
-    token = _deadline.set(time.monotonic() + seconds)
+    tokens = _deadline.set(time.monotonic() + seconds), _stop.set(stop)
     try:
         yield
     finally:
-        _deadline.reset(token)
+        _deadline.reset(tokens[0])
+        _stop.reset(tokens[1])
 
 
 def time_left(timeout: float | None = None) -> float | None:
     """`timeout`, or what is left of the deadline if that is less; None for no bound at all."""
+    stop = _stop.get()
     left = _deadline.get() - time.monotonic()
-    if left <= 0:
+    if left <= 0 or (stop is not None and stop.is_set()):
         raise TimeoutError("the deadline has passed")
     least = left if timeout is None else min(left, timeout)
     return least if least < math.inf else None
@@ -231,7 +237,12 @@ class _DeadlineStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, time_left(timeout))
+        if _stop.get() is None:
+            return self._stream.read(max_bytes, time_left(timeout))
+        while (left := time_left(timeout)) is None or left > _GLANCE:
+            with contextlib.suppress(httpcore.ReadTimeout):
+                return self._stream.read(max_bytes, _GLANCE)
+        return self._stream.read(max_bytes, left)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, time_left(timeout))

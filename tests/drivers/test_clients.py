@@ -12,8 +12,8 @@ import pytest
 import trustme
 
 from meshapi_video import AsyncVideoClient, ConnectionFailed, VideoClient, WaitTimeout
-from meshapi_video._async import MAX_IN_FLIGHT
 from meshapi_video._config import ApiKey, Config
+from meshapi_video._schedule import MAX_IN_FLIGHT
 from meshapi_video._transport import BearerAuth
 from support.clients import KEY, Caller, Kind
 from support.server import Server, answer, finished, serving, task

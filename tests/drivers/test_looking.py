@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import traceback
 from pathlib import Path
@@ -136,7 +137,7 @@ MISSES: dict[str, Answer] = {
 }
 
 
-# httpx leaves the generators of a body that it could not decode to the garbage collector, and trio says so.
+# httpx leaves the generators of a body that is not read to its end to the garbage collector, and trio says so.
 left_by_httpx = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 
 
@@ -317,11 +318,24 @@ def test_an_exception_in_a_callback_reaches_the_caller_unchanged(client: Caller,
 def test_what_is_missed_and_seen_is_logged(client: Caller, server: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "meshapi_video")
     server.script(task("queued"), answer(502, {"error": {"message": "upstream"}}), finished())
+    client.wait(poll=STEADY)
+    logged = [(record.name, record.levelname, re.sub(r"0\.\d+ s", "x s", record.message)) for record in caplog.records]
+    assert [record for record in logged if record[0].startswith("meshapi_video")] == [
+        ("meshapi_video.looks", "DEBUG", "look 1: task task-1 is queued, after x s; the next in 2.0 s"),
+        ("meshapi_video.tasks", "INFO", "task task-1 is queued"),
+        ("meshapi_video.looks", "INFO", "look 2 missed: task task-1: HTTP 502: upstream; the next in 2.0 s"),
+        ("meshapi_video.looks", "DEBUG", "look 3: task task-1 is succeeded, after x s"),
+        ("meshapi_video.tasks", "INFO", "task task-1 is succeeded"),
+    ]
+
+
+def test_a_status_that_nobody_has_heard_of_is_logged_once(
+    client: Caller, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script(task("dreaming"), task("running"), task("dreaming"), finished())
     client.wait()
-    assert [(record.levelname, record.message) for record in caplog.records if record.name == "meshapi_video"] == [
-        ("DEBUG", "look 1: task task-1 is queued"),
-        ("INFO", "look 2 missed: task task-1: HTTP 502: upstream"),
-        ("DEBUG", "look 3: task task-1 is succeeded"),
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "task task-1 has the unknown status 'dreaming': taken for not over yet"
     ]
 
 

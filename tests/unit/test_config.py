@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from meshapi_video import UNSET, AsyncVideoClient, MeshVideoError, TaskFailed, VideoClient, VideoTaskResponse
+from meshapi_video import UNSET, AsyncVideoClient, MeshVideoError, TaskFailed, VideoClient, VideoTaskResponse, WaitToken
 from meshapi_video import _errors as errors
-from meshapi_video._config import DEFAULT_BASE_URL, ApiKey, Config, check_task_id
+from meshapi_video._config import DEFAULT_BASE_URL, ApiKey, Config
+from meshapi_video._tasks import check_task_id
 from meshapi_video._transport import environment_proxy, is_loopback
 
 CLIENTS = (VideoClient, AsyncVideoClient)
@@ -276,7 +277,8 @@ def test_what_a_task_leaves_out_is_left_out_of_its_copies(copied: Callable[[Task
 
 def test_every_error_survives_pickling_with_all_it_knows() -> None:
     last = errors.RateLimitedError(status_code=429, message="slow", retry_after=3.0, request_id="req_1", body="{}")
-    timeout = errors.WaitTimeout(task_id="t", last_task=None, last_error=last, elapsed=1.5, polls=2)
+    token = WaitToken(task_id="t", started=1.8e9, looks=2, not_before=1.8e9)
+    timeout = errors.WaitTimeout(token=token, last_task=None, last_error=last, elapsed=1.5)
     copy = pickle.loads(pickle.dumps(timeout))  # noqa: S301 - our own bytes
     assert str(copy) == str(timeout)
-    assert (copy.task_id, copy.polls, copy.last_error.retry_after) == ("t", 2, 3.0)
+    assert (copy.task_id, copy.polls, copy.token, copy.last_error.retry_after) == ("t", 2, token, 3.0)

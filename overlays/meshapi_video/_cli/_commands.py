@@ -56,7 +56,7 @@ def _exit_code(error: Exception) -> ExitCode:
 
 
 def _checked_id(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    from meshapi_video._config import check_task_id  # noqa: PLC0415
+    from meshapi_video._tasks import check_task_id  # noqa: PLC0415
 
     try:
         return check_task_id(value)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from meshapi_video._logging import LOOKS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -48,7 +50,7 @@ def _line(console: Console, task_id: str) -> Generator[Callable[[str], None]]:
 @contextmanager
 def _missed_looks_on(console: Console) -> Generator[None]:
     """Prints what the SDK logs at INFO: looks that missed, while the wait goes on."""
-    logger = logging.getLogger("meshapi_video")
+    logger = logging.getLogger(LOOKS)
     handler = _Printed(console)
     level = logger.level
     logger.addHandler(handler)
