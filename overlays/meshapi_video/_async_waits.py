@@ -148,10 +148,10 @@ class Looks:
         patience: float,
     ) -> None:
         self.schedule = schedule
-        self.changed = anyio.Event()
+        self.changed: anyio.Event = anyio.Event()
         """Is set, and replaced by another one, when the schedule has changed."""
-        self.ended = anyio.Event()
-        self.nothing_arrives = arriving is None
+        self.ended: anyio.Event = anyio.Event()
+        self.nothing_arrives: bool = arriving is None
         self._begin = begin
         self._look = look
         self._clock = clock

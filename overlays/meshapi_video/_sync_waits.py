@@ -139,9 +139,9 @@ class Looks:
         stop: threading.Event | None,
     ) -> None:
         self.schedule = schedule
-        self.changed = threading.Condition()
+        self.changed: threading.Condition = threading.Condition()
         """To be held by whoever uses the schedule; tells that it has changed."""
-        self.ending = threading.Event()
+        self.ending: threading.Event = threading.Event()
         self._begin = begin
         self._look = look
         self._clock = clock

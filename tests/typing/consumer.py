@@ -1,6 +1,8 @@
 # pyright: strict
 """What a user of the SDK writes; type-checked against the installed wheel and never run."""
 
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import assert_type
 
@@ -19,7 +21,11 @@ from meshapi_video import (
     VideoClient,
     VideoTaskContent,
     VideoTaskResponse,
+    WaitProgress,
+    WaitResult,
+    WaitStopped,
     WaitTimeout,
+    WaitToken,
     is_terminal,
     parse_task,
 )
@@ -43,6 +49,32 @@ async def waits_asynchronously() -> None:
         video = await client.wait("task-id", timeout=60, poll=PollPolicy(initial_delay=1.0), on_update=print)
         assert_type(video.url, str)
         assert_type(await client.get("task-id"), VideoTaskResponse)
+
+
+def waits_for_many(client: VideoClient, stop: threading.Event) -> None:
+    for result in client.wait_many(["a", WaitToken.from_json("{}")], requests_per_minute=60, stop=stop):
+        assert_type(result, WaitResult)
+        assert_type(result.video, Video | None)
+        assert_type(result.error, MeshVideoError | None)
+    with client.wait_many(("a", "b"), timeout=None, on_progress=shows) as results:
+        assert_type(next(results), WaitResult)
+        assert_type(results.tokens, list[WaitToken])
+    watched = client.updates("a", stop=stop)
+    assert_type([task.status for task in watched], list[str])
+    assert_type(watched.token.to_json(), str)
+
+
+def shows(progress: WaitProgress) -> None:
+    assert_type(progress.ended, int)
+
+
+async def waits_for_many_asynchronously(client: AsyncVideoClient, ids: AsyncIterator[str]) -> None:
+    async for result in client.wait_many(ids):
+        assert_type(result, WaitResult)
+    async with client.wait_many(["a"], max_in_flight=5) as results:
+        assert_type(await anext(results), WaitResult)
+    async for task in client.updates("a", timeout=None):
+        assert_type(task, VideoTaskResponse)
 
 
 def brings_a_client_of_its_own() -> None:
@@ -71,6 +103,8 @@ def handles_errors(client: VideoClient, lost: Path) -> str | None:
         lost.write_text(f"{error.task_id} {error.elapsed} {error.polls}")
         builtin: TimeoutError = error
         raise builtin from None
+    except WaitStopped as error:
+        assert_type(error.token, WaitToken)
     except TaskError as error:
         assert_type(error.task, VideoTaskResponse)
         assert_type(error.code, str | None)
