@@ -4,30 +4,45 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from meshapi_video._cli._exit import ExitCode, complain
+from meshapi_video._cli._options import (
+    asks_the_api,
+    checked_id,
+    checked_ids,
+    checked_timeout,
+    chosen_key,
+    ids_in,
+    log_everything,
+)
 from meshapi_video._version import __version__
 
 # The SDK is imported inside the commands that use it, so that --help and --version are quick.
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from meshapi_video import VideoClient, VideoTaskResponse
+    from meshapi_video import VideoTaskResponse
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code; every foreseen error is a sentence on stderr."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         # Not `cli.main`: when nobody reads stdout any more, that one leaves with 1 by itself.
-        with cli.make_context("meshapi-video", sys.argv[1:] if arguments is None else arguments) as context:
+        with cli.make_context("meshapi-video", list(arguments)) as context:
             return int(cli.invoke(context) or 0)
     except click.exceptions.Exit as left:
         return left.exit_code
+    except click.Abort:
+        # Ctrl-C, or the end of the input, while a key was asked for.
+        complain("interrupted")
+        return ExitCode.INTERRUPTED
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
@@ -36,59 +51,25 @@ def run(arguments: list[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
     except Exception as error:
         from meshapi_video import MeshVideoError  # noqa: PLC0415
+        from meshapi_video._cli._batch import exit_code  # noqa: PLC0415
 
         if not isinstance(error, MeshVideoError):
             raise
+        if "--debug" in arguments:
+            traceback.print_exc()
         complain(str(error))
-        return _exit_code(error)
-
-
-def _exit_code(error: Exception) -> ExitCode:
-    from meshapi_video import TaskError, WaitTimeout  # noqa: PLC0415
-
-    match error:
-        case TaskError():
-            return ExitCode.NO_VIDEO
-        case WaitTimeout():
-            return ExitCode.TIMEOUT
-        case _:
-            return ExitCode.API
-
-
-def _checked_id(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    from meshapi_video._tasks import check_task_id  # noqa: PLC0415
-
-    try:
-        return check_task_id(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-def _checked_timeout(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
-    from meshapi_video._polling import check_seconds  # noqa: PLC0415
-
-    try:
-        return check_seconds("timeout", value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-def _client() -> VideoClient:
-    from meshapi_video import MeshVideoError, VideoClient  # noqa: PLC0415
-
-    try:
-        return VideoClient()
-    except (MeshVideoError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
+        return exit_code(error)
 
 
 @contextmanager
-def _going_on(task_id: str) -> Generator[None]:
+def _settings_are_usage() -> Generator[None]:
+    """Has a key or an address that cannot be used leave with 2."""
+    from meshapi_video import MeshVideoError  # noqa: PLC0415
+
     try:
         yield
-    except KeyboardInterrupt:
-        complain(f"task {task_id} goes on: wait again on the same id")
-        raise
+    except (MeshVideoError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _readable(task: VideoTaskResponse) -> str:
@@ -105,8 +86,9 @@ def _readable(task: VideoTaskResponse) -> str:
 def cli() -> None:
     """Look at Mesh API's video tasks, and wait for them.
 
-    The API key is read from the environment variable MESHAPI_API_KEY. The server is Mesh's own,
-    unless MESHAPI_BASE_URL names another one. Neither is needed for a first try: meshapi-video demo.
+    The API key is read from the environment variable MESHAPI_API_KEY, or as --api-key-file and
+    --api-key-stdin say. The server is Mesh's own, unless MESHAPI_BASE_URL names another one. Neither
+    is needed for a first try: meshapi-video demo.
 
     \b
     Exit codes:
@@ -123,58 +105,97 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("task_id", callback=_checked_id)
+@click.argument("task_id", callback=checked_id)
 @click.option("--json", "as_json", is_flag=True, help="Print the task as JSON, on one line.")
-def get(task_id: str, *, as_json: bool) -> int:
+@asks_the_api
+def get(task_id: str, *, as_json: bool, api_key_file: IO[str] | None, api_key_stdin: bool, debug: bool) -> int:
     """Look at a task once and print it.
 
     Leaves with 1 if the task ended without a video, and with 0 if it has one or is not over yet.
     """
-    from meshapi_video import is_terminal  # noqa: PLC0415
+    from meshapi_video import VideoClient, is_terminal  # noqa: PLC0415
 
-    with _client() as client:
+    log_everything(debug)
+    with _settings_are_usage():
+        client = VideoClient(chosen_key(api_key_file, from_stdin=api_key_stdin))
+    with client:
         task = client.get(task_id)
     click.echo(json.dumps(task.to_dict()) if as_json else _readable(task))
     return ExitCode.NO_VIDEO if is_terminal(task) and task.status != "succeeded" else ExitCode.VIDEO
 
 
 @cli.command()
-@click.argument("task_id", callback=_checked_id)
+@click.argument("task_ids", nargs=-1, callback=checked_ids, metavar="[TASK_ID]...")
+@click.option(
+    "--from",
+    "more_ids",
+    type=click.File(),
+    callback=ids_in,
+    metavar="FILE",
+    help="Take ids from a file, one a line; - is standard input.",
+)
 @click.option(
     "--timeout",
     type=float,
-    callback=_checked_timeout,
+    callback=checked_timeout,
     default=900,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait, inf for no limit; the task itself goes on afterwards.",
+    help="How long to wait in all, inf for no limit; the tasks themselves go on afterwards.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each task as its wait ends.")
+@click.option(
+    "--max-in-flight",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Requests under way at once.",
 )
 @click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print the task as JSON, a line for each change of its status, instead of the address.",
+    "--requests-per-minute",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Requests for all tasks together.",
 )
-def wait(task_id: str, *, timeout: float, as_json: bool) -> None:
-    """Wait until a task is over and print its video's address.
+@asks_the_api
+def wait(
+    task_ids: list[str],
+    more_ids: list[str],
+    *,
+    timeout: float,
+    as_json: bool,
+    max_in_flight: int,
+    requests_per_minute: float | None,
+    api_key_file: IO[str] | None,
+    api_key_stdin: bool,
+    debug: bool,
+) -> int:
+    """Wait until tasks are over and print their videos' addresses.
 
-    Meanwhile the task's status is shown on stderr.
+    For one task that is the address alone, for several a line each, as they end: the id, a tab, the
+    address. Meanwhile the tasks' states are shown on stderr. After several, the exit code is that of
+    the worst: 3, then 4, then 1.
     """
-    from meshapi_video._cli._progress import shown_wait  # noqa: PLC0415
+    from meshapi_video import AsyncVideoClient  # noqa: PLC0415
+    from meshapi_video._cli._batch import Order, wait_for  # noqa: PLC0415
 
-    with _client() as client, _going_on(task_id), shown_wait(task_id) as show:
-        printed = ""
-
-        def on_update(task: VideoTaskResponse) -> None:
-            nonlocal printed
-            show(task)
-            if as_json and task.status != printed:
-                printed = task.status
-                click.echo(json.dumps(task.to_dict()))
-
-        video = client.wait(task_id, timeout=timeout, on_update=on_update)
-    if not as_json:
-        click.echo(video.url)
+    log_everything(debug)
+    ids = list(dict.fromkeys([*task_ids, *more_ids]))
+    if not ids:
+        raise click.UsageError("no task to wait for: give ids, or --from FILE")
+    with _settings_are_usage():
+        client = AsyncVideoClient(chosen_key(api_key_file, from_stdin=api_key_stdin))
+    return wait_for(
+        Order(
+            task_ids=ids,
+            timeout=timeout,
+            as_json=as_json,
+            max_in_flight=max_in_flight,
+            requests_per_minute=requests_per_minute,
+        ),
+        client,
+    )
 
 
 @cli.command()
@@ -202,6 +223,21 @@ def sandbox(host: str, port: int, db: Path | None, keys: tuple[str, ...]) -> Non
         serve(host=host, port=port, db=db, keys=keys or ("rsk_sandbox",), say=click.echo)
     except SandboxError as error:
         raise click.UsageError(str(error)) from error
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete this command.
+
+    For bash, in ~/.bashrc: eval "$(meshapi-video completion bash)"
+    """
+    import click.shell_completion  # noqa: PLC0415
+
+    kind = click.shell_completion.get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"there is no completion for {shell}")
+    click.echo(kind(cli, {}, "meshapi-video", COMPLETE).source())
 
 
 def _new_file(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:

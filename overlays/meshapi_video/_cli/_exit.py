@@ -24,12 +24,17 @@ class ExitCode(enum.IntEnum):
     PIPE = 141
 
 
-def complain(sentence: str) -> None:
-    """Says it on stderr, where that can be written."""
+def say(sentence: str) -> None:
+    """Prints it on stderr, where that can be written."""
     # None where the process was started with stderr closed.
     if sys.stderr is not None:
         with suppress(OSError):
-            sys.stderr.write(f"meshapi-video: {sentence}\n")
+            sys.stderr.write(f"{sentence}\n")
+
+
+def complain(sentence: str) -> None:
+    """Says what went wrong."""
+    say(f"meshapi-video: {sentence}")
 
 
 def let_go_of_output() -> None:
