@@ -78,6 +78,14 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "report", env=coverage_file)
 
 
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Everything that can go wrong on the wire, played for real, and a table of what the caller sees."""
+    install_groups(session, "test")
+    session.install("-e", ".[cli,sandbox]")
+    session.run("pytest", "--quiet", "tests/drivers/test_faults.py", *session.posargs)
+
+
 @nox.session
 def lowest(session: nox.Session) -> None:
     """The same tests with the oldest dependencies that pyproject.toml admits."""
