@@ -16,7 +16,7 @@ from support.clock import Clock
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """One clock for the sandbox and for clients made inside the code under test."""
     clock = Clock(now=1_700_000_000.0)
-    monkeypatch.setattr("meshapi_video_sandbox._gateway.time", SimpleNamespace(time=clock))
+    monkeypatch.setattr("meshapi_video_sandbox._clock.time", SimpleNamespace(time=clock))
     monkeypatch.setattr("meshapi_video._sync.time", SimpleNamespace(monotonic=clock, sleep=clock.sleep))
     return clock
 
