@@ -7,22 +7,17 @@ import threading
 import urllib.request
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import quote
 
 import httpx
 import pytest
 
 from meshapi_video_sandbox import Sandbox, running_sandbox
+from support import looks
 from support.clock import Clock
 from support.server import Answer, Server, answer, close, raw, reset, serving, task
 
 EXAMPLE_ID = "a1b2c3d4-e5f6-7890-ab12-cd34ef567890"
 PAGE = b"<html>Bad Gateway</html>"
-
-
-def look(sandbox: Sandbox, task_id: str, key: str = "rsk_sandbox") -> httpx.Response:
-    address = f"{sandbox.base_url}/v1/video/generations/{quote(task_id, safe='')}"
-    return httpx.get(address, headers={"Authorization": f"Bearer {key}"})
 
 
 @pytest.fixture
@@ -41,7 +36,7 @@ def gateway(upstream: Server, monkeypatch: pytest.MonkeyPatch) -> Generator[Sand
 
 
 def a_look(gateway: Sandbox, task_id: str = "task-1", key: str = "rsk_a") -> httpx.Response:
-    return look(gateway, task_id, key)
+    return looks.look(gateway, task_id, key)
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:
@@ -65,13 +60,13 @@ def error_of(response: httpx.Response) -> tuple[int, str]:
     ],
 )
 def test_a_missing_malformed_or_unknown_key_is_a_401(sandbox: Sandbox, header: dict[str, str]) -> None:
-    refused = httpx.get(f"{sandbox.base_url}/v1/video/generations/{EXAMPLE_ID}", headers=header)
+    refused = looks.get(f"{sandbox.base_url}/v1/video/generations/{EXAMPLE_ID}", headers=header)
     assert error_of(refused) == (401, "unauthorized")
 
 
 def test_every_documented_field_is_in_an_answer_and_null_where_nothing_is_known(sandbox: Sandbox) -> None:
-    example = look(sandbox, EXAMPLE_ID).json()
-    queued = look(sandbox, sandbox.create_task(queued_for=9)).json()
+    example = looks.look(sandbox, EXAMPLE_ID).json()
+    queued = looks.look(sandbox, sandbox.create_task(queued_for=9)).json()
     assert queued.keys() == example.keys()
     assert [queued[name] for name in ("content", "error", "usage", "seed")] == [None] * 4
 
@@ -80,12 +75,12 @@ def test_the_database_answers_what_is_over_and_the_upstream_is_never_asked_again
     sandbox: Sandbox, clock: Clock
 ) -> None:
     task_id = sandbox.create_task(queued_for=1, running_for=1)
-    assert look(sandbox, task_id).json()["status"] == "queued"
+    assert looks.look(sandbox, task_id).json()["status"] == "queued"
     clock.now += 2
-    over = look(sandbox, task_id).content
+    over = looks.look(sandbox, task_id).content
     assert sandbox.inspect(task_id).upstream_asked == 2
     clock.now += 1_000_000
-    assert {look(sandbox, task_id).content for _ in range(5)} == {over}
+    assert {looks.look(sandbox, task_id).content for _ in range(5)} == {over}
     assert sandbox.inspect(task_id).upstream_asked == 2
 
 
@@ -158,9 +153,9 @@ def test_an_unknown_task_is_adopted_if_the_upstream_knows_it(gateway: Sandbox, u
 def test_a_task_that_two_keys_ask_for_at_once_is_adopted_by_one_of_them(gateway: Sandbox, upstream: Server) -> None:
     upstream.script(upstream.slow(task("running"), 0.2))
     with ThreadPoolExecutor() as pool:
-        looks = list(pool.map(a_look, [gateway] * 2, ["task-1"] * 2, ["rsk_a", "rsk_b"]))
+        both = list(pool.map(a_look, [gateway] * 2, ["task-1"] * 2, ["rsk_a", "rsk_b"]))
     assert len(upstream.requests) == 2
-    assert sorted(one.status_code for one in looks) == [200, 404]
+    assert sorted(one.status_code for one in both) == [200, 404]
 
 
 def test_the_same_code_is_a_gateway_in_front_of_another_sandboxs_upstream(
@@ -169,8 +164,8 @@ def test_the_same_code_is_a_gateway_in_front_of_another_sandboxs_upstream(
     monkeypatch.setenv("ARK_API_KEY", "ark_sandbox")
     task_id = sandbox.create_task(queued_for=0, running_for=0)
     with running_sandbox(upstream=sandbox.upstream_url) as gateway:
-        assert look(gateway, task_id).json() == look(sandbox, task_id).json()
-        made = httpx.post(f"{gateway.base_url}/_sandbox/tasks")
+        assert looks.look(gateway, task_id).json() == looks.look(sandbox, task_id).json()
+        made = looks.post(f"{gateway.base_url}/_sandbox/tasks")
         assert error_of(made) == (409, "conflict")
 
 
@@ -178,8 +173,8 @@ def test_a_key_sees_only_its_own_tasks() -> None:
     with running_sandbox(keys=("rsk_a", "rsk_b")) as sandbox:
         first, second = sandbox.create_task(), sandbox.create_task(key="rsk_b")
         for task_id, own, others in ((first, "rsk_a", "rsk_b"), (second, "rsk_b", "rsk_a")):
-            assert look(sandbox, task_id, own).status_code == 200
-            assert error_of(look(sandbox, task_id, others)) == (404, "not_found")
+            assert looks.look(sandbox, task_id, own).status_code == 200
+            assert error_of(looks.look(sandbox, task_id, others)) == (404, "not_found")
             assert sandbox.inspect(task_id).upstream_asked == 1
 
 
@@ -221,14 +216,14 @@ def test_many_requests_for_one_task_at_once_all_get_what_the_database_says(sandb
     task_id = sandbox.create_task(queued_for=0, running_for=5)
     clock.now += 5
     with ThreadPoolExecutor(20) as pool:
-        answers = {one.text for one in pool.map(look, [sandbox] * 60, [task_id] * 60)}
+        answers = {one.text for one in pool.map(looks.look, [sandbox] * 60, [task_id] * 60)}
     assert [json.loads(one) for one in answers] == [sandbox.inspect(task_id).row]
     assert [change.status for change in sandbox.inspect(task_id).history] == ["queued", "succeeded"]
 
 
 @pytest.mark.parametrize("task_id", ["a b", "ü", "100%", "a%2Fb", "?x=1", "#", "nul\0", "'; --", "x" * 2000])
 def test_an_id_may_hold_any_text(sandbox: Sandbox, task_id: str) -> None:
-    assert look(sandbox, sandbox.create_task(id=task_id)).json()["id"] == task_id
+    assert looks.look(sandbox, sandbox.create_task(id=task_id)).json()["id"] == task_id
 
 
 @pytest.mark.parametrize("path", ["", "/", "/.", "/..", "/%2e%2e", "/x/", "/a%2Fb", "s/x"])
@@ -245,7 +240,7 @@ def test_a_path_that_is_no_tasks_is_not_found(sandbox: Sandbox, path: str) -> No
 
 
 def test_an_id_that_is_no_text_is_a_422_as_documented(sandbox: Sandbox) -> None:
-    refused = httpx.get(f"{sandbox.base_url}/v1/video/generations/%FF", headers={"Authorization": "Bearer rsk_sandbox"})
+    refused = looks.get(f"{sandbox.base_url}/v1/video/generations/%FF", headers={"Authorization": "Bearer rsk_sandbox"})
     assert refused.status_code == 422
     (wrong,) = refused.json()["detail"]
     assert wrong["loc"] == ["path", "task_id"]
@@ -253,14 +248,14 @@ def test_an_id_that_is_no_text_is_a_422_as_documented(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
 def test_another_method_is_a_405_that_names_the_right_one(sandbox: Sandbox, method: str) -> None:
-    refused = httpx.request(method, f"{sandbox.base_url}/v1/video/generations/x")
+    refused = looks.request(method, f"{sandbox.base_url}/v1/video/generations/x")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
 
 
 def test_the_date_of_an_answer_is_the_sandboxs(sandbox: Sandbox, clock: Clock) -> None:
     clock.now = 1_700_000_000.0
     for address in (sandbox.base_url, str(sandbox.upstream_url)):
-        assert httpx.get(address).headers.get_list("date") == ["Tue, 14 Nov 2023 22:13:20 GMT"]
+        assert looks.get(address).headers.get_list("date") == ["Tue, 14 Nov 2023 22:13:20 GMT"]
 
 
 def test_a_crash_is_a_500_in_the_envelope(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +263,7 @@ def test_a_crash_is_a_500_in_the_envelope(sandbox: Sandbox, monkeypatch: pytest.
         raise ZeroDivisionError
 
     monkeypatch.setattr("meshapi_video_sandbox._store.Store.find", broken)
-    assert error_of(look(sandbox, "x")) == (500, "internal_error")
+    assert error_of(looks.look(sandbox, "x")) == (500, "internal_error")
 
 
 def poll(server: str, key: str, task_id: str) -> list[str]:
