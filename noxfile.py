@@ -101,6 +101,20 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def load(session: nox.Session) -> None:
+    """Hundreds of clients and thousands of tasks at a sandbox, with figures; `-- --clients N --tasks N --rounds N`."""
+    session.install("-e", ".[sandbox]")
+    session.run("python", "-m", "support.load", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
+def crash(session: nox.Session) -> None:
+    """Kill a sandbox at random moments and see what it lost, with figures; `-- --kills N --seed N`."""
+    session.install("-e", ".[sandbox]")
+    session.run("python", "-m", "support.crash", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
 def regenerate(session: nox.Session) -> None:
     """Write generated/ anew and report what changes for users; `-- --dry-run` only reports."""
     install_groups(session, "codegen")

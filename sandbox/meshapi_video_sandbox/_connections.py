@@ -35,7 +35,7 @@ class Connections:
                 message = {**message, "headers": [*message["headers"], (b"date", date)]}
             await send(message)
 
-        await self._app({**scope, "sandbox.transport": self._transport(scope["client"])}, receive, dated)
+        await self._app({**scope, "sandbox.transport": self._transport}, receive, dated)
 
     def _transport(self, client: tuple[str, int]) -> asyncio.Transport | None:
         known = self.server.connections if self.server else ()
@@ -44,7 +44,7 @@ class Connections:
 
 async def break_off(scope: Scope, receive: Receive, *, reset: bool) -> None:
     """Ends the connection of this request: with a TCP reset, or after what was sent."""
-    transport: asyncio.Transport = scope["sandbox.transport"]
+    transport: asyncio.Transport = scope["sandbox.transport"](scope["client"])
     if reset:
         # Closing a socket that lingers for no time is how a reset is sent.
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sqlite3
+import threading
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from meshapi_video_sandbox._settings import Settings
 
+# Pydantic shares what it makes of an annotation, and two threads that make it at once disturb each other.
+_building: Final = threading.Lock()
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - recognised here, never chosen
 
 
@@ -125,13 +128,14 @@ async def serve_both(
     store, plans = Store(held.connection), Plans(held.connection)
     async with asking(held.upstream) as asker:
         gateway = Gateway(store, plans, clock, Faults("gateway", stopping), asker)
-        app = create_app(gateway, settings.keys)
         control = Control(held.connection, store, plans if held.simulated else None, clock, settings.keys)
-        add_control(app, control, clock)
-        servers = [(_server(app, clock), held.gateway)]
-        if held.simulated is not None:
-            upstream = create_upstream(plans, clock, Faults("upstream", stopping), held.simulated.url)
-            servers.append((_server(upstream, clock), held.simulated))
+        with _building:
+            app = create_app(gateway, settings.keys)
+            add_control(app, control, clock)
+            servers = [(_server(app, clock), held.gateway)]
+            if held.simulated is not None:
+                upstream = create_upstream(plans, clock, Faults("upstream", stopping), held.simulated.url)
+                servers.append((_server(upstream, clock), held.simulated))
         async with asyncio.TaskGroup() as group:
             for server, place in servers:
                 group.create_task(server.serve([place.listener]))

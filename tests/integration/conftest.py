@@ -21,10 +21,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+@pytest.fixture(scope="module")
+def started() -> Generator[Sandbox]:
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
 @pytest.fixture
-def sandbox(clock: Clock) -> Generator[Sandbox]:  # noqa: ARG001 - the sandbox lives by it
-    with running_sandbox() as started:
-        yield started
+def sandbox(started: Sandbox, clock: Clock) -> Sandbox:  # noqa: ARG001 - the sandbox lives by it
+    return started
 
 
 @pytest.fixture

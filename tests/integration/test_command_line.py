@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -367,18 +365,6 @@ def test_a_port_that_is_taken_leaves_with_2(configured: Sandbox, capsys: Output)
 def test_a_key_that_nobody_could_send_leaves_with_2(key: str, capsys: Output) -> None:
     assert run(["sandbox", "--port", "0", "--key", "rsk_good", "--key", key]) == 2
     assert "a key should be" in capsys.readouterr().err
-
-
-def test_the_sandbox_without_the_command_line_says_that_its_port_is_taken(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Output
-) -> None:
-    port = sandbox.base_url.rpartition(":")[2]
-    monkeypatch.setattr(sys, "argv", ["meshapi_video_sandbox", "--port", port])
-    with pytest.raises(SystemExit) as left:
-        runpy.run_module("meshapi_video_sandbox", run_name="__main__")
-    assert left.value.code == 2
-    said = f"cannot listen on 127.0.0.1:{port}: {os.strerror(errno.EADDRINUSE)} (--port 0 picks a free port)"
-    assert capsys.readouterr().err == f"meshapi_video_sandbox: {said}\n"
 
 
 def test_the_entry_point_leaves_with_the_exit_code(capsys: Output) -> None:

@@ -13,6 +13,28 @@ from meshapi_video_sandbox import running_sandbox
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
 
+ALL_FIXTURES = """
+import asyncio, os, threading
+
+BEFORE = threading.active_count()
+
+def test_the_clients(meshapi_sandbox, meshapi_client, meshapi_async_client, make_video_task):
+    task_id = make_video_task(scenario="instant")
+    assert meshapi_client.wait(task_id).url.startswith("http://127.0.0.1:")
+
+    async def main():
+        async with meshapi_async_client as client:
+            return await client.get(task_id)
+
+    assert asyncio.run(main()).status == "succeeded"
+    assert os.environ["MESHAPI_BASE_URL"] == meshapi_sandbox.base_url
+
+def test_nothing_is_left():
+    assert threading.active_count() == BEFORE
+    assert "MESHAPI_BASE_URL" not in os.environ
+"""
+
+
 def blocks(language: str, heading: str) -> list[str]:
     """The code of that language in one section of the page."""
     (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
@@ -43,41 +65,14 @@ def test_the_session_with_curl_prints_what_the_page_says() -> None:
     assert (done.stderr, done.stdout, done.returncode) == ("", printed, 0)
 
 
-def test_an_application_is_tested_as_the_page_shows(tmp_path: Path) -> None:
+def test_an_application_is_tested_as_the_page_shows_with_no_setup_and_leaves_nothing_behind(tmp_path: Path) -> None:
     (code,) = blocks("python", "Testing an application with it")
     (tmp_path / "test_app.py").write_text(code)
-    done = run_tests(tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
-
-
-ALL_FIXTURES = """
-import asyncio, os, threading
-
-BEFORE = threading.active_count()
-
-def test_the_clients(meshapi_sandbox, meshapi_client, meshapi_async_client, make_video_task):
-    task_id = make_video_task(scenario="instant")
-    assert meshapi_client.wait(task_id).url.startswith("http://127.0.0.1:")
-
-    async def main():
-        async with meshapi_async_client as client:
-            return await client.get(task_id)
-
-    assert asyncio.run(main()).status == "succeeded"
-    assert os.environ["MESHAPI_BASE_URL"] == meshapi_sandbox.base_url
-
-def test_nothing_is_left():
-    assert threading.active_count() == BEFORE
-    assert "MESHAPI_BASE_URL" not in os.environ
-"""
-
-
-def test_the_fixtures_need_no_setup_and_leave_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(ALL_FIXTURES)
     done = run_tests(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {path.name for path in tmp_path.iterdir()} <= {"test_it.py", "__pycache__"}
+    assert "4 passed" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} <= {"test_app.py", "test_it.py", "__pycache__"}
 
 
 def test_without_the_extra_the_fixture_says_what_to_install(tmp_path: Path) -> None:

@@ -7,37 +7,19 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from meshapi_video_sandbox import Sandbox, SandboxError, running_sandbox
+from meshapi_video_sandbox import SandboxError, running_sandbox, serve
 from support import looks
+from support.program import PROGRAM, program
 
 EXAMPLE_ID = "a1b2c3d4-e5f6-7890-ab12-cd34ef567890"
-PROGRAM = [sys.executable, "-m", "meshapi_video_sandbox", "--port", "0", "--upstream-port", "0"]
-
-
-@contextmanager
-def program(*command: str) -> Generator[tuple[subprocess.Popen[str], Sandbox]]:
-    """The sandbox as a process of its own, until the block ends."""
-    with subprocess.Popen[str](command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines = iter(process.stdout)
-        line = next((line for line in lines if line.startswith("  export ")), "")
-        try:
-            assert line, process.stderr and process.stderr.read()
-            settings = dict(setting.split("=") for setting in line.split()[1:])
-            yield process, Sandbox(settings["MESHAPI_BASE_URL"], settings["MESHAPI_API_KEY"])
-        finally:
-            process.kill()
 
 
 def complaint(*command: str, **environment: str) -> str:
@@ -78,14 +60,23 @@ def test_two_at_once_on_one_port_is_said(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         said = f"cannot listen on 127.0.0.1:{port}: Address already in use"
         assert said in complaint(*PROGRAM, "--port", port, "--db", str(tmp_path / "t.db"))
-        assert f"{said} (--upstream-port 0 picks" in complaint(*PROGRAM, "--upstream-port", port)
+        with pytest.raises(SandboxError, match=r"\(--upstream-port 0 picks a free port\)"):
+            serve(
+                host="127.0.0.1",
+                port=0,
+                upstream_port=int(port),
+                upstream=None,
+                db=None,
+                keys=["rsk_sandbox"],
+                say=print,
+            )
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://host", "http://"])
 def test_an_upstream_that_cannot_be_one_is_said(url: str) -> None:
-    assert "the upstream should look like https://host/api/v3" in complaint(
-        *PROGRAM, "--upstream", url, ARK_API_KEY="k"
-    )
+    said = "the upstream should look like https://host/api/v3"
+    with pytest.raises(SandboxError, match=said), running_sandbox(upstream=url):
+        pass
 
 
 def test_an_upstream_without_a_key_is_said_and_the_variable_named() -> None:
