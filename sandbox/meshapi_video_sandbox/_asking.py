@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from meshapi_video_sandbox._clock import LATEST
 from meshapi_video_sandbox._envelope import Problem
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
@@ -47,10 +48,12 @@ class Asker:
             raise _failed(f"HTTP {answer.status_code}", status=answer.status_code)
         try:
             task = msgspec.json.decode(answer.content, type=WireTask)
-        except msgspec.DecodeError as error:
+        except (ValueError, RecursionError, msgspec.DecodeError) as error:
             raise _failed(f"an answer that is no task: {error}") from None
         if task.id != task_id:
             raise _failed("an answer about another task")
+        if isinstance(task.updated_at, int) and task.updated_at > LATEST:
+            raise _failed("an answer from a time that no clock shows")
         return task
 
 

@@ -63,7 +63,7 @@ class Control:
             raise Problem(409, "Tasks are made at the real upstream that this gateway stands in front of")
         try:
             request = read_request(body)
-        except msgspec.DecodeError as error:
+        except (ValueError, msgspec.DecodeError) as error:
             raise Problem(422, str(error)) from error
         key = self._keys[0] if request.key is None else request.key
         if key not in self._keys:
@@ -99,7 +99,7 @@ class Control:
             if order.now is not None:
                 self._clock.set(order.now)
             self._clock.advance(order.advance)
-        except ValueError as error:
+        except (ValueError, msgspec.DecodeError) as error:
             raise Problem(422, str(error)) from error
 
 

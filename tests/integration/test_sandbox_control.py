@@ -57,6 +57,7 @@ def test_a_task_may_have_its_own_error_and_content(sandbox: Sandbox) -> None:
     [
         (b"{", "truncated"),
         (b"[]", "object"),
+        (b'{"outcome": "\xff"}', "utf-8"),
         (b'{"outcome": "lost"}', "outcome"),
         (b'{"queued": 1}', "takes no `queued`"),
         (b'{"created_at": 1}', "takes no `created_at`"),
