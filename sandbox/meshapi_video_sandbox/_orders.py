@@ -35,6 +35,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`truncated`: the connection ends in the middle of the body. `half`: a whole HTTP answer with
     the first half of its JSON. `html`: a page, as proxies send them, with status 200 unless told."""
 
+    def __post_init__(self) -> None:
+        if self.status == 304:
+            raise ValueError("a 304 answers a question that nobody asks here, and has no body")
+
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a task goes."""

@@ -157,6 +157,8 @@ def _server(app: FastAPI, clock: Clock) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             date_header=False,
+            # It would make another address of a client's, by which its connection is not found.
+            proxy_headers=False,
             # Longer than clients keep theirs, so that none sends on a connection that is just being closed.
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,

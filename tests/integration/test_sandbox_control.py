@@ -76,6 +76,7 @@ def test_a_task_may_have_its_own_error_and_content(sandbox: Sandbox) -> None:
         (b'{"faults": [{"when": 1}]}', "when"),
         (b'{"faults": [{"looks": [0]}]}', "looks"),
         (b'{"faults": [{"status": 200}]}', "status"),
+        (b'{"faults": [{"status": 304}]}', "a 304"),
         (b'{"faults": [{"retry_after": "1\\r\\nX: y"}]}', "retry_after"),
         (b'{"faults": [{"delay": 4000}]}', "delay"),
     ],
@@ -196,18 +197,22 @@ def test_a_delayed_look_is_answered_all_the_same(sandbox: Sandbox) -> None:
     assert time.monotonic() - started >= 0.2
 
 
-def test_a_sandbox_that_ends_does_not_wait_for_a_delay() -> None:
+def test_a_sandbox_that_ends_does_not_wait_for_a_delay(caplog: pytest.LogCaptureFixture) -> None:
     started = time.monotonic()
     with running_sandbox() as sandbox:
         address = f"{sandbox.base_url}/v1/video/generations/{over_with(sandbox, {'delay': 3600})}"
         with pytest.raises(httpx.ReadTimeout):
             looks.get(address, headers={"Authorization": "Bearer rsk_sandbox"}, timeout=0.1)
     assert time.monotonic() - started < 30
+    # Nor does the server say that it had to cancel it.
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
 def test_a_look_can_be_reset(sandbox: Sandbox) -> None:
+    address = f"{sandbox.base_url}/v1/video/generations/{over_with(sandbox, {'reset': True})}"
+    headers = {"Authorization": "Bearer rsk_sandbox", "X-Forwarded-For": "10.0.0.1"}
     with pytest.raises(httpx.ReadError) as caught:
-        looks.look(sandbox, over_with(sandbox, {"reset": True}))
+        looks.get(address, headers=headers)
     error: BaseException | None = caught.value
     while error is not None and not isinstance(error, ConnectionResetError):
         error = error.__cause__ or error.__context__

@@ -200,6 +200,22 @@ def test_an_end_is_not_undone_by_an_answer_that_it_overtook(gateway: Sandbox, up
     assert [change.status for change in gateway.inspect("task-1").history] == ["queued", "succeeded"]
 
 
+def test_an_end_is_taken_even_from_an_upstream_whose_clock_went_back(gateway: Sandbox, upstream: Server) -> None:
+    upstream.script(task("running", updated_at=9), task("succeeded", updated_at=3))
+    assert [a_look(gateway).json()["status"] for _ in range(2)] == ["running", "succeeded"]
+
+
+@pytest.mark.parametrize("task_id", [".", ".."])
+def test_an_id_that_would_lead_elsewhere_is_never_asked_for(gateway: Sandbox, upstream: Server, task_id: str) -> None:
+    upstream.script(task("running"))
+    with httpx.Client() as client:
+        target = f"/v1/video/generations/{task_id}".encode()
+        headers = {"Authorization": "Bearer rsk_a"}
+        request = client.build_request("GET", gateway.base_url, headers=headers, extensions={"target": target})
+        assert error_of(client.send(request)) == (404, "not_found")
+    assert upstream.requests == []
+
+
 def test_progress_is_not_undone_by_an_older_answer(gateway: Sandbox, upstream: Server) -> None:
     late, early = task("queued", updated_at=1), task("running", updated_at=1)
     assert overtaken(gateway, upstream, late, early) == ["running", "running"]

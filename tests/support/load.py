@@ -148,7 +148,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=600, help="in each round")
     parser.add_argument("--rounds", type=int, default=5)
     told = parser.parse_args()
-    load = Load(told.clients, told.tasks)
+    load = Load(told.clients, told.tasks, lasting=3)
     with tempfile.TemporaryDirectory() as folder:
         load.run(told.rounds, Path(folder, "tasks.db"))
     print(load)  # noqa: T201 - it is a command
