@@ -100,11 +100,26 @@ def contract(session: nox.Session) -> None:
     """Whether generated/ is what the document generates, and what its changes do to users."""
     install_groups(session, "contract")
     session.install("-e", ".[cli,sandbox]")
-    # What the generators make of a mutation is the same on every Python, which the other tests show.
-    slow = ["tests/contract/test_mutations.py", "tests/contract/test_growth.py"]
+    # What the generators make of a mutation is the same on every Python, which the other tests show, and
+    # so is what the sandbox serves.
+    slow = ["tests/contract/test_mutations.py", "tests/contract/test_growth.py", "tests/contract/test_sandbox.py"]
     left_out = [] if session.python == THIS else [f"--ignore={path}" for path in slow]
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/contract", *left_out]))
     session.log("the reports of the mutations lie in contract-reports/")
+
+
+@nox.session(default=False)
+def load(session: nox.Session) -> None:
+    """Hundreds of clients and thousands of tasks at a sandbox, with figures; `-- --clients N --tasks N --rounds N`."""
+    session.install("-e", ".[sandbox]")
+    session.run("python", "-m", "support.load", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
+def crash(session: nox.Session) -> None:
+    """Kill a sandbox at random moments and see what it lost, with figures; `-- --kills N --seed N`."""
+    session.install("-e", ".[sandbox]")
+    session.run("python", "-m", "support.crash", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(default=False)
