@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import itertools
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -13,23 +13,23 @@ import pytest
 
 from meshapi_video import AsyncVideoClient, PollPolicy, VideoClient, WaitProgress, WaitResult
 from support.by_id import (
+    AT_ONCE,
     LONG,
     NAMES,
     QUICK,
-    AnswerTo,
     Loop,
     by_id,
     eventually,
     eventually_so,
     first_over,
-    held,
+    never_answered,
     never_over,
     over_after,
     tasks,
     threads,
 )
 from support.clients import KEY, Kind
-from support.server import Answer, Server, finished, task_json
+from support.server import Server, task_json
 
 
 @pytest.fixture
@@ -51,15 +51,17 @@ def raises(problem: BaseException) -> Callable[[object], None]:
 # `Loop` sees to it in each of these that no thread, task or request is left, and that the client can be used.
 
 
-@pytest.mark.parametrize("answer_to", [first_over, over_after(2)])
-def test_leaving_the_loop_leaves_nothing_running(many: Loop, server: Server, answer_to: AnswerTo) -> None:
-    by_id(server, answer_to)
-    assert len(many(NAMES, lambda _: True, poll=QUICK)) == 1
+@pytest.mark.parametrize("others", ["asleep", "looking"])
+def test_leaving_the_loop_leaves_nothing_running(many: Loop, server: Server, others: str) -> None:
+    by_id(server, first_over(server) if others == "looking" else over_after(2))
+    enough = 1 if others == "looking" else 10
+    numbers = itertools.count(1)
+    assert len(many(NAMES, lambda _: next(numbers) == enough, poll=QUICK)) == enough
 
 
 @pytest.mark.parametrize("problem", [KeyError("mine"), MineError("mine"), KeyboardInterrupt("mine")])
 def test_an_exception_in_the_loop_is_the_callers_own(many: Loop, server: Server, problem: BaseException) -> None:
-    by_id(server, first_over)
+    by_id(server, first_over(server))
     with pytest.raises(type(problem)) as caught:
         many(NAMES, raises(problem), poll=QUICK)
     assert caught.value is problem
@@ -70,14 +72,14 @@ def test_an_exception_in_the_loop_is_the_callers_own(many: Loop, server: Server,
 def test_an_exception_in_on_progress_reaches_the_caller_unchanged(
     many: Loop, server: Server, problem: BaseException, when: str
 ) -> None:
-    by_id(server, first_over)
+    by_id(server, first_over(server))
 
     def on_progress(progress: WaitProgress) -> None:
         if when == "at first" or progress.ended:
             raise problem
 
     with pytest.raises(type(problem)) as caught:
-        many(NAMES, poll=QUICK, on_progress=on_progress)
+        many([AT_ONCE] if when == "at first" else NAMES, poll=QUICK, on_progress=on_progress)
     assert caught.value is problem
 
 
@@ -85,20 +87,20 @@ def test_an_exception_in_on_progress_reaches_the_caller_unchanged(
 def test_an_exception_in_the_iterable_reaches_the_caller_unchanged(
     many: Loop, server: Server, problem: BaseException
 ) -> None:
-    by_id(server, first_over)
-
     def ids() -> Iterator[str]:
-        yield from NAMES[1:5]
+        yield from NAMES[:4]
+        while server._at_once < 4:
+            yield NAMES[0]
         raise problem
 
     async def async_ids() -> AsyncIterator[str]:
-        for name in NAMES[1:5]:
+        for name in NAMES[:4]:
             yield name
-        await anyio.sleep(0.01)
+        await eventually_so(lambda: server._at_once == 4)
         raise problem
 
     for source in (ids,) if many.kind == "sync" else (ids, async_ids):
-        by_id(server, first_over)
+        by_id(server, never_answered)
         with pytest.raises(type(problem)) as caught:
             many(source(), poll=QUICK)
         assert caught.value is problem
@@ -108,7 +110,7 @@ def test_an_exception_in_the_iterable_reaches_the_caller_unchanged(
 def test_what_nobody_foresaw_in_a_look_reaches_the_caller_instead_of_hanging(
     many: Loop, server: Server, problem: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_id(server, first_over)
+    by_id(server, first_over(server))
     bugs = [problem]
 
     def log_look(*_: object) -> None:
@@ -182,7 +184,7 @@ def test_what_ending_brings_does_not_hide_what_it_was_ended_for(many: Loop, brin
 
 
 def test_a_result_is_not_lost_to_a_callback_that_raises(kind: Kind, server: Server) -> None:
-    by_id(server, first_over)
+    by_id(server, first_over(server, at_once=3))
 
     def on_progress(progress: WaitProgress) -> None:
         if progress.ended:
@@ -211,27 +213,10 @@ def test_a_result_is_not_lost_to_a_callback_that_raises(kind: Kind, server: Serv
         anyio.run(main, backend=kind)
 
 
-def three_over_once_five_are_taken() -> tuple[Iterator[str], AnswerTo]:
-    taken = threading.Event()
-
-    def ids() -> Iterator[str]:
-        yield from NAMES[:5]
-        taken.set()
-        yield from NAMES[5:]
-
-    def answer_to(task_id: str, _look: int) -> Answer:
-        def once_taken(connection: socket.socket) -> bool:
-            return taken.wait(LONG) and finished(task_id)(connection)
-
-        return once_taken if task_id in NAMES[:3] else held
-
-    return ids(), answer_to
-
-
 @pytest.mark.parametrize("way", ["close", "with", "the client"])
 def test_closing_ends_everything_and_brings_nothing_more(kind: Kind, server: Server, way: str) -> None:
-    ids, answer_to = three_over_once_five_are_taken()
-    by_id(server, answer_to)
+    ids = iter(NAMES)
+    by_id(server, first_over(server, first=3))
     if kind == "sync":
         client = VideoClient(KEY, base_url=server.base_url)
         results = client.wait_many(ids, poll=QUICK)
@@ -276,7 +261,7 @@ def test_closing_ends_everything_and_brings_nothing_more(kind: Kind, server: Ser
 
 
 def test_closing_the_client_ends_a_loop_that_is_under_way_elsewhere(kind: Kind, server: Server) -> None:
-    by_id(server, first_over)
+    by_id(server, first_over(server))
     found = list[WaitResult]()
     if kind == "sync":
         client = VideoClient(KEY, base_url=server.base_url)
