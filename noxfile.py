@@ -68,14 +68,23 @@ def tests(session: nox.Session) -> None:
     """The SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
     install_groups(session, "test")
     session.install("-e", ".[cli,sandbox]")
-    if session.posargs:
-        session.run("pytest", *session.posargs)
+    # Measuring takes as long again as the tests, and the branches are the same on every Python.
+    if session.posargs or session.python != THIS:
+        session.run("pytest", *(session.posargs or [*BESIDE_EACH_OTHER, *TESTS]))
         return
     coverage_file = {"COVERAGE_FILE": str(Path(session.create_tmp(), ".coverage"))}
     session.run("coverage", "erase", env=coverage_file)
     session.run("coverage", "run", "-m", "pytest", *BESIDE_EACH_OTHER, *TESTS, env=coverage_file)
     session.run("coverage", "combine", "--quiet", env=coverage_file)
     session.run("coverage", "report", env=coverage_file)
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Everything that can go wrong on the wire, played for real, and a table of what the caller sees."""
+    install_groups(session, "test")
+    session.install("-e", ".[cli,sandbox]")
+    session.run("pytest", "--quiet", "tests/drivers/test_faults.py", *session.posargs)
 
 
 @nox.session
@@ -92,11 +101,26 @@ def contract(session: nox.Session) -> None:
     """Whether generated/ is what the document generates, and what its changes do to users."""
     install_groups(session, "contract")
     session.install("-e", ".[cli,sandbox]")
-    # What the generators make of a mutation is the same on every Python, which the other tests show.
-    slow = ["tests/contract/test_mutations.py", "tests/contract/test_growth.py"]
+    # What the generators make of a mutation is the same on every Python, which the other tests show, and
+    # so is what the sandbox serves.
+    slow = ["tests/contract/test_mutations.py", "tests/contract/test_growth.py", "tests/contract/test_sandbox.py"]
     left_out = [] if session.python == THIS else [f"--ignore={path}" for path in slow]
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/contract", *left_out]))
     session.log("the reports of the mutations lie in contract-reports/")
+
+
+@nox.session(default=False)
+def load(session: nox.Session) -> None:
+    """Hundreds of clients and thousands of tasks at a sandbox, with figures; `-- --clients N --tasks N --rounds N`."""
+    session.install("-e", ".[sandbox]")
+    session.run("python", "-m", "support.load", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
+def crash(session: nox.Session) -> None:
+    """Kill a sandbox at random moments and see what it lost, with figures; `-- --kills N --seed N`."""
+    session.install("-e", ".[sandbox]")
+    session.run("python", "-m", "support.crash", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(default=False)

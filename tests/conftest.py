@@ -6,8 +6,14 @@ from collections.abc import Generator
 
 import pytest
 
-from support.clients import KINDS, Caller, Kind
+from support.clients import KEY, KINDS, Caller, Kind
+from support.fault_table import print_faults
+from support.leaks import watching
 from support.server import Server, serving
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    print_faults(terminalreporter)
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +21,13 @@ def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MESHAPI_API_KEY", "MESHAPI_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def the_key_shows_nowhere() -> Generator[None]:
+    with watching(KEY) as leaks:
+        yield
+    assert leaks.found == []
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import random
 import time
 import weakref
@@ -54,10 +53,10 @@ class AsyncVideoClient:
     own proxies and certificates; it stays yours to close.
 
     Use it as an async context manager, or `close` it. It can be shared between the tasks of one
-    event loop; at most 20 of its requests are under way at once, and others take turns. Without
-    a key, or with a proxy in the environment that cannot be used, it raises `MeshVideoError`; any
-    other setting that cannot work is a `ValueError`, and an `http_client` of the wrong kind a
-    `TypeError`.
+    event loop; at most 20 of its requests are under way at once besides those of `wait_many`, and
+    others take turns. Without a key, or with a proxy in the environment that cannot be used, it
+    raises `MeshVideoError`; any other setting that cannot work is a `ValueError`, and an
+    `http_client` of the wrong kind a `TypeError`.
     """
 
     def __init__(
@@ -150,14 +149,15 @@ class AsyncVideoClient:
         and `ValueError` for what cannot be a task's id or a time.
         """
         state = self._begin(_polling.deadline_after(timeout, self._clock()), poll, task_id)
-        while state.end is None:
+        while True:
             before, state = state, await self._advance(state)
             task = _polling.brought(before, state)
             if task is not None and on_update is not None:
                 told = on_update(task)
                 if inspect.isawaitable(told):
                     await told
-        return video_of(_polling.conclude(state))
+            if state.end is not None:
+                return video_of(_polling.conclude(state))
 
     def updates(
         self,
@@ -210,7 +210,7 @@ class AsyncVideoClient:
             look=self._look,
             clock=self._clock,
             arriving=arriving,
-            patience=math.inf if timeout is None else timeout,
+            deadline=deadline,
         )
         results = AsyncWaitResults(at_hand, looks, on_progress)
         self._waits.add(results)

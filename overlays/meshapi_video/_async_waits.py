@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import inspect
+import math
 from collections.abc import AsyncIterable, AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     Begin: TypeAlias = Callable[[str | WaitToken], Poll]
     Advance: TypeAlias = Callable[[Poll], Awaitable[Poll]]
     LookFor: TypeAlias = Callable[[Poll, float], Awaitable[Poll]]
+    Soon: TypeAlias = Callable[[Callable[[], object]], object]
 
 T = TypeVar("T")
 
@@ -73,6 +77,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
         self._on_progress = on_progress
         self._told: WaitProgress | None = None
         self._exhausted = False
+        self._closed = False
 
     @property
     def tokens(self) -> list[WaitToken]:
@@ -86,15 +91,19 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
         await self.close()
 
     def __del__(self) -> None:
-        self._looks.tell_to_end()
+        self._looks.let_go()
 
     async def close(self) -> None:
         """Ends every wait that is left, and with it all that runs for them."""
+        self._closed = True
         await self._looks.end()
 
     async def __anext__(self) -> WaitResult:
         try:
             return await self._next()
+        except GeneratorExit:
+            # The event loop is gone, and nothing can be awaited any more.
+            raise
         except BaseException:
             await self.close()
             raise
@@ -102,21 +111,24 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
     async def _next(self) -> WaitResult:
         self._looks.start()
         schedule = self._looks.schedule
-        while True:
+        while not self._closed:
+            # Taken before anything is asked: what changes from here on, in a callback too, ends the waiting.
+            changed = self._looks.changed
             self._looks.check()
+            if not schedule.has_results:
+                exhausted = self._exhausted and self._looks.nothing_arrives
+                if self._looks.ended.is_set() or (exhausted and schedule.is_empty):
+                    break
+                if schedule.has_room and not self._exhausted:
+                    await self._take_in()
+                    continue
+            # Before the result is taken: it is not lost to a callback that raises.
+            await self._tell()
             result = self._looks.take()
-            exhausted = self._exhausted and self._looks.nothing_arrives
-            if result is None and (self._looks.ended.is_set() or (exhausted and schedule.is_empty)):
-                raise StopAsyncIteration
-            takes_in = result is None and schedule.has_room and not self._exhausted
-            if not takes_in:
-                await self._tell()
             if result is not None:
                 return result
-            if takes_in:
-                await self._take_in()
-            elif not schedule.has_results:
-                await self._looks.changed.wait()
+            await changed.wait()
+        raise StopAsyncIteration
 
     async def _tell(self) -> None:
         if self._on_progress is None or (progress := self._looks.schedule.progress) == self._told:
@@ -145,7 +157,7 @@ class Looks:
         look: LookFor,
         clock: Callable[[], float],
         arriving: AsyncIterable[str | WaitToken] | None,
-        patience: float,
+        deadline: float | None,
     ) -> None:
         self.schedule = schedule
         self.changed: anyio.Event = anyio.Event()
@@ -156,16 +168,16 @@ class Looks:
         self._look = look
         self._clock = clock
         self._arriving = arriving
-        self._patience = patience
+        self._deadline = math.inf if deadline is None else deadline
         self._problem: BaseException | None = None
         self._scope: anyio.CancelScope | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._soon: Soon | None = None
 
     def start(self) -> None:
         """Starts, unless it has started or ended."""
         if self._scope is None and not self.ended.is_set():
             self._scope = anyio.CancelScope()
-            self._task = _spawn(partial(self._run, self._scope))
+            self._soon = _spawn(partial(self._run, self._scope), self._finish)
 
     def add(self, task: str | WaitToken) -> None:
         """Takes in a task."""
@@ -193,6 +205,13 @@ class Looks:
         if self._scope is not None and not self.ended.is_set():
             self._scope.cancel()
 
+    def let_go(self) -> None:
+        """The same from any thread, with or without an event loop: wherever garbage is collected."""
+        if self._scope is not None and self._soon is not None and not self.ended.is_set():
+            # The loop may be closed, and then nothing runs.
+            with contextlib.suppress(RuntimeError):
+                self._soon(self._scope.cancel)
+
     async def end(self) -> None:
         """Has all that runs end, and sees that it does."""
         if self._scope is None:
@@ -213,14 +232,21 @@ class Looks:
                         group.start_soon(self._guarded, self._arrive, self._arriving)
                     await self._guarded(self._dispatch, group)
         finally:
-            self.ended.set()
-            self._tell()
+            self._finish()
+
+    def _finish(self) -> None:
+        self.ended.set()
+        self._tell()
 
     async def _guarded(self, run: Callable[[T], Awaitable[None]], argument: T) -> None:
         try:
             await run(argument)
-        except Exception as problem:  # noqa: BLE001 - it is raised where the results are taken
-            self._problem = problem
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as problem:  # noqa: BLE001 - it is raised where the results are taken
+            # What follows the first may be no more than what ending brings: on trio, groups of cancellations.
+            if self._problem is None:
+                self._problem = problem
             self.tell_to_end()
 
     async def _dispatch(self, group: TaskGroup) -> None:
@@ -243,23 +269,34 @@ class Looks:
 
     async def _arrive(self, task_ids: AsyncIterable[str | WaitToken]) -> None:
         """Takes in what an async iterable brings, which may take its time over each."""
-        with anyio.move_on_after(self._patience):
+        with anyio.move_on_after(self._deadline - self._clock()):
             async for task in task_ids:
                 self.add(task)
+                # There may be very many at hand, and all of them known.
+                await anyio.lowlevel.checkpoint()
                 while not self.schedule.has_room:
                     await self.changed.wait()
         self.nothing_arrives = True
         self._tell()
 
 
-def _spawn(run: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None] | None:
-    """Runs beside everything else, on the event loop that is running."""
+_running: Final[set[asyncio.Task[None]]] = set()
+"""An event loop itself holds its tasks weakly."""
+
+
+def _spawn(run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Soon:
+    """Runs beside everything else, on the event loop that is running; gives a way to call in from any thread."""
     # A task group of anyio's would have to stay open between two results, where the caller may leave
     # without a word.
-    try:
-        return asyncio.get_running_loop().create_task(run())
-    except RuntimeError:
-        import trio  # noqa: PLC0415 - whoever is here without asyncio's loop has it
+    if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
+        import trio  # noqa: PLC0415 - whoever is here without asyncio has it
 
-        trio.lowlevel.spawn_system_task(run)
-        return None
+        trio.lowlevel.spawn_system_task(run, context=contextvars.copy_context())
+        return trio.lowlevel.current_trio_token().run_sync_soon
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(run())
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    # One that is cancelled before its first step runs nothing, not even what is in a `finally`.
+    task.add_done_callback(lambda _: ended())
+    return loop.call_soon_threadsafe

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http
 import zlib
 from typing import TYPE_CHECKING, Final
 
@@ -58,7 +60,7 @@ class AsyncBoundedTransport(httpx.AsyncBaseTransport):
 
 def _bounded(answer: httpx.Response, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
     stated = answer.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > LARGEST_BODY:
+    if answer.status_code == http.HTTPStatus.OK and stated.isdecimal() and int(stated) > LARGEST_BODY:
         raise _too_large()
     if answer.is_closed:
         # A borrowed client's hook has read it, or its transport never sent for it.
@@ -71,11 +73,12 @@ def _bounded(answer: httpx.Response, stream: httpx.SyncByteStream | httpx.AsyncB
 class _BoundedStream(httpx.SyncByteStream):
     def __init__(self, answer: httpx.Response) -> None:
         self._answer = answer
-        self._intake = _Intake(answer.headers.get("content-encoding", ""))
+        self._intake = _Intake(answer)
 
     def __iter__(self) -> Iterator[bytes]:
-        for part in self._answer.iter_raw():
-            yield self._intake.take(part)
+        with self._intake.forgiving:
+            for part in self._answer.iter_raw():
+                yield self._intake.take(part)
 
     def close(self) -> None:
         self._answer.close()
@@ -84,11 +87,12 @@ class _BoundedStream(httpx.SyncByteStream):
 class _AsyncBoundedStream(httpx.AsyncByteStream):
     def __init__(self, answer: httpx.Response) -> None:
         self._answer = answer
-        self._intake = _Intake(answer.headers.get("content-encoding", ""))
+        self._intake = _Intake(answer)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._answer.aiter_raw():
-            yield self._intake.take(part)
+        with self._intake.forgiving:
+            async for part in self._answer.aiter_raw():
+                yield self._intake.take(part)
 
     async def aclose(self) -> None:
         await self._answer.aclose()
@@ -97,15 +101,15 @@ class _AsyncBoundedStream(httpx.AsyncByteStream):
 class _Intake:
     """Counts what arrives, and unpacks it where it was packed although nobody asked for that."""
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, answer: httpx.Response) -> None:
         self._left = LARGEST_BODY
-        match encoding.strip().lower():
-            case "" | "identity":
-                self._unpacker = None
-            case "gzip" | "x-gzip":
-                self._unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-            case other:
-                raise InvalidResponse(f"the answer has the encoding {other!r}, which nobody asked for")
+        self._encoding = answer.headers.get("content-encoding", "").strip().lower()
+        packed = self._encoding in {"gzip", "x-gzip"}
+        self._unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if packed else None
+        refused = answer.status_code != http.HTTPStatus.OK
+        # The status of a refusal says enough, even where its body is too much or cannot be unpacked.
+        self.forgiving = contextlib.suppress(InvalidResponse) if refused else contextlib.nullcontext()
+        """What to take the parts inside of: it ends the answer before what cannot be taken of a refusal."""
 
     def take(self, part: bytes) -> bytes:
         """What `part` holds. Raises `InvalidResponse` when it is too much, or cannot be unpacked."""
@@ -114,6 +118,9 @@ class _Intake:
                 part = self._unpacker.decompress(part, self._left + 1)
             except zlib.error as error:
                 raise InvalidResponse(f"the answer cannot be unpacked: {error}") from None
+        elif self._encoding not in {"", "identity"}:
+            # Not quoted: it is whatever the server says, and as long.
+            raise InvalidResponse("the answer has a content encoding that nobody asked for")
         self._left -= len(part)
         if self._left < 0:
             raise _too_large()

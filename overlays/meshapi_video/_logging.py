@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from meshapi_video._polling import brought
+
 if TYPE_CHECKING:
     from meshapi_video._polling import Poll
 
@@ -17,15 +19,15 @@ _tasks: Final = logging.getLogger("meshapi_video.tasks")
 
 def log_look(before: Poll, after: Poll, seconds: float, now: float) -> None:
     """Says what a look brought that took `seconds` and ended `now`."""
-    if after.error is not None:
+    then = _then(after, now)
+    if (task := brought(before, after)) is None:
         # A miss that ends the wait is raised, and need not be said twice.
-        if after.end is None:
+        if after.error is not None and after.end is None:
             # Without the advice that the error's own text ends with: the wait goes on by itself.
             what = after.error.args[0]
-            _looks.info("look %d missed: task %s: %s%s", after.looks, after.task_id, what, _then(after, now))
-    elif after.task is not None:
-        status = after.task.status
-        then = _then(after, now)
+            _looks.info("look %d missed: task %s: %s%s", after.looks, after.task_id, what, then)
+    else:
+        status = task.status
         _looks.debug("look %d: task %s is %s, after %.3f s%s", after.looks, after.task_id, status, seconds, then)
         if before.task is None or before.task.status != status:
             _tasks.info("task %s is %s", after.task_id, status)

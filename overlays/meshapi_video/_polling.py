@@ -5,20 +5,21 @@ A `Poll` is the state of asking for one task. `decide` says what to do now; `ans
 
 | what the look brought                           | what follows                                  |
 |-------------------------------------------------|-----------------------------------------------|
+| an answer about another task                    | give up: `InvalidResponse`                    |
 | a task that is over                             | done                                          |
 | one that succeeded, and no usable video address | give up: `InvalidResponse`                    |
-| an answer about another task                    | give up: `InvalidResponse`                    |
 | a task that is not over, before the deadline    | look again after the policy's delay           |
 | a miss that may pass (`is_transient`)           | look again after the policy's delay, longer   |
 |                                                 | for each miss in a row, and no earlier than   |
 |                                                 | the server allows                             |
 | a miss that will not pass                       | give up with it                               |
 | a miss beyond the misses allowed                | give up with it                               |
-| the server forbids looking until the deadline   | give up now: `WaitTimeout`                    |
+| a miss, and silence asked for past the deadline | give up now: `WaitTimeout`                    |
 | anything else, at the deadline or after it      | give up: `WaitTimeout`                        |
 
 The delay grows with the task's age and never reaches past the deadline: one last look is made
-there. `get` takes any task for an answer, and for it the first three rows are one.
+there. `get` takes any task for an answer, so that for it the three rows about tasks are one, done;
+and it gives up with a miss that asks for more silence than its longest delay.
 """
 
 from __future__ import annotations
@@ -263,7 +264,10 @@ def answered(poll: Poll, task: VideoTaskResponse, age: float | None, now: float,
         # No younger than the wait for it: a clock that is set back with each answer lets no wait go on for ever.
         poll = evolve(poll, born=min(now - age, poll.started))
     if poll.until_expiry:
-        poll = evolve(poll, deadline=poll.born + _life_of(task) + GRACE)
+        expiry = poll.born + _life_of(task) + GRACE
+        # Once reached, it moves by a whole delay or not at all: one last look is made, not one for each moment more.
+        if now < poll.deadline or expiry > now + poll.policy.delay(now - poll.born, chance=0):
+            poll = evolve(poll, deadline=expiry)
     return _again(poll, now, chance, wait_for=0)
 
 
@@ -291,7 +295,7 @@ def conclude(poll: Poll) -> VideoTaskResponse:
             return task
         case GiveUp(error):
             raise error
-        case None:
+        case _:
             raise ValueError(f"the wait for task {poll.task_id} has not ended")
 
 

@@ -3,13 +3,13 @@
 A `Schedule` holds the polls that are under way. Whoever drives it adds tasks while there is room,
 asks `next` what to do, makes the looks, hands each back through `looked`, and takes the results.
 
-| what `next` finds                                    | what it says                        |
-|------------------------------------------------------|-------------------------------------|
-| a poll that is due, and a request may be sent        | look now                            |
-| all requests in flight that may be, or no poll left  | nothing, until something changes    |
-| no poll due, or the requests are spaced or held off  | sleep that long                     |
-| a poll whose turn did not come in time for its last  | its end: `WaitTimeout`              |
-| look, or that is held off for longer than it has     |                                     |
+| what `next` finds                                        | what it says                     |
+|----------------------------------------------------------|----------------------------------|
+| a poll that is due, and a request may be sent            | look now                         |
+| all requests in flight that may be, or no poll left      | nothing, until something changes |
+| no poll due, or the requests are spaced or held off      | sleep that long                  |
+| a poll whose turn did not come in time for its last look | it has ended: `WaitTimeout`      |
+| a poll that is held off for longer than it has           | it has ended: `WaitTimeout`      |
 """
 
 from __future__ import annotations
@@ -103,6 +103,8 @@ class Schedule:
         self._pace = Pace(requests_per_minute)
         self._turns: list[tuple[float, int, Poll]] = []
         """A heap of the polls that no look is being made for, by when they are due."""
+        self._first_deadline = math.inf
+        """No poll among them has an earlier one."""
         self._numbers = count()
         self._waiting: dict[str, Poll] = {}
         self._ended: deque[Poll | WaitResult] = deque()
@@ -155,23 +157,21 @@ class Schedule:
 
     def next(self, now: float) -> Job | float:
         """A look to be made now, or the seconds until there may be one, unless something changes before."""
-        while self._turns:
-            due, _, poll = self._turns[0]
-            if now >= poll.deadline + _LAST_TURN:
-                self._take_out(timed_out(poll, now))
-            elif self._pace.silent_until > poll.deadline:
-                self._take_out(held_off(poll, now, self._pace.silent_until))
-            elif self._in_flight >= self._max_in_flight:
-                return poll.deadline + _LAST_TURN - now
-            elif (at := max(due, self._pace.next_at)) > now:
-                return min(at, poll.deadline + _LAST_TURN) - now
-            else:
-                heapq.heappop(self._turns)
-                self._in_flight += 1
-                self._pace.sent(now)
-                # Those that could not all be asked at the deadline share the time of one last look.
-                return Job(poll, max(poll.deadline - now, min(LAST_LOOK, poll.deadline + LAST_LOOK - now)), now)
-        return math.inf
+        if self._too_late(self._first_deadline, now) or self._held_off(self._first_deadline, now):
+            self._end_some(now)
+        last_turn = self._first_deadline + _LAST_TURN
+        if not self._turns:
+            return math.inf
+        if self._in_flight >= self._max_in_flight:
+            return last_turn - now
+        due, _, poll = self._turns[0]
+        if (at := max(due, self._pace.next_at)) > now:
+            return min(at, last_turn) - now
+        heapq.heappop(self._turns)
+        self._in_flight += 1
+        self._pace.sent(now)
+        # Those that could not all be asked at the deadline share the time of one last look.
+        return Job(poll, max(poll.deadline - now, min(LAST_LOOK, poll.deadline + LAST_LOOK - now)), now)
 
     def looked(self, job: Job, poll: Poll, now: float) -> None:
         """Takes in what a look brought."""
@@ -195,9 +195,25 @@ class Schedule:
         ended = self._ended.popleft()
         return WaitResult.of(ended) if isinstance(ended, Poll) else ended
 
-    def _take_out(self, poll: Poll) -> None:
-        heapq.heappop(self._turns)
-        self._put(poll)
+    def _too_late(self, deadline: float, now: float) -> bool:
+        return now >= deadline + _LAST_TURN
+
+    def _held_off(self, deadline: float, now: float) -> bool:
+        # Past the deadline, silence that is over holds nobody off any more.
+        return self._pace.silent_until > max(deadline, now)
+
+    def _end_some(self, now: float) -> None:
+        turns, self._turns, self._first_deadline = self._turns, [], math.inf
+        for turn in turns:
+            poll = turn[2]
+            if self._too_late(poll.deadline, now):
+                self._put(timed_out(poll, now))
+            elif self._held_off(poll.deadline, now):
+                self._put(held_off(poll, now, self._pace.silent_until))
+            else:
+                self._turns.append(turn)
+                self._first_deadline = min(self._first_deadline, poll.deadline)
+        heapq.heapify(self._turns)
 
     def _put(self, poll: Poll) -> None:
         before = self._waiting.pop(poll.task_id, None)
@@ -210,6 +226,7 @@ class Schedule:
             return
         self._waiting[poll.task_id] = poll
         heapq.heappush(self._turns, (poll.due, next(self._numbers), poll))
+        self._first_deadline = min(self._first_deadline, poll.deadline)
         if poll.task is not None:
             self._statuses[poll.task.status] += 1
 
@@ -240,7 +257,7 @@ class Pace:
             self.silent_until = max(self.silent_until, now + (error.retry_after or 0))
             # What was sent before the last slowing down says nothing of the pace since.
             if sent >= self._slowed_at:
-                self._spacing = min(max(2 * self._spacing, _FIRST_SPACING), _LARGEST_SPACING)
+                self._spacing = min(max(2 * self._spacing, _FIRST_SPACING), max(_LARGEST_SPACING, self._least_spacing))
                 self._slowed_at = now
             self._free_at = max(self._free_at, now + self._spacing)
         elif error is None:

@@ -21,7 +21,7 @@ from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_look
 from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
 from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
-from meshapi_video._sync_waits import Looks, Updates, WaitResults
+from meshapi_video._sync_waits import GLANCE, Looks, Updates, WaitResults
 from meshapi_video._tasks import Video, video_of
 from meshapi_video._tokens import WaitToken
 from meshapi_video._transport import (
@@ -152,12 +152,13 @@ class VideoClient:
         and `ValueError` for what cannot be a task's id or a time.
         """
         state = self._begin(_polling.deadline_after(timeout, self._clock()), poll, task_id)
-        while state.end is None:
+        while True:
             before, state = state, self._advance(state, stop)
             task = _polling.brought(before, state)
             if task is not None and on_update is not None:
                 on_update(task)
-        return video_of(_polling.conclude(state))
+            if state.end is not None:
+                return video_of(_polling.conclude(state))
 
     def updates(
         self,
@@ -223,7 +224,10 @@ class VideoClient:
         while stop is None or not stop.is_set():
             match _polling.decide(poll, self._clock()):
                 case Sleep(seconds):
-                    (self._sleep if stop is None else stop.wait)(seconds)
+                    if stop is None:
+                        self._sleep(seconds)
+                    else:
+                        stop.wait(min(seconds, GLANCE))
                 case Look(seconds):
                     return self._look(poll, seconds, stop)
                 case _:

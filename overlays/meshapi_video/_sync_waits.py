@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     Advance: TypeAlias = Callable[[Poll], Poll]
     LookFor: TypeAlias = Callable[[Poll, float, threading.Event], Poll]
 
-_GLANCE: Final = 0.2
+GLANCE: Final = 0.2
 """Seconds between two glances at the event that stops a wait; ctrl-C, too, waits for one on some systems."""
 _GOODBYE: Final = 1.0
-"""Seconds in which every thread should have ended: they read no longer than a glance after being told."""
+"""Seconds in which all threads should have ended: they read no longer than a glance after being told."""
 
 
 class Updates(Iterator[VideoTaskResponse]):
@@ -67,6 +68,7 @@ class WaitResults(Iterator[WaitResult]):
         self._on_progress = on_progress
         self._told: WaitProgress | None = None
         self._exhausted = False
+        self._closed = False
 
     @property
     def tokens(self) -> list[WaitToken]:
@@ -85,7 +87,9 @@ class WaitResults(Iterator[WaitResult]):
 
     def close(self) -> None:
         """Ends every wait that is left, and with it all that runs for them."""
-        self._looks.end()
+        if not self._closed:
+            self._closed = True
+            self._looks.end()
 
     def __next__(self) -> WaitResult:
         try:
@@ -97,25 +101,27 @@ class WaitResults(Iterator[WaitResult]):
     def _next(self) -> WaitResult:
         self._looks.start()
         schedule, changed = self._looks.schedule, self._looks.changed
-        while True:
+        while not self._closed:
             with changed:
                 self._looks.check()
-                result = schedule.take()
-                if result is None and (self._looks.ending.is_set() or (self._exhausted and schedule.is_empty)):
-                    raise StopIteration
-                takes_in = result is None and schedule.has_room and not self._exhausted
+                ready = schedule.has_results
+                if not ready and (self._looks.ending.is_set() or (self._exhausted and schedule.is_empty)):
+                    break
+                takes_in = not ready and schedule.has_room and not self._exhausted
                 progress = None if takes_in or self._on_progress is None else schedule.progress
+            if takes_in:
+                self._take_in()
+                continue
+            # Before the result is taken: it is not lost to a callback that raises.
             if progress is not None and progress != self._told and self._on_progress is not None:
                 self._told = progress
                 self._on_progress(progress)
-            if result is not None:
-                return result
-            if takes_in:
-                self._take_in()
-            else:
-                with changed:
-                    if not schedule.has_results:
-                        changed.wait(_GLANCE)
+            with changed:
+                result = schedule.take()
+                if result is not None:
+                    return result
+                changed.wait(GLANCE)
+        raise StopIteration
 
     def _take_in(self) -> None:
         """One more task. In the caller's thread, where the iterable may be at home."""
@@ -163,6 +169,9 @@ class Looks:
                 self.schedule.add(self._begin(task))
             except ValueError as error:
                 self.schedule.refuse(str(task), MeshVideoError(str(error)))
+            if self._stop is not None and self._stop.is_set():
+                # Those that were stopped before do not know of it.
+                self.schedule.stop(self._clock())
             self.changed.notify_all()
 
     def check(self) -> None:
@@ -172,7 +181,9 @@ class Looks:
 
     def tell_to_end(self) -> None:
         """Has every thread end soon."""
-        self.ending.set()
+        # Garbage may be collected inside `set`, and nobody can set it twice at once.
+        if not self.ending.is_set():
+            self.ending.set()
         for _ in self._threads:
             self._jobs.put(None)
 
@@ -181,8 +192,9 @@ class Looks:
         self.tell_to_end()
         with self.changed:
             self.changed.notify_all()
+        late = time.monotonic() + _GOODBYE
         for thread in self._threads:
-            thread.join(_GOODBYE)
+            thread.join(max(late - time.monotonic(), 0))
 
     def _run(self, run: Callable[[], None]) -> None:
         # None of them holds up the end of the program.
@@ -216,7 +228,7 @@ class Looks:
                 if self.schedule.has_results:
                     self.changed.notify_all()
                 # Nobody tells of an event that was set, nor, from `__del__`, of the end.
-                self.changed.wait(min(found, _GLANCE))
+                self.changed.wait(min(found, GLANCE))
 
     def _make_looks(self) -> None:
         while (job := self._jobs.get()) is not None and not self.ending.is_set():

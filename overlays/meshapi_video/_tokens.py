@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, Final, Self
 
 from attrs import Attribute, asdict, field, frozen
@@ -20,8 +19,8 @@ def _check_text(_token: WaitToken, attribute: Attribute[str], value: str) -> Non
 
 def _check_number(_token: WaitToken, attribute: Attribute[Any], value: float) -> None:
     whole = attribute.name == "looks"
-    number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if not (number and 0 <= value < _MOST and math.isfinite(value)):
+    number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)  # pyright: ignore[reportUnnecessaryIsInstance] - it may come from JSON
+    if not (number and 0 <= value < _MOST):
         raise ValueError(f"{attribute.name} should be a {'count' if whole else 'Unix time'}; it is {value!r}")
 
 

@@ -239,10 +239,10 @@ class _DeadlineStream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if _stop.get() is None:
             return self._stream.read(max_bytes, time_left(timeout))
-        while (left := time_left(timeout)) is None or left > _GLANCE:
+        while True:
+            left = time_left(timeout)
             with contextlib.suppress(httpcore.ReadTimeout):
-                return self._stream.read(max_bytes, _GLANCE)
-        return self._stream.read(max_bytes, left)
+                return self._stream.read(max_bytes, _GLANCE if left is None else min(left, _GLANCE))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, time_left(timeout))

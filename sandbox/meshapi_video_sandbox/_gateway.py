@@ -1,92 +1,134 @@
-"""The documented endpoint, and what a sandbox needs beside it."""
+"""The documented endpoint."""
 
 from __future__ import annotations
 
-import time
-import uuid
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+import sqlite3
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote_to_bytes
 
 import msgspec
-from fastapi import FastAPI, Header, Request
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
-from meshapi_video_sandbox._upstream import Order, Plan, look
-from meshapi_video_wire import VideoTaskResponse as WireTask
+from meshapi_video_sandbox._description import RESPONSES, describe
+from meshapi_video_sandbox._envelope import Problem, envelope
+from meshapi_video_sandbox._store import digest
+from meshapi_video_wire import HTTPValidationError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from meshapi_video_sandbox._store import Store
+    from meshapi_video_sandbox._asking import Asker
+    from meshapi_video_sandbox._clock import Clock
+    from meshapi_video_sandbox._faults import Faults
+    from meshapi_video_sandbox._store import Row, Store
+    from meshapi_video_sandbox._upstream import Plans
 
-_MEDIA: Final = Path(__file__).parent
-_OVER: Final = frozenset({"succeeded", "failed", "expired", "cancelled"})
-
-
-class ApiProblem(Exception):
-    """An answer in Mesh's error envelope."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+# The scheme's name is the document's. What it refuses is answered here, in the envelope.
+_bearer = HTTPBearer(auto_error=False, scheme_name="HTTPBearer")
 
 
-def create_app(store: Store, keys: Collection[str]) -> FastAPI:
-    """The server, on a store of tasks, for the bearers of `keys`."""
-    app = FastAPI(title="Mesh API sandbox", docs_url=None, redoc_url=None)
+class Gateway:
+    """Answers from the database what is over, and asks the upstream about the rest."""
 
-    @app.exception_handler(ApiProblem)
-    async def envelope(_request: Request, problem: ApiProblem) -> JSONResponse:
-        error = {"code": problem.code, "message": problem.message}
-        request_id = f"req_{uuid.uuid4().hex}"
-        return JSONResponse(
-            {"error": error, "request_id": request_id}, problem.status, headers={"x-request-id": request_id}
-        )
+    def __init__(self, store: Store, plans: Plans, clock: Clock, faults: Faults, asker: Asker) -> None:
+        self._store, self._plans, self._clock, self._faults, self._asker = store, plans, clock, faults, asker
 
-    _add_documented_endpoint(app, store, keys)
-    _add_control(app, store)
-    _add_videos(app)
+    async def answer(self, task_id: str, owner: str) -> Response:
+        """The answer to a look at a task."""
+        row = self._store.find(task_id)
+        if row is not None and row.owner != owner:
+            raise _not_found()
+        plan = None if row is None else self._plans.find(task_id)
+
+        async def rightly() -> Response:
+            newest = await self._newest(task_id, owner)
+            return Response(newest.answer, media_type="application/json")
+
+        return await self._faults.answer(task_id, [] if plan is None else plan.faults, rightly, envelope)
+
+    async def _newest(self, task_id: str, owner: str) -> Row:
+        row = self._store.find(task_id)
+        if row is not None and row.over:
+            return row
+        try:
+            task = await self._asker.ask(task_id)
+        except Problem:
+            if row is not None:
+                self._store.asked_in_vain(task_id)
+            raise
+        if task is None and row is not None:
+            self._store.asked_in_vain(task_id)
+            raise Problem(502, "BytePlus upstream error: it no longer knows the task")
+        if task is None:
+            raise _not_found()
+        row = self._store.learn(task, owner, self._clock.now())
+        # Two keys that ask for an unknown task at once: it is the first one's.
+        if row.owner != owner:
+            raise _not_found()
+        return row
+
+
+def _not_found() -> Problem:
+    return Problem(404, "No such video task")
+
+
+def create_app(gateway: Gateway, keys: Collection[str]) -> FastAPI:
+    """The server, for the bearers of `keys`."""
+    app = FastAPI(title="Mesh API sandbox", docs_url=None, redoc_url=None, redirect_slashes=False)
+    _add_errors(app)
+
+    @app.get(
+        "/v1/video/generations/{task_id}", operation_id="get_video_generation", tags=["video"], responses=RESPONSES
+    )
+    async def get_video_generation(
+        request: Request,
+        task_id: str,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    ) -> Response:
+        """Retrieve the status and result of a video generation task."""
+        if bearer is None or bearer.credentials not in keys:
+            raise Problem(401, "Missing or invalid API key", headers={"WWW-Authenticate": "Bearer"})
+        if not _is_text(request):
+            return _refused()
+        if task_id in {".", ".."}:
+            # In the path of another request they would lead elsewhere.
+            raise _not_found()
+        return await gateway.answer(task_id, digest(bearer.credentials))
+
+    describe(app)
     return app
 
 
-def _add_documented_endpoint(app: FastAPI, store: Store, keys: Collection[str]) -> None:
-    @app.get("/v1/video/generations/{task_id}")
-    async def get_video_generation(
-        task_id: str, request: Request, authorization: Annotated[str, Header()] = ""
-    ) -> JSONResponse:
-        scheme, _, key = authorization.partition(" ")
-        if scheme.lower() != "bearer" or key not in keys:
-            raise ApiProblem(401, "unauthorized", "Missing or invalid API key")
-        row = store.find(task_id)
-        if row is None:
-            raise ApiProblem(404, "not_found", "No such video task")
-        plan, answer = row
-        if answer is None or answer["status"] not in _OVER:
-            learned = look(task_id, plan, time.time(), f"{str(request.base_url).rstrip('/')}/videos")
-            # Mesh answers with every documented field, null where nothing is known, and no other.
-            answer = {name: learned.get(name) for name in WireTask.__struct_fields__}
-            store.update(task_id, answer)
-        return JSONResponse(answer)
+def _is_text(request: Request) -> bool:
+    try:
+        unquote_to_bytes(request.scope["raw_path"]).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
-def _add_control(app: FastAPI, store: Store) -> None:
-    @app.post("/_sandbox/tasks")
-    async def create_task(request: Request) -> JSONResponse:
-        try:
-            order = msgspec.json.decode(await request.body() or b"{}", type=Order)
-        except msgspec.DecodeError as error:
-            raise ApiProblem(422, "validation_error", str(error)) from error
-        task_id = str(uuid.uuid4())
-        store.add(task_id, Plan(**msgspec.structs.asdict(order), created_at=time.time()))
-        return JSONResponse({"id": task_id}, 201)
+def _refused() -> Response:
+    wrong = ValidationError(loc=["path", "task_id"], msg="Input should be a valid UTF-8 string", type="string_unicode")
+    return Response(msgspec.json.encode(HTTPValidationError(detail=[wrong])), 422, media_type="application/json")
 
 
-def _add_videos(app: FastAPI) -> None:
-    @app.head("/videos/{name}", include_in_schema=False)
-    @app.get("/videos/{name}")
-    async def video(name: str, authorization: Annotated[str | None, Header()] = None) -> FileResponse:
-        if authorization is not None:
-            raise ApiProblem(400, "unexpected_key", "The API key must not be sent to where videos are kept")
-        if name.endswith("_last_frame.jpg"):
-            return FileResponse(_MEDIA / "last_frame.jpg", media_type="image/jpeg")
-        return FileResponse(_MEDIA / "video.mp4", media_type="video/mp4")
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(Problem)
+    async def problem(_request: Request, problem: Problem) -> JSONResponse:
+        return envelope(problem)
+
+    @app.exception_handler(HTTPException)
+    async def refused(_request: Request, error: HTTPException) -> JSONResponse:
+        return envelope(Problem(error.status_code, error.detail, headers=error.headers))
+
+    @app.exception_handler(sqlite3.Error)
+    async def database(_request: Request, error: sqlite3.Error) -> JSONResponse:
+        return envelope(Problem(500, f"The tasks' database cannot be used: {error}"))
+
+    @app.exception_handler(Exception)
+    async def crashed(_request: Request, error: Exception) -> JSONResponse:
+        return envelope(Problem(500, f"The sandbox itself failed: {type(error).__name__}"))

@@ -1,116 +1,168 @@
-"""Runs the sandbox: in a thread for a `with` block, or in the foreground until ctrl-C."""
+"""Puts gateway and upstream together, and serves both."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sqlite3
 import threading
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
-import httpx
+import msgspec
 import uvicorn
+from anyio import TASK_STATUS_IGNORED
 from attrs import frozen
 
-from meshapi_video_sandbox._gateway import create_app
-from meshapi_video_sandbox._store import Store
-from meshapi_video_sandbox._upstream import EXAMPLE, Outcome, Plan
+from meshapi_video_sandbox._asking import asking
+from meshapi_video_sandbox._clock import Clock
+from meshapi_video_sandbox._connections import Connections
+from meshapi_video_sandbox._control import Control, add_control
+from meshapi_video_sandbox._database import open_database
+from meshapi_video_sandbox._example import EXAMPLE
+from meshapi_video_sandbox._faults import Faults
+from meshapi_video_sandbox._gateway import Gateway, create_app
+from meshapi_video_sandbox._settings import SandboxError, Upstream
+from meshapi_video_sandbox._store import Store, digest
+from meshapi_video_sandbox._upstream import UPSTREAM_KEY, Plans, create_upstream
+from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
-DEFAULT_KEY: Final = "rsk_sandbox"
+    from anyio.abc import TaskStatus
+    from fastapi import FastAPI
+
+    from meshapi_video_sandbox._settings import Settings
+
+# Pydantic shares what it makes of an annotation, and two threads that make it at once disturb each other.
+_building: Final = threading.Lock()
 _EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - recognised here, never chosen
 
 
-class SandboxError(Exception):
-    """The sandbox cannot start; the message says why."""
+@frozen
+class Place:
+    """Where something listens."""
+
+    listener: socket.socket
+    host: str
+
+    @property
+    def url(self) -> str:
+        """How it is reached from this machine."""
+        reached = "127.0.0.1" if self.host in _EVERYWHERE else self.host
+        address = f"[{reached}]" if ":" in reached else reached
+        return f"http://{address}:{self.listener.getsockname()[1]}"
 
 
 @frozen
-class Sandbox:
-    """A running sandbox."""
+class Resources:
+    """What a sandbox holds open."""
 
-    base_url: str
-    """What `MESHAPI_BASE_URL` should say."""
-    api_key: str = DEFAULT_KEY
-    """A key that it accepts."""
-
-    def create_task(self, outcome: Outcome = "succeeded", *, queued_for: float = 2.0, running_for: float = 4.0) -> str:
-        """Makes a task that is queued and then runs for so many seconds; returns its id."""
-        plan = {"outcome": outcome, "queued_for": queued_for, "running_for": running_for}
-        with httpx.Client(trust_env=False) as client:
-            answer = client.post(f"{self.base_url}/_sandbox/tasks", json=plan).raise_for_status()
-        return str(answer.json()["id"])
+    connection: sqlite3.Connection
+    gateway: Place
+    simulated: Place | None
+    upstream: Upstream
 
 
 @contextmanager
-def running_sandbox() -> Generator[Sandbox]:
-    """A sandbox on a free port of this machine, in a thread of this process, until the block ends."""
-    with _server("127.0.0.1", 0, None, (DEFAULT_KEY,)) as (server, listener, base_url):
-        thread = threading.Thread(target=server.run, args=([listener],), name="meshapi-video-sandbox", daemon=True)
-        thread.start()
-        try:
-            # The socket listens already, so that a first request waits for the server to start.
-            yield Sandbox(base_url)
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def serve(*, host: str, port: int, db: Path | None, keys: Collection[str], say: Callable[[str], None]) -> None:
-    """Serves until ctrl-C, after telling `say` how to reach it; raises `SandboxError` if it cannot start."""
-    with _server(host, port, db, keys) as (server, listener, base_url):
-        key = next(iter(keys))
-        say(f"A local Mesh API runs at {base_url} until ctrl-C. To use it, copy:")
-        say("")
-        say(f"  export MESHAPI_BASE_URL={base_url} MESHAPI_API_KEY={key}")
-        say(f"  meshapi-video get {EXAMPLE['id']}")
-        say(f"  curl -X POST {base_url}/_sandbox/tasks")
-        say("")
-        say("The last line makes a new task and shows its ID; then: meshapi-video wait ID")
-        with suppress(KeyboardInterrupt):
-            server.run([listener])
-    say("stopped")
-
-
-@contextmanager
-def _server(
-    host: str, port: int, db: Path | None, keys: Collection[str]
-) -> Generator[tuple[uvicorn.Server, socket.socket, str]]:
-    if not all(_usable(key) for key in keys):
-        raise SandboxError("a key should be of printable ASCII characters, without spaces and not empty")
+def resources(settings: Settings) -> Generator[Resources]:
+    """The database and the ports, until the block ends; `SandboxError` for what cannot be had."""
+    upstream = settings.real_upstream()
     with ExitStack() as opened:
-        try:
-            store = opened.enter_context(closing(Store(db)))
-            store.add(str(EXAMPLE["id"]), Plan(created_at=0), EXAMPLE)
-        except sqlite3.Error as error:
-            raise SandboxError(f"the tasks' file {db} cannot be used: {error}") from error
-        try:
-            listener = opened.enter_context(_listen(host, port))
-        except OSError as error:
-            raise SandboxError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-        config = uvicorn.Config(create_app(store, keys), log_level="warning", timeout_graceful_shutdown=1)
-        reached = "127.0.0.1" if host in _EVERYWHERE else host
-        address = f"[{reached}]" if ":" in reached else reached
-        yield uvicorn.Server(config), listener, f"http://{address}:{listener.getsockname()[1]}"
+        connection = opened.enter_context(closing(_opened(settings)))
+        gateway = opened.enter_context(_listening(settings.host, settings.port, "--port"))
+        simulated = None
+        if upstream is None:
+            simulated = opened.enter_context(_listening(settings.host, settings.upstream_port, "--upstream-port"))
+            upstream = Upstream(f"{simulated.url}/api/v3", UPSTREAM_KEY, simulated=True)
+        yield Resources(connection, gateway, simulated, upstream)
 
 
-def _usable(key: str) -> bool:
-    return key != "" and key.isascii() and key.isprintable() and " " not in key
+def _opened(settings: Settings) -> sqlite3.Connection:
+    try:
+        connection = open_database(settings.db)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise SandboxError(f"another sandbox uses the tasks' file {settings.db}: end it first") from error
+        raise _unusable(settings.db, error) from error
+    except sqlite3.Error as error:
+        raise _unusable(settings.db, error) from error
+    try:
+        store, owner = Store(connection), digest(settings.keys[0])
+        example = msgspec.convert(EXAMPLE, WireTask)
+        store.learn(example, owner, float(example.updated_at or 0), asked=0)
+        store.hand_over(example.id, owner)
+    except sqlite3.Error as error:
+        connection.close()
+        raise _unusable(settings.db, error) from error
+    return connection
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _unusable(db: Path | None, error: sqlite3.Error) -> SandboxError:
+    return SandboxError(f"the tasks' file {db} cannot be used: {error}")
+
+
+@contextmanager
+def _listening(host: str, port: int, option: str) -> Generator[Place]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio sets TCP_NODELAY only where it is: without it each answer
     # waits 40 ms for the client's delayed acknowledgement.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1024)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen(1024)
+        except OSError as error:
+            reason = f"cannot listen on {host}:{port}: {error.strerror or error} ({option} 0 picks a free port)"
+            raise SandboxError(reason) from error
+        yield Place(listener, host)
+
+
+async def serve_both(
+    settings: Settings, held: Resources, *, task_status: TaskStatus[Callable[[], None]] = TASK_STATUS_IGNORED
+) -> None:
+    """Answers requests; starts with a function that ends it."""
+    clock, stopping = Clock(), asyncio.Event()
+    store, plans = Store(held.connection), Plans(held.connection)
+    async with asking(held.upstream) as asker:
+        gateway = Gateway(store, plans, clock, Faults("gateway", stopping), asker)
+        control = Control(held.connection, store, plans if held.simulated else None, clock, settings.keys)
+        with _building:
+            app = create_app(gateway, settings.keys)
+            add_control(app, control, clock)
+            servers = [(_server(app, clock), held.gateway)]
+            if held.simulated is not None:
+                upstream = create_upstream(plans, clock, Faults("upstream", stopping), held.simulated.url)
+                servers.append((_server(upstream, clock), held.simulated))
+        async with asyncio.TaskGroup() as group:
+            for server, place in servers:
+                group.create_task(server.serve([place.listener]))
+            task_status.started(stopping.set)
+            await stopping.wait()
+            for server, _ in servers:
+                server.should_exit = True
+
+
+def _server(app: FastAPI, clock: Clock) -> uvicorn.Server:
+    connections = Connections(app, clock)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            connections,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            # The process may be somebody's tests, whose logging is theirs to set up.
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            # It would make another address of a client's, by which its connection is not found.
+            proxy_headers=False,
+            # Longer than clients keep theirs, so that none sends on a connection that is just being closed.
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    connections.server = server.server_state
+    return server

@@ -16,20 +16,7 @@ from meshapi_video._config import ApiKey, Config
 from meshapi_video._schedule import MAX_IN_FLIGHT
 from meshapi_video._transport import BearerAuth
 from support.clients import KEY, Caller, Kind
-from support.server import Server, answer, finished, serving, task
-
-
-@pytest.fixture
-def other() -> Generator[Server]:
-    with serving() as started:
-        yield started
-
-
-def test_a_redirect_to_another_host_does_not_take_the_key_along(client: Caller, server: Server, other: Server) -> None:
-    other.script(finished())
-    server.script(answer(307, b"", location=f"{other.base_url}/v1/video/generations/task-1"), finished())
-    client.wait()
-    assert other.requests == []
+from support.server import Server, serving, task
 
 
 def test_the_key_is_sent_to_its_own_origin_only() -> None:
@@ -174,20 +161,6 @@ def test_a_look_that_gets_no_turn_says_so_and_blames_no_server(
             group.cancel_scope.cancel()
 
     anyio.run(main, backend=backend)
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_cancelling_a_wait_is_prompt_and_leaves_the_client_usable(server: Server, backend: str) -> None:
-    server.script(server.stall(), task("running"))
-
-    async def main() -> str:
-        async with AsyncVideoClient(KEY, base_url=server.base_url) as client:
-            with anyio.move_on_after(0.1) as scope:
-                await client.wait("task-1")
-            assert scope.cancelled_caught
-            return (await client.get("task-1")).status
-
-    assert anyio.run(main, backend=backend) == "running"
 
 
 def test_ctrl_c_in_a_wait_comes_through_at_once(server: Server) -> None:

@@ -16,15 +16,20 @@ from support.clock import Clock
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """One clock for the sandbox and for clients made inside the code under test."""
     clock = Clock(now=1_700_000_000.0)
-    monkeypatch.setattr("meshapi_video_sandbox._gateway.time", SimpleNamespace(time=clock))
+    monkeypatch.setattr("meshapi_video_sandbox._clock.time", SimpleNamespace(time=clock))
     monkeypatch.setattr("meshapi_video._sync.time", SimpleNamespace(monotonic=clock, time=clock, sleep=clock.sleep))
     return clock
 
 
+@pytest.fixture(scope="module")
+def started() -> Generator[Sandbox]:
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
 @pytest.fixture
-def sandbox(clock: Clock) -> Generator[Sandbox]:  # noqa: ARG001 - the sandbox lives by it
-    with running_sandbox() as started:
-        yield started
+def sandbox(started: Sandbox, clock: Clock) -> Sandbox:  # noqa: ARG001 - the sandbox lives by it
+    return started
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ TASK_ID = "task-1"
 class Request:
     method: str
     target: str
-    headers: dict[str, str]
+    # They hold the key, and tracebacks with locals show the servers of tests.
+    headers: dict[str, str] = field(repr=False)
 
 
 @dataclass
@@ -33,6 +34,8 @@ class Server:
     answers: list[Answer] = field(default_factory=list[Answer])
     requests: list[Request] = field(default_factory=list[Request])
     stopping: threading.Event = field(default_factory=threading.Event)
+    open: Callable[[], None] = field(default=lambda: None)
+    """Lets a server answer that was down."""
     most_at_once: int = 0
     _at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -134,9 +137,30 @@ def close(_connection: socket.socket) -> bool:
     return False
 
 
+def reset_after(content: bytes) -> Answer:
+    """Sends a beginning, and then resets the connection."""
+
+    def write(connection: socket.socket) -> bool:
+        connection.sendall(content)
+        return reset(connection)
+
+    return write
+
+
+def endless(beginning: bytes, part: bytes) -> Answer:
+    """Sends the same again and again, for as long as somebody takes it."""
+
+    def write(connection: socket.socket) -> bool:
+        connection.sendall(beginning)
+        while True:
+            connection.sendall(part)
+
+    return write
+
+
 @contextmanager
-def serving(tls: ssl.SSLContext | None = None) -> Generator[Server]:
-    """A server on a free port of this machine until the block ends."""
+def serving(tls: ssl.SSLContext | None = None, *, down: bool = False) -> Generator[Server]:
+    """A server on a free port of this machine until the block ends; one that is down refuses, until it is opened."""
     server = Server()
 
     class Handler(socketserver.BaseRequestHandler):
@@ -155,16 +179,26 @@ def serving(tls: ssl.SSLContext | None = None) -> Generator[Server]:
         request_queue_size = 512
         daemon_threads = True
 
-    with Tcp(("127.0.0.1", 0), Handler) as tcp:
+    with Tcp(("127.0.0.1", 0), Handler, bind_and_activate=False) as tcp:
+        # From here on the port is taken, and connections are refused.
+        tcp.server_bind()
         server.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{tcp.server_address[1]}"
         thread = threading.Thread(target=tcp.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+
+        def open_up() -> None:
+            tcp.server_activate()
+            thread.start()
+
+        server.open = open_up
+        if not down:
+            server.open()
         try:
             yield server
         finally:
             server.stopping.set()
-            tcp.shutdown()
-            thread.join()
+            if thread.is_alive():
+                tcp.shutdown()
+                thread.join()
 
 
 def _read_head(connection: socket.socket) -> bytes:

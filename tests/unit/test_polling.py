@@ -1,4 +1,4 @@
-"""The table of decisions in `_polling`, row by row, in virtual time."""
+"""The table of decisions in `_polling`, row by row, and what else it promises, in virtual time."""
 
 from __future__ import annotations
 
@@ -15,79 +15,128 @@ from meshapi_video import (
     PollPolicy,
     RateLimitedError,
     UpstreamError,
-    VideoTaskContent,
     VideoTaskResponse,
     WaitStopped,
     WaitTimeout,
-    WaitToken,
+    _polling,
 )
 from meshapi_video._polling import (
     GRACE,
     LAST_LOOK,
+    Decision,
     Done,
     GiveUp,
     Look,
     Poll,
     Sleep,
     answered,
-    check_seconds,
+    brought,
     conclude,
-    deadline_after,
     decide,
     get,
     is_transient,
     missed,
     stopped,
-    wait,
 )
+from support.polls import FINISHED, NOW, error_of, task, too_many, waiting, with_expiry
+from support.tables import rows_of
 
-NOW = 1000.0
-UNIX = 1_800_000_000.0
-STEADY = PollPolicy(initial_delay=2.0, growth=1.0, max_delay=2.0, jitter=0.0)
-
-
-def task(status: str = "running", task_id: str = "t") -> VideoTaskResponse:
-    return VideoTaskResponse(id=task_id, status=status)
-
-
-def waiting(timeout: float | None = 60.0, policy: PollPolicy = STEADY) -> Poll:
-    return wait("t", policy, deadline_after(timeout, NOW), NOW, UNIX)
+NOT_OVER = ("queued", "running", "never heard of", "", "Succeeded")
+DOUBLING = PollPolicy(initial_delay=2.0, growth=1.0, max_delay=10.0, jitter=0.0)
+REFUSED = AuthenticationError(status_code=401, message="no")
+RESET = ConnectionFailed("reset")
 
 
-def too_many(retry_after: float | None) -> RateLimitedError:
-    return RateLimitedError(status_code=429, message="slow down", retry_after=retry_after)
+def seen(answer: VideoTaskResponse, poll: Poll | None = None) -> Poll:
+    return answered(poll or waiting(), answer, None, NOW, 0)
 
 
-def error_of(poll: Poll, now: float = NOW) -> MeshVideoError:
-    decision = decide(poll, now)
-    assert isinstance(decision, GiveUp)
-    return decision.error
+def miss(error: MeshVideoError, poll: Poll | None = None) -> Poll:
+    return missed(poll or waiting(), error, NOW, 0)
+
+
+def at_the_deadline() -> Poll:
+    return waiting(timeout=0)
+
+
+def everyone() -> tuple[Poll, ...]:
+    """One with time left, one without, and a `get`."""
+    return waiting(), at_the_deadline(), get("t", 2, NOW)
+
+
+OVER = (FINISHED, task("failed"), task("expired"), task("cancelled"))
+TABLE: list[tuple[str, str, list[tuple[Poll, Decision | type[MeshVideoError]]]]] = [
+    (
+        "an answer about another task",
+        "give up: `InvalidResponse`",
+        [
+            (seen(task(status, "other"), poll), InvalidResponse)
+            for status in ("queued", "failed")
+            for poll in everyone()
+        ],
+    ),
+    ("a task that is over", "done", [(seen(over, poll), Done(over)) for over in OVER for poll in everyone()]),
+    (
+        "one that succeeded, and no usable video address",
+        "give up: `InvalidResponse`",
+        [(seen(task("succeeded"), poll), InvalidResponse) for poll in (waiting(), at_the_deadline())],
+    ),
+    (
+        "a task that is not over, before the deadline",
+        "look again after the policy's delay",
+        [(seen(task(status)), Sleep(2.0)) for status in NOT_OVER],
+    ),
+    (
+        "a miss that may pass (`is_transient`)",
+        "look again after the policy's delay, longer for each miss in a row, and no earlier than the server allows",
+        [
+            (miss(RESET), Sleep(2.0)),
+            (miss(RESET, miss(RESET, waiting(policy=DOUBLING))), Sleep(4.0)),
+            *((miss(too_many(seconds)), Sleep(2.0)) for seconds in (None, 0, 1)),
+            *((miss(too_many(seconds)), Sleep(seconds)) for seconds in (7, 60)),
+            (miss(UpstreamError(status_code=503, message="", retry_after=7)), Sleep(7.0)),
+        ],
+    ),
+    ("a miss that will not pass", "give up with it", [(miss(REFUSED, poll), GiveUp(REFUSED)) for poll in everyone()]),
+    ("a miss beyond the misses allowed", "give up with it", [(miss(RESET, get("t", 0, NOW)), GiveUp(RESET))]),
+    (
+        "a miss, and silence asked for past the deadline",
+        "give up now: `WaitTimeout`",
+        [(miss(too_many(61)), WaitTimeout), (miss(too_many(0.1), at_the_deadline()), WaitTimeout)],
+    ),
+    (
+        "anything else, at the deadline or after it",
+        "give up: `WaitTimeout`",
+        [
+            *((seen(task(status), at_the_deadline()), WaitTimeout) for status in NOT_OVER),
+            *((miss(error, at_the_deadline()), WaitTimeout) for error in (RESET, too_many(0))),
+            (answered(waiting(), task(), None, NOW + 61, 0), WaitTimeout),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("cases", [pytest.param(cases, id=brought) for brought, _, cases in TABLE])
+def test_what_follows_a_look_is_what_the_table_says(cases: list[tuple[Poll, Decision | type[MeshVideoError]]]) -> None:
+    for poll, follows in cases:
+        decision = decide(poll, NOW)
+        if isinstance(follows, type):
+            assert isinstance(decision, GiveUp)
+            assert type(decision.error) is follows
+        else:
+            assert decision == follows
+
+
+def test_the_table_is_that_of_the_docstring() -> None:
+    assert [(brought, follows) for brought, follows, _ in TABLE] == rows_of(_polling.__doc__)
+
+
+def test_once_the_delay_has_passed_the_next_look_has_the_time_to_the_deadline() -> None:
+    assert decide(seen(task()), NOW + 2) == Look(58.0)
 
 
 def test_the_first_look_is_at_once() -> None:
     assert decide(waiting(), NOW) == Look(60.0)
-
-
-@pytest.mark.parametrize("status", ["failed", "expired", "cancelled"])
-def test_a_task_that_is_over_ends_the_wait(status: str) -> None:
-    poll = answered(waiting(), task(status), None, NOW + 1, 0)
-    assert decide(poll, NOW + 1) == Done(task(status))
-
-
-def test_a_task_that_succeeded_ends_the_wait_if_its_video_has_an_address() -> None:
-    content = VideoTaskContent(video_url="https://cdn.example/v.mp4")
-    finished = VideoTaskResponse(id="t", status="succeeded", content=content)
-    assert decide(answered(waiting(), finished, None, NOW + 1, 0), NOW + 1) == Done(finished)
-    error = error_of(answered(waiting(), task("succeeded"), None, NOW + 1, 0))
-    assert isinstance(error, InvalidResponse)
-    assert error.path == "$.content.video_url"
-
-
-@pytest.mark.parametrize("status", ["queued", "running", "never heard of", "", "Succeeded"])
-def test_a_task_that_is_not_over_is_looked_at_again_after_the_delay(status: str) -> None:
-    poll = answered(waiting(), task(status), None, NOW + 1, 0)
-    assert decide(poll, NOW + 1) == Sleep(2.0)
-    assert decide(poll, NOW + 3) == Look(57.0)
 
 
 def test_a_status_that_goes_backwards_is_simply_the_newest_answer() -> None:
@@ -96,28 +145,23 @@ def test_a_status_that_goes_backwards_is_simply_the_newest_answer() -> None:
     assert decide(poll, NOW + 2) == Sleep(2.0)
 
 
-def test_an_answer_about_another_task_ends_the_wait() -> None:
+def test_an_answer_about_another_task_says_which_and_where() -> None:
     error = error_of(answered(waiting(), task("succeeded", "other"), None, NOW, 0))
     assert isinstance(error, InvalidResponse)
     assert (error.path, error.task_id) == ("$.id", "t")
     assert "'other'" in str(error)
 
 
-def test_a_miss_that_may_pass_is_ridden_through() -> None:
+def test_a_success_without_a_video_says_where_its_address_should_be() -> None:
+    error = error_of(answered(waiting(), task("succeeded"), None, NOW, 0))
+    assert isinstance(error, InvalidResponse)
+    assert (error.path, error.task_id) == ("$.content.video_url", "t")
+
+
+def test_an_answer_ends_a_row_of_misses() -> None:
     poll = missed(waiting(), ConnectionFailed("reset"), NOW, 0)
-    assert decide(poll, NOW) == Sleep(2.0)
-    assert answered(poll, task(), None, NOW + 2, 0).error is None
-
-
-def test_a_miss_that_will_not_pass_ends_the_wait_with_it() -> None:
-    refused = AuthenticationError(status_code=401, message="no")
-    assert error_of(missed(waiting(), refused, NOW, 0)) is refused
-
-
-def test_the_server_is_not_asked_earlier_than_it_allows() -> None:
-    assert decide(missed(waiting(), too_many(7), NOW, 0), NOW) == Sleep(7.0)
-    assert decide(missed(waiting(), too_many(1), NOW, 0), NOW) == Sleep(2.0)
-    assert decide(missed(waiting(), too_many(None), NOW, 0), NOW) == Sleep(2.0)
+    answer = answered(poll, task(), None, NOW + 2, 0)
+    assert (answer.error, answer.misses) == (None, 0)
 
 
 def test_silence_asked_for_beyond_the_deadline_ends_the_wait_now_and_says_so() -> None:
@@ -196,15 +240,6 @@ def test_a_page_that_is_no_json_may_pass_and_a_broken_contract_will_not() -> Non
     assert is_transient(UpstreamError(status_code=502, message=""))
 
 
-def test_delays_grow_geometrically_up_to_the_maximum() -> None:
-    policy = PollPolicy(initial_delay=1.0, growth=2.0, max_delay=10.0, jitter=0.0)
-    paused, delays = 0.0, list[float]()
-    for _ in range(6):
-        delays.append(policy.delay(paused, chance=0.5))
-        paused += delays[-1]
-    assert delays == [1, 2, 4, 8, 10, 10]
-
-
 def test_the_delay_grows_with_the_age_that_the_server_states() -> None:
     policy = PollPolicy(initial_delay=2.0, growth=1.1, max_delay=60.0, jitter=0.0)
     young = answered(waiting(math.inf, policy), task(), 0, NOW, 0)
@@ -236,14 +271,6 @@ def test_misses_in_a_row_double_the_delay_up_to_the_maximum_and_an_answer_ends_t
     assert sleeps == [2, 4, 8, 10, 10, 2]
 
 
-def test_ten_thousand_misses_in_a_row_overflow_nothing() -> None:
-    assert PollPolicy().delay(1e9, 0, misses=10_000) == 15
-
-
-def with_expiry(seconds: object) -> VideoTaskResponse:
-    return VideoTaskResponse.from_dict({"id": "t", "status": "running", "execution_expires_after": seconds})
-
-
 @pytest.mark.parametrize(
     ("expires_after", "age", "left"),
     [
@@ -268,41 +295,19 @@ def test_without_a_timeout_the_end_says_that_the_task_should_have_expired() -> N
     assert "it should have expired by now" in str(error)
 
 
+def test_an_expiry_that_is_always_a_moment_ahead_is_not_run_after() -> None:
+    poll, now = waiting(timeout=None), NOW
+    while isinstance(decision := decide(poll, now), Look | Sleep):
+        if isinstance(decision, Sleep):
+            now += decision.seconds
+        else:
+            poll = answered(poll, with_expiry(3600), 3600 + GRACE - 1, now, 0)
+    assert poll.looks == 2
+
+
 def test_a_server_that_never_answers_is_not_asked_for_ever() -> None:
     poll = waiting(timeout=None)
     assert poll.deadline == NOW + 172_800 + GRACE
-
-
-def resumed(token: WaitToken, timeout: float | None = 60.0) -> Poll:
-    return wait(token, STEADY, deadline_after(timeout, NOW), NOW, UNIX)
-
-
-def test_a_token_takes_a_wait_up_where_it_was() -> None:
-    poll = resumed(WaitToken(task_id="t", started=UNIX - 50, looks=7, not_before=UNIX + 3))
-    assert decide(poll, NOW) == Sleep(3)
-    assert decide(poll, NOW + 3) == Look(57)
-    error = error_of(missed(poll, ConnectionFailed("reset"), NOW + 60, 0))
-    assert isinstance(error, WaitTimeout)
-    assert (error.polls, error.elapsed) == (8, 110)
-    assert error.token == WaitToken(task_id="t", started=UNIX - 50, looks=8, not_before=UNIX + 60)
-
-
-def test_a_token_from_a_clock_that_is_ahead_is_no_wait_from_the_future() -> None:
-    assert resumed(WaitToken(task_id="t", started=UNIX + 99, looks=0, not_before=0)).started == NOW
-
-
-def test_a_token_that_may_not_be_asked_for_before_the_deadline_ends_the_wait_now() -> None:
-    token = WaitToken(task_id="t", started=UNIX, looks=1, not_before=UNIX + 61)
-    error = error_of(resumed(token))
-    assert isinstance(error, WaitTimeout)
-    assert "61 s of silence" in str(error)
-    assert error.token == token
-
-
-def test_a_token_keeps_the_silence_that_the_server_asked_for() -> None:
-    error = error_of(missed(waiting(timeout=60), too_many(3600), NOW, 0))
-    assert isinstance(error, WaitTimeout)
-    assert error.token.not_before == UNIX + 3600
 
 
 def test_a_wait_that_is_stopped_says_so_with_all_that_is_known() -> None:
@@ -315,6 +320,14 @@ def test_a_wait_that_is_stopped_says_so_with_all_that_is_known() -> None:
     )
 
 
+def test_only_the_task_of_the_look_between_two_states_is_news() -> None:
+    first = seen(task("queued"))
+    assert brought(waiting(), first) == task("queued")
+    assert brought(first, first) is None
+    assert brought(first, miss(RESET, first)) is None
+    assert brought(first, stopped(first, NOW)) is None
+
+
 def test_an_answer_of_a_wait_that_has_not_ended_is_not_to_be_had() -> None:
     with pytest.raises(ValueError, match="task t has not ended"):
         conclude(waiting())
@@ -322,37 +335,3 @@ def test_an_answer_of_a_wait_that_has_not_ended_is_not_to_be_had() -> None:
 
 def test_get_asks_again_soon_even_after_a_look_that_stalled() -> None:
     assert decide(missed(get("t", 2, NOW), ConnectionFailed("stalled"), NOW + 30, 0), NOW + 30) == Sleep(0.5)
-
-
-def test_jitter_only_shortens_a_delay() -> None:
-    policy = PollPolicy(initial_delay=10.0, growth=1.0, max_delay=10.0, jitter=0.3)
-    assert [policy.delay(0, chance) for chance in (0.0, 0.5, 1.0)] == [10.0, 8.5, 7.0]
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        {"initial_delay": 0},
-        {"initial_delay": -1},
-        {"initial_delay": 20},
-        {"initial_delay": math.nan},
-        {"max_delay": math.inf},
-        {"max_delay": 1e10},
-        {"growth": 0.9},
-        {"growth": math.nan},
-        {"growth": math.inf},
-        {"jitter": 1},
-        {"jitter": -0.1},
-    ],
-)
-def test_a_policy_that_would_hammer_or_hang_is_refused(setting: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=next(iter(setting))):
-        PollPolicy(**setting)
-
-
-@pytest.mark.parametrize("wrong", [-1, -0.1, math.nan, True, False, 1.1e9, 10**400, "5"])
-def test_a_time_that_is_none_is_refused(wrong: float) -> None:
-    with pytest.raises(ValueError, match="timeout should be a number of seconds"):
-        check_seconds("timeout", wrong)
-    with pytest.raises(ValueError, match="timeout"):
-        waiting(timeout=wrong)

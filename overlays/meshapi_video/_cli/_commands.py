@@ -204,6 +204,19 @@ def wait(
     "--port", type=click.IntRange(0, 65535), default=8787, show_default=True, metavar="PORT", help="0 picks a free one."
 )
 @click.option(
+    "--upstream-port",
+    type=click.IntRange(0, 65535),
+    default=8788,
+    show_default=True,
+    metavar="PORT",
+    help="Of the simulated BytePlus that it asks; 0 picks a free one.",
+)
+@click.option(
+    "--upstream",
+    metavar="URL",
+    help="A BytePlus to ask instead, up to /api/v3; its key is the environment's ARK_API_KEY.",
+)
+@click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
     help="An SQLite file to keep the tasks in; without it they are gone at the end.",
@@ -211,7 +224,9 @@ def wait(
 @click.option(
     "--key", "keys", multiple=True, metavar="KEY", help="An API key to accept; may be repeated.  [default: rsk_sandbox]"
 )
-def sandbox(host: str, port: int, db: Path | None, keys: tuple[str, ...]) -> None:
+def sandbox(
+    host: str, port: int, upstream_port: int, upstream: str | None, db: Path | None, keys: tuple[str, ...]
+) -> None:
     """Serve a local Mesh API until ctrl-C.
 
     It says how to reach it and how to make a task. Ctrl-C is how one ends it, and leaves with 0.
@@ -220,7 +235,15 @@ def sandbox(host: str, port: int, db: Path | None, keys: tuple[str, ...]) -> Non
     from meshapi_video_sandbox import SandboxError, serve  # noqa: PLC0415
 
     try:
-        serve(host=host, port=port, db=db, keys=keys or ("rsk_sandbox",), say=click.echo)
+        serve(
+            host=host,
+            port=port,
+            upstream_port=upstream_port,
+            upstream=upstream,
+            db=db,
+            keys=keys or ("rsk_sandbox",),
+            say=click.echo,
+        )
     except SandboxError as error:
         raise click.UsageError(str(error)) from error
 

@@ -1,0 +1,32 @@
+"""The published page's own example; every sandbox has it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXAMPLE: Final[dict[str, object]] = {
+    "id": "a1b2c3d4-e5f6-7890-ab12-cd34ef567890",
+    "status": "succeeded",
+    "model": "byteplus-video-gen-v2",
+    "error": None,
+    "created_at": 1685600000,
+    "updated_at": 1685603600,
+    "content": {
+        "video_url": "https://cdn.byteplus.com/videos/generated/abc123def456.mp4",
+        "last_frame_url": "https://cdn.byteplus.com/videos/generated/abc123def456_last_frame.jpg",
+    },
+    "seed": 987654321,
+    "resolution": "1920x1080",
+    "ratio": "16:9",
+    "duration": 30,
+    "frames": 900,
+    "framespersecond": 30,
+    "generate_audio": True,
+    "safety_identifier": "safe_content_001",
+    "priority": 5,
+    "draft": False,
+    "draft_task_id": None,
+    "service_tier": "premium",
+    "execution_expires_after": 3600,
+    "usage": {"completion_tokens": 1500, "total_tokens": 3000},
+}

@@ -1,0 +1,57 @@
+"""Fixtures for the tests of what is built on the SDK; pytest finds them by itself.
+
+def test_the_video_is_published(meshapi_sandbox, make_video_task):
+task_id = make_video_task(queued_for=0, running_for=7200)
+meshapi_sandbox.advance(7200)
+assert publish(task_id) == "published"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+# What this needs is imported inside: pytest loads it in every run of every project that has the SDK.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from meshapi_video import AsyncVideoClient, VideoClient
+    from meshapi_video_sandbox import Sandbox
+
+
+@pytest.fixture
+def meshapi_sandbox(monkeypatch: pytest.MonkeyPatch) -> Generator[Sandbox]:
+    """A sandbox of the test's own, which the environment names: `VideoClient()` finds it."""
+    try:
+        from meshapi_video_sandbox import running_sandbox  # noqa: PLC0415
+    except ImportError as error:
+        pytest.fail(f"meshapi_sandbox needs {error.name}: pip install 'meshapi-video[sandbox]'", pytrace=False)
+    with running_sandbox() as sandbox:
+        monkeypatch.setenv("MESHAPI_BASE_URL", sandbox.base_url)
+        monkeypatch.setenv("MESHAPI_API_KEY", sandbox.api_key)
+        yield sandbox
+
+
+@pytest.fixture
+def make_video_task(meshapi_sandbox: Sandbox) -> Callable[..., str]:
+    """Makes a task in the test's sandbox and returns its id: `Sandbox.create_task`."""
+    return meshapi_sandbox.create_task
+
+
+@pytest.fixture
+def meshapi_client(meshapi_sandbox: Sandbox) -> Generator[VideoClient]:
+    """A client of the test's sandbox."""
+    from meshapi_video import VideoClient  # noqa: PLC0415
+
+    with VideoClient(meshapi_sandbox.api_key, base_url=meshapi_sandbox.base_url) as client:
+        yield client
+
+
+@pytest.fixture
+def meshapi_async_client(meshapi_sandbox: Sandbox) -> AsyncVideoClient:
+    """An asynchronous client of the test's sandbox, for the test to enter: `async with meshapi_async_client`."""
+    from meshapi_video import AsyncVideoClient  # noqa: PLC0415
+
+    # Not entered here: a connection belongs to the event loop that the test runs.
+    return AsyncVideoClient(meshapi_sandbox.api_key, base_url=meshapi_sandbox.base_url)

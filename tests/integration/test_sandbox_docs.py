@@ -1,0 +1,98 @@
+"""What docs/sandbox.md shows, done; and the fixtures for those who build on the SDK."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from meshapi_video_sandbox import running_sandbox
+
+PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+
+
+ALL_FIXTURES = """
+import asyncio, os, threading
+
+BEFORE = threading.active_count()
+
+def test_the_clients(meshapi_sandbox, meshapi_client, meshapi_async_client, make_video_task):
+    task_id = make_video_task(scenario="instant")
+    assert meshapi_client.wait(task_id).url.startswith("http://127.0.0.1:")
+
+    async def main():
+        async with meshapi_async_client as client:
+            return await client.get(task_id)
+
+    assert asyncio.run(main()).status == "succeeded"
+    assert os.environ["MESHAPI_BASE_URL"] == meshapi_sandbox.base_url
+
+def test_nothing_is_left():
+    assert threading.active_count() == BEFORE
+    assert "MESHAPI_BASE_URL" not in os.environ
+"""
+
+
+def blocks(language: str, heading: str) -> list[str]:
+    """The code of that language in one section of the page."""
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+
+
+def run_tests(folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
+    """A downstream project's tests: nothing but their file, in a folder of their own."""
+    options = ["-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    script = "\n".join(["import sys", *before, "import pytest", f"sys.exit(pytest.main({options!r}))"])
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_the_session_with_curl_prints_what_the_page_says() -> None:
+    (script,), (printed,) = blocks("sh", "A session with curl"), blocks("text", "A session with curl")
+    with running_sandbox() as sandbox:
+        settings = {"MESHAPI_BASE_URL": sandbox.base_url, "MESHAPI_API_KEY": sandbox.api_key}
+        done = subprocess.run(
+            ["/bin/sh", "-eu", "-c", script],
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (done.stderr, done.stdout, done.returncode) == ("", printed, 0)
+
+
+def test_an_application_is_tested_as_the_page_shows_with_no_setup_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    (code,) = blocks("python", "Testing an application with it")
+    (tmp_path / "test_app.py").write_text(code)
+    (tmp_path / "test_it.py").write_text(ALL_FIXTURES)
+    done = run_tests(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} <= {"test_app.py", "test_it.py", "__pycache__"}
+
+
+def test_without_the_extra_the_fixture_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(meshapi_client): ...\n\ndef test_other(): ...\n")
+    done = run_tests(tmp_path, "sys.modules['fastapi'] = None")
+    assert "meshapi_sandbox needs fastapi: pip install 'meshapi-video[sandbox]'" in done.stdout
+    assert "1 passed, 1 error" in done.stdout
+
+
+def test_pytest_loads_the_fixtures_and_nothing_that_they_need() -> None:
+    script = """
+import sys
+import meshapi_video_sandbox.pytest_plugin
+print(sorted({"meshapi_video", "fastapi", "uvicorn", "httpx", "msgspec", "anyio"} & sys.modules.keys()))
+"""
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert loaded.stdout == "[]\n"
+
+
+def test_a_name_that_the_sandbox_does_not_have_is_said_as_ever() -> None:
+    script = "import meshapi_video_sandbox\nmeshapi_video_sandbox.nothing"
+    left = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert "AttributeError: module 'meshapi_video_sandbox' has no attribute 'nothing'" in left.stderr
