@@ -49,9 +49,7 @@ class AsyncWayOut:
             # Below its `send`, which would log the address, and let its hooks read a whole video into memory.
             yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
         else:
-            async with httpx.AsyncHTTPTransport(
-                self._authorities if url.scheme == "https" else tls_context(""), proxy=environment_proxy(str(url))
-            ) as transport:
+            async with httpx.AsyncHTTPTransport(self._tls(url), proxy=environment_proxy(str(url))) as transport:
                 yield transport
 
 
@@ -81,6 +79,7 @@ class AsyncDownload:
                 match _transfer.decide(transfer, self.clock()):
                     case Fetch() as fetch:
                         transfer = await self._fetch(fetch, transfer, part)
+                        log_attempt(transfer, self.clock())
                     case Sleep(seconds):
                         await self.sleep(seconds)
                     case Done():
@@ -101,13 +100,12 @@ class AsyncDownload:
                     answer = await transport.handle_async_request(asked)
                 async with aclosing(answer):
                     transfer = _transfer.answered(transfer, head_of(answer), self.clock(), self.chance())
-                    if transfer.taking:
-                        await self._take(answer, host, transfer, part)
-                        transfer = _transfer.whole(transfer, part.size, self.clock(), self.chance())
+                    if not transfer.taking:
+                        return transfer
+                    await self._take(answer, host, transfer, part)
+                    return _transfer.whole(transfer, part.size, self.clock(), self.chance())
         except (Broken, Refused) as error:
-            transfer = failed(transfer, error, part.size, self.clock(), self.chance())
-        log_attempt(transfer, self.clock())
-        return transfer
+            return failed(transfer, error, part.size, self.clock(), self.chance())
 
     async def _take(self, answer: httpx.Response, host: str, transfer: Transfer, part: Part) -> None:
         """Adds an answer's body to the file."""

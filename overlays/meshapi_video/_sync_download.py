@@ -15,7 +15,14 @@ from meshapi_video._logging import log_attempt
 from meshapi_video._part import Part
 from meshapi_video._polling import Sleep
 from meshapi_video._transfer import Done, Fetch, GiveUp, Transfer
-from meshapi_video._transport import DeadlineTransport, bound, environment_proxy, request_deadline, tls_context
+from meshapi_video._transport import (
+    DeadlineTransport,
+    bound,
+    environment_proxy,
+    request_deadline,
+    time_left,
+    tls_context,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -46,9 +53,7 @@ class WayOut:
             # Below its `send`, which would log the address, and let its hooks read a whole video into memory.
             yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
         else:
-            with DeadlineTransport(
-                self._authorities if url.scheme == "https" else tls_context(""), environment_proxy(str(url))
-            ) as transport:
+            with DeadlineTransport(self._tls(url), environment_proxy(str(url))) as transport:
                 yield transport
 
 
@@ -77,6 +82,7 @@ class Download:
                 match _transfer.decide(transfer, self.clock()):
                     case Fetch() as fetch:
                         transfer = self._fetch(fetch, transfer, part)
+                        log_attempt(transfer, self.clock())
                     case Sleep(seconds):
                         self.sleep(seconds)
                     case Done():
@@ -95,13 +101,12 @@ class Download:
                     answer = transport.handle_request(asked)
                 with closing(answer):
                     transfer = _transfer.answered(transfer, head_of(answer), self.clock(), self.chance())
-                    if transfer.taking:
-                        self._take(answer, host, transfer, part)
-                        transfer = _transfer.whole(transfer, part.size, self.clock(), self.chance())
+                    if not transfer.taking:
+                        return transfer
+                    self._take(answer, host, transfer, part)
+                    return _transfer.whole(transfer, part.size, self.clock(), self.chance())
         except (Broken, Refused) as error:
-            transfer = failed(transfer, error, part.size, self.clock(), self.chance())
-        log_attempt(transfer, self.clock())
-        return transfer
+            return failed(transfer, error, part.size, self.clock(), self.chance())
 
     def _take(self, answer: httpx.Response, host: str, transfer: Transfer, part: Part) -> None:
         """Adds an answer's body to the file."""
@@ -114,6 +119,8 @@ class Download:
                 self.on_progress(part.size, part.total)
             seconds = min(self.timeout, transfer.deadline - self.clock())
             with breaking(host, seconds), request_deadline(seconds):
+                # A borrowed transport does not ask by itself.
+                time_left()
                 piece = next(pieces, None)
             if piece is None:
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -141,12 +141,19 @@ def test_the_environments_proxy_is_asked_for_the_way(
 # Through a client of the user's.
 
 
-def borrowing(kind: Kind, video: Video, out: Path, **borrowed: Any) -> httpx.Client | httpx.AsyncClient:  # noqa: ANN401
+def borrowing(
+    kind: Kind,
+    video: Video,
+    out: Path,
+    *,
+    timeout: float = 60,
+    **borrowed: Any,  # noqa: ANN401
+) -> httpx.Client | httpx.AsyncClient:
     """Downloads through a client with these settings of httpx's, and hands it back as it was afterwards."""
     if kind == "sync":
         with httpx.Client(**borrowed) as http_client, VideoClient(KEY, http_client=http_client) as client:
             client._sleep = Clock().sleep
-            client.download(video, out)
+            client.download(video, out, timeout=timeout)
             client.close()
             assert not http_client.is_closed
             return http_client
@@ -157,7 +164,7 @@ def borrowing(kind: Kind, video: Video, out: Path, **borrowed: Any) -> httpx.Cli
             AsyncVideoClient(KEY, http_client=http_client) as client,
         ):
             client._sleep = Clock().sleep_async
-            await client.download(video, out)
+            await client.download(video, out, timeout=timeout)
             await client.close()
             assert not http_client.is_closed
             return http_client
@@ -259,6 +266,27 @@ def test_the_whole_call_takes_no_longer_than_it_may(
         download(client, video, out, timeout=0.3)
     assert time.monotonic() - started < 2
     assert caught.value.received > 0
+
+
+def test_a_borrowed_client_is_given_no_more_time_either(kind: Kind, out: Path) -> None:
+    class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                time.sleep(0.01)
+                yield b"x"
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                await anyio.sleep(0.01)
+                yield b"x"
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-length": "9999999"}, stream=Endless())
+
+    started = time.monotonic()
+    with pytest.raises(DownloadError, match=r"no time is left to ask again|all the time it had"):
+        borrowing(kind, video_at("https://files.example/v"), out, timeout=0.3, transport=httpx.MockTransport(handler))
+    assert time.monotonic() - started < 2
 
 
 def test_waiting_for_another_try_ends_with_the_time_of_the_call(

@@ -12,7 +12,7 @@ from typing import Any
 
 from meshapi_video import Video, VideoTaskResponse
 from support.clients import Caller
-from support.server import TASK_ID, Answer, Server, reset
+from support.server import TASK_ID, Answer, Server, close, reset
 
 SIGNATURE = "hush-hush"
 
@@ -32,29 +32,23 @@ class StoredFile:
         connection.sendall(b"".join(self._asked_for()))
         return True
 
-    def broken(self, after: int, how: Answer = reset) -> Answer:
-        """Sends so many bytes of what is asked for, and then does something else."""
-
-        def write(connection: socket.socket) -> bool:
-            head, body = self._asked_for()
-            connection.sendall(head + body[:after])
-            return how(connection)
-
-        return write
-
-    def dripping(self, size: int, every: float) -> Answer:
-        """Sends a few bytes at a time."""
+    def broken(self, after: int, how: Answer = reset, *, pieces: int = 0, every: float = 0.0) -> Answer:
+        """Sends so many bytes of what is asked for, if need be a few at a time, and then does something else."""
 
         def write(connection: socket.socket) -> bool:
             head, body = self._asked_for()
             connection.sendall(head)
-            for start in range(0, len(body), size):
-                connection.sendall(body[start : start + size])
-                if self.server.stopping.wait(every):
+            for start in range(0, after, pieces or after):
+                connection.sendall(body[start : min(start + (pieces or after), after)])
+                if every and self.server.stopping.wait(every):
                     return False
-            return True
+            return how(connection)
 
         return write
+
+    def dripping(self, pieces: int, every: float) -> Answer:
+        """Sends it all, a few bytes at a time."""
+        return self.broken(len(self.content), close, pieces=pieces, every=every)
 
     def _asked_for(self) -> tuple[bytes, bytes]:
         asked = self.server.requests[-1].headers
