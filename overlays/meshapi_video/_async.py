@@ -243,8 +243,9 @@ class AsyncVideoClient:
         `on_progress`, a plain function or an async one, is called with the bytes so far and those
         of the whole file, None while that is not known; what it raises reaches you unchanged.
         Failures that may pass are ridden through, `max_retries` of them in a row that brought no
-        byte; so is a connection on which nothing comes for the client's `timeout` in seconds. The
-        `timeout` given here is the seconds of the whole call; None sets no such bound.
+        byte; so is a connection on which nothing comes for the client's `timeout` in seconds.
+        Nothing more is fetched once the `timeout` given here has passed, in seconds from the call
+        on; None sets no such bound.
 
         Raises `DownloadError`, with what was kept; `TaskFailed`, `TaskExpired` or `TaskCancelled`
         when the task ended without a video; given an id, also what `get` raises; and `ValueError`
