@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from meshapi_video import _transfer as transfers
+from meshapi_video._fetching import Broken, failed
 from meshapi_video._heads import Head, Note
 from meshapi_video._polling import Sleep
 from meshapi_video._transfer import Done, Fetch, GiveUp, Transfer
@@ -119,6 +120,11 @@ def test_delays_double_and_a_byte_that_was_never_there_begins_them_anew() -> Non
         now += decision.seconds
     assert delays == [0.5, 1, 2, 0.5, 1, 2, 4]
     assert transfers.decide(transfers.missed(transfer, "a reset", 5, now, 0), now) == GiveUp("a reset")
+
+
+def test_the_bytes_of_another_file_are_no_progress() -> None:
+    transfer = failed(begun(), Broken("a reset"), 500, 0, 0)
+    assert (transfer.kept, transfer.furthest) == (0, 0)
 
 
 def test_chance_shortens_a_delay_by_a_quarter_at_most() -> None:
