@@ -84,12 +84,13 @@ class Part:
         with self._telling(f"{self.path} cannot be written"):
             if not self.path.parent.is_dir():
                 raise self.error(f"there is no folder {self.path.parent}")
-            if not self._overwrite and os.path.lexists(self.path):
-                raise self.error(f"{self.path} exists already; pass overwrite=True to replace it")
+            self._check_name()
             self._noted = self._locked_note()
             try:
+                # Whoever had the lock may have finished meanwhile.
+                self._check_name()
                 self._bytes = self._opened_bytes()
-            except OSError:
+            except BaseException:
                 self._discard_note()
                 raise
             self._is_open = True
@@ -165,6 +166,10 @@ class Part:
                 yield
             except OSError as error:
                 raise self.error(f"{failure}: {error.strerror or error}") from error
+
+    def _check_name(self) -> None:
+        if not self._overwrite and os.path.lexists(self.path):
+            raise self.error(f"{self.path} exists already; pass overwrite=True to replace it")
 
     def _locked_note(self) -> FileIO:
         while True:

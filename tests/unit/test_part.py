@@ -105,7 +105,9 @@ def test_only_one_has_it_at_a_time(out: Path) -> None:
     assert names(out.parent) == []
 
 
-def test_a_lock_on_what_has_gone_meanwhile_is_none(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def tried(out: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Another download, which finishes just before the next one tries to lock the note."""
     first = filled(out)
     tried = list[int]()
 
@@ -117,12 +119,23 @@ def test_a_lock_on_what_has_gone_meanwhile_is_none(out: Path, monkeypatch: pytes
         return True
 
     monkeypatch.setattr("meshapi_video._part.try_lock", lock_after_the_first_has_finished)
+    return tried
+
+
+def test_a_lock_on_what_has_gone_meanwhile_is_none(out: Path, tried: list[int]) -> None:
     with part_of(out, overwrite=True) as second:
         second.open()
         assert len(tried) == 2
         assert names(out.parent) == ["out.mp4", "out.mp4.part", "out.mp4.part.json"]
         assert second.size == 0
     assert out.read_bytes() == b"whole"
+
+
+def test_what_was_finished_while_the_lock_was_awaited_is_not_fetched_again(out: Path, tried: list[int]) -> None:
+    with part_of(out) as second, pytest.raises(DownloadError, match="exists already"):
+        second.open()
+    assert len(tried) == 2
+    assert names(out.parent) == ["out.mp4"]
 
 
 def test_a_file_system_without_locks_is_good_enough(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
