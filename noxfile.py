@@ -124,6 +124,14 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """Pull the plug on a download ten times, and before every line of the code that keeps the file."""
+    install_groups(session, "test")
+    session.install("-e", ".[cli,sandbox]")
+    session.run("pytest", "tests/drivers/test_killed.py", *session.posargs, env={"KILLS": "10", "STEP": "1"})
+
+
+@nox.session(default=False)
 def regenerate(session: nox.Session) -> None:
     """Write generated/ anew and report what changes for users; `-- --dry-run` only reports."""
     install_groups(session, "codegen")

@@ -5,6 +5,7 @@ from meshapi_video import VideoClient
 with VideoClient() as client:
     video = client.wait("task-id")
     print(video.url)
+    client.download(video, "out.mp4")
 """
 
 from meshapi_video._async import AsyncVideoClient

@@ -111,7 +111,7 @@ def _api_error(response: httpx.Response, api_key: ApiKey) -> APIError:
         code=blot(_text(details.code)) or None,
         message=blot(_text(details.message) or detail or _describe(response)),
         request_id=blot(request_id or "") or None,
-        retry_after=_retry_after(response, details.retry_after_seconds),
+        retry_after=retry_after(response, details.retry_after_seconds),
         body=blot(text)[:_SHOWN],
         errors=tuple(FieldError(blot(".".join(map(str, p.loc))), blot(p.msg), blot(p.type)) for p in problems),
     )
@@ -142,7 +142,7 @@ def _leads_to(response: httpx.Response) -> str:
         return "no web address"
 
 
-def _retry_after(response: httpx.Response, in_body: object) -> float | None:
+def retry_after(response: httpx.Response, in_body: object = None) -> float | None:
     """Seconds for which the server asks to be left alone; None if it does not, or not sensibly."""
     headers = response.headers
     milliseconds = _seconds(headers.get("retry-after-ms"))

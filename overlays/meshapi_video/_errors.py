@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from meshapi_video._tokens import WaitToken
     from meshapi_video_generated.models import VideoTaskResponse
@@ -270,4 +271,37 @@ class WaitStopped(_Unfinished):
 
 
 class DownloadError(MeshVideoError):
-    """The video could not be fetched; the message says why."""
+    """The file could not be fetched; the message says why, and what is kept for the next try."""
+
+    task_id: str
+    """The task's id."""
+    path: Path
+    """Where the file was to be; nothing is there because of this download."""
+    part: Path | None
+    """The file with what was fetched so far; None if nothing was."""
+    received: int
+    """Its bytes."""
+    total: int | None
+    """The bytes of the whole file; None if the server did not say."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        task_id: str,
+        path: Path,
+        part: Path | None = None,
+        received: int = 0,
+        total: int | None = None,
+        can_go_on: bool = False,
+    ) -> None:
+        self.task_id = task_id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
+        self.path = path
+        self.part = part
+        self.received = received
+        self.total = total
+        if part is not None:
+            of = "" if total is None else f" of {total:,}"
+            then = "goes on from there" if can_go_on else "begins anew"
+            self._advice = f"{received:,}{of} bytes are kept in {part}: downloading again {then}"
+        super().__init__(message)

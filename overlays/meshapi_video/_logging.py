@@ -1,4 +1,4 @@
-"""What the loggers below `meshapi_video` say of a wait: `.tasks` of the tasks, `.looks` of the requests."""
+"""What the loggers below `meshapi_video` say: `.tasks` of tasks, `.looks` of requests, `.downloads` of files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from meshapi_video._polling import brought
 
 if TYPE_CHECKING:
     from meshapi_video._polling import Poll
+    from meshapi_video._transfer import Transfer
 
 LOOKS: Final = "meshapi_video.looks"
 """Each look at DEBUG, and at INFO those that missed and are ridden through."""
 
 _looks: Final = logging.getLogger(LOOKS)
 _tasks: Final = logging.getLogger("meshapi_video.tasks")
+_downloads: Final = logging.getLogger("meshapi_video.downloads")
 
 
 def log_look(before: Poll, after: Poll, seconds: float, now: float) -> None:
@@ -37,3 +39,16 @@ def log_look(before: Poll, after: Poll, seconds: float, now: float) -> None:
 
 def _then(poll: Poll, now: float) -> str:
     return f"; the next in {poll.due - now:.1f} s" if poll.end is None else ""
+
+
+def log_attempt(transfer: Transfer, now: float) -> None:
+    """Says what one request of a download brought, which has ended `now`."""
+    if transfer.end is not None:
+        # Raised, or there to be seen.
+        return
+    about = transfer.what, transfer.task_id, transfer.kept
+    if transfer.trouble:
+        then = transfer.due - now
+        _downloads.info("%s of task %s: %d bytes, and then %s; again in %.1f s", *about, transfer.trouble, then)
+    else:
+        _downloads.debug("%s of task %s: %d bytes; asking again at once", *about)

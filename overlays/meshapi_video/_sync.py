@@ -18,9 +18,11 @@ from meshapi_video._borrowed import BorrowedTransport
 from meshapi_video._config import ApiKey, Config
 from meshapi_video._contract import task_in
 from meshapi_video._errors import MeshVideoError
+from meshapi_video._fetching import Order
 from meshapi_video._logging import log_look
 from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
 from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
+from meshapi_video._sync_download import Download, WayOut
 from meshapi_video._sync_waits import GLANCE, Looks, Updates, WaitResults
 from meshapi_video._tasks import Video, video_of
 from meshapi_video._tokens import WaitToken
@@ -39,7 +41,9 @@ from meshapi_video_generated.client import AuthenticatedClient
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 
 class VideoClient:
@@ -47,9 +51,9 @@ class VideoClient:
 
     `api_key` defaults to the environment variable `MESHAPI_API_KEY`, `base_url` to
     `MESHAPI_BASE_URL` and then to the API's own server. `timeout` is the seconds that one
-    request may take as a whole, and `max_retries` how often `get` asks again after a failure
-    that may pass. `http_client` is an `httpx.Client` of yours to send through, with its own
-    proxies and certificates; it stays yours to close.
+    request may take as a whole, and `max_retries` how often `get` and `download` ask again after
+    a failure that may pass. `http_client` is an `httpx.Client` of yours to send through, with its
+    own proxies and certificates; it stays yours to close.
 
     Two things blocking code cannot bound: looking up the server's name, which takes as long as
     the system lets it; and, through an `http_client` of yours, headers that arrive byte by byte,
@@ -86,6 +90,7 @@ class VideoClient:
                 else DeadlineTransport(tls_context(config.base_url), environment_proxy(config.base_url))
             ),
         )
+        self._way_out = WayOut(http_client)
         # Without the token: only the client's own httpx clients would use it, and its `repr` shows it.
         self._generated = AuthenticatedClient(config.base_url, token="").set_httpx_client(self._http)
         self._waits = weakref.WeakSet[WaitResults]()
@@ -215,6 +220,57 @@ class VideoClient:
         results = WaitResults(task_ids, looks, on_progress)
         self._waits.add(results)
         return results
+
+    def download(
+        self,
+        video_or_task_id: Video | str,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        last_frame: bool = False,
+        timeout: float | None = 3600.0,
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Path:
+        """The file at `path`, or in it if it is a folder, once the video has been fetched to it.
+
+        Takes a video, or the id of a task that has succeeded, which is got first. In a folder the
+        file is named after the task's id. The bytes are kept in `path` + `.part` until the file is
+        whole; after whatever went wrong the next call goes on from there, if the server can tell
+        that its file is still the same, and from the start otherwise. `last_frame` fetches the
+        picture of the last frame instead. No request has the API key; an `http_client` of yours
+        lends its transports, and its auth, cookies, headers and hooks have no part in it.
+
+        `on_progress` is called with the bytes so far and those of the whole file, None while that
+        is not known; what it raises reaches you unchanged. Failures that may pass are ridden
+        through, `max_retries` of them in a row that brought no byte; so is a connection on which
+        nothing comes for the client's `timeout` in seconds. Nothing more is fetched once the
+        `timeout` given here has passed, in seconds from the call on; None sets no such bound.
+
+        Raises `DownloadError`, with what was kept; `TaskFailed`, `TaskExpired` or `TaskCancelled`
+        when the task ended without a video; given an id, also what `get` raises; and `ValueError`
+        for what cannot be a task's id or a time. Ctrl-C keeps what was fetched, too.
+        """
+        if self._http.is_closed:
+            raise RuntimeError("this client has been closed")
+        order = Order.of(
+            video_or_task_id,
+            path,
+            last_frame=last_frame,
+            overwrite=overwrite,
+            timeout=timeout,
+            now=self._clock(),
+        )
+        download = Download(
+            order=order,
+            way_out=self._way_out,
+            timeout=self._config.timeout,
+            retries=self._config.max_retries,
+            on_progress=on_progress,
+            clock=self._clock,
+            chance=self._chance,
+            sleep=self._sleep,
+        )
+        return download.run(self.get)
 
     def _begin(self, deadline: float | None, policy: PollPolicy, task: str | WaitToken) -> Poll:
         return _polling.wait(task, policy, deadline, self._clock(), self._unix_clock())

@@ -115,7 +115,7 @@ def typed_errors(task_id: str, config: Config, seconds: float) -> Generator[None
         reason = f"no whole answer from {config.base_url} within {seconds:.3g} s"
         raise about(task_id, ConnectionFailed(reason)) from None
     except httpx.HTTPError as error:
-        reason = blot(f"no answer from {config.base_url}: {_reason(error)}")
+        reason = blot(f"no answer from {config.base_url}: {reason_of(error)}")
         raise about(task_id, ConnectionFailed(reason)) from None
     except httpx.StreamError:
         reason = "a hook of the http_client used up the answer; it should call read() or aread() to keep it"
@@ -125,7 +125,7 @@ def typed_errors(task_id: str, config: Config, seconds: float) -> Generator[None
         raise about(task_id, InvalidResponse(blot(f"the answer cannot be read: {error}"))) from None
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """The first words in a chain of errors: trio keeps those about certificates at its end."""
     causes = error
     while not str(causes) and (deeper := causes.__cause__ or causes.__context__):

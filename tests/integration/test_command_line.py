@@ -316,7 +316,7 @@ def test_the_demo_notices_where_it_cannot_write_before_it_starts(
 
 @pytest.mark.usefixtures("clock")
 def test_a_demo_that_cannot_write_after_all_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="could not be fetched to"):
+    with pytest.raises(DownloadError, match="there is no folder"):
         run_demo(tmp_path / "removed-meanwhile" / "out.mp4", say=print)
 
 

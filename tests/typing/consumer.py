@@ -12,6 +12,7 @@ from meshapi_video import (
     UNSET,
     APIError,
     AsyncVideoClient,
+    DownloadError,
     InvalidResponse,
     MeshVideoError,
     PollPolicy,
@@ -62,6 +63,27 @@ def waits_for_many(client: VideoClient, stop: threading.Event) -> None:
     watched = client.updates("a", stop=stop)
     assert_type([task.status for task in watched], list[str])
     assert_type(watched.token.to_json(), str)
+
+
+def downloads(client: VideoClient, video: Video) -> None:
+    assert_type(client.download(video, "out.mp4"), Path)
+    assert_type(client.download("task-id", Path(), overwrite=True, last_frame=True, timeout=None), Path)
+    try:
+        client.download(video, "folder", on_progress=print)
+    except DownloadError as error:
+        assert_type(error.task_id, str)
+        assert_type(error.path, Path)
+        assert_type(error.part, Path | None)
+        assert_type(error.received, int)
+        assert_type(error.total, int | None)
+
+
+async def downloads_asynchronously(client: AsyncVideoClient) -> None:
+    assert_type(await client.download("task-id", "out.mp4", on_progress=hears), Path)
+
+
+async def hears(so_far: int, total: int | None) -> None:
+    assert_type((so_far, total), tuple[int, int | None])
 
 
 def shows(progress: WaitProgress) -> None:
