@@ -57,7 +57,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types by mypy and pyright, both strict, over everything hand-written."""
-    install_groups(session, "types", "test", "contract")
+    install_groups(session, "types", "test", "contract", "screenshots")
     session.install("-e", ".[cli,sandbox]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
@@ -107,6 +107,24 @@ def contract(session: nox.Session) -> None:
     left_out = [] if session.python == THIS else [f"--ignore={path}" for path in slow]
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/contract", *left_out]))
     session.log("the reports of the mutations lie in contract-reports/")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The site in site/: strict, and every piece of code in it checked and run."""
+    install_groups(session, "docs", "test", "types")
+    session.install("-e", ".[cli,sandbox]")
+    # Never with --quiet: that leaves no warning for strict mode to fail for.
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("pytest", *(session.posargs or ["tests/docs"]))
+
+
+@nox.session(default=False)
+def screenshots(session: nox.Session) -> None:
+    """Pictures of the site in site-pictures/, wide and narrow, for a person to look at; needs Chromium."""
+    install_groups(session, "docs", "screenshots")
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("python", "tests/docs/pictures.py", *session.posargs)
 
 
 @nox.session(default=False)
