@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import subprocess
@@ -88,6 +89,12 @@ def test_the_layers_on_the_page_are_those_that_are_enforced() -> None:
     (layered,) = [contract for contract in PROJECT["tool"]["importlinter"]["contracts"] if contract["type"] == "layers"]
     enforced = [re.findall(r"\w+", layer) for layer in layered["layers"] if layer != "__main__"]
     assert stated == enforced
+
+
+def test_every_session_named_exists() -> None:
+    noxfile = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    sessions = {node.name for node in noxfile.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
+    assert set(re.findall(r"\bnox -s ([a-z]+)", ALL_CODE)) <= sessions
 
 
 def test_every_extra_named_exists() -> None:
