@@ -33,7 +33,7 @@ from meshapi_video._errors import (
     WaitTimeout,
 )
 from meshapi_video._polling import PollPolicy
-from meshapi_video._schedule import WaitProgress, WaitResult
+from meshapi_video._schedule import Waiting, WaitProgress, WaitResult
 from meshapi_video._sync import VideoClient
 from meshapi_video._sync_waits import Updates, WaitResults
 from meshapi_video._tasks import TERMINAL_STATUSES, Video, is_terminal
@@ -91,6 +91,7 @@ __all__ = [
     "WaitStopped",
     "WaitTimeout",
     "WaitToken",
+    "Waiting",
     "__version__",
     "is_terminal",
     "parse_task",

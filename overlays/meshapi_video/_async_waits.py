@@ -16,7 +16,7 @@ import anyio.lowlevel
 
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling import GiveUp, Poll, brought, conclude
-from meshapi_video._schedule import Job, Schedule, WaitProgress, WaitResult
+from meshapi_video._schedule import Job, Schedule, Waiting, WaitProgress, WaitResult
 from meshapi_video._tokens import WaitToken
 from meshapi_video_generated.models import VideoTaskResponse
 
@@ -78,6 +78,15 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
         self._told: WaitProgress | None = None
         self._exhausted = False
         self._closed = False
+
+    @property
+    def progress(self) -> WaitProgress:
+        """How far it is."""
+        return self._looks.schedule.progress
+
+    def waiting(self, limit: int | None = None) -> list[Waiting]:
+        """The tasks that are waited for, at most `limit` of them, those first that were taken in first."""
+        return self._looks.waiting(limit)
 
     @property
     def tokens(self) -> list[WaitToken]:
@@ -194,6 +203,10 @@ class Looks:
             # There is room for another task now.
             self._tell()
         return result
+
+    def waiting(self, limit: int | None) -> list[Waiting]:
+        """The tasks that are waited for."""
+        return self.schedule.waiting(limit, self._clock())
 
     def check(self) -> None:
         """Raises what nobody foresaw."""

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 LOOKS: Final = "meshapi_video.looks"
 """Each look at DEBUG, and at INFO those that missed and are ridden through."""
 
+TASKS: Final = "meshapi_video.tasks"
+"""Each change of a task's status at INFO, and an unknown status at WARNING."""
+
 _looks: Final = logging.getLogger(LOOKS)
-_tasks: Final = logging.getLogger("meshapi_video.tasks")
+_tasks: Final = logging.getLogger(TASKS)
 _downloads: Final = logging.getLogger("meshapi_video.downloads")
 
 

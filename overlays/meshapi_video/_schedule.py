@@ -17,7 +17,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, deque
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Final, Self
 
 from attrs import frozen
@@ -84,6 +84,20 @@ class WaitProgress:
 
 
 @frozen
+class Waiting:
+    """A task that is waited for, as it was last seen."""
+
+    task_id: str
+    """The task's id."""
+    status: str | None
+    """Its status in the newest answer; None before the first."""
+    age: float
+    """Seconds since it was made; where the server does not tell, since it was first waited for."""
+    next_look: float
+    """Seconds until it may be looked at again; 0 when it is its turn, or a look is under way."""
+
+
+@frozen
 class Job:
     """A look to make now."""
 
@@ -138,6 +152,18 @@ class Schedule:
         """How far it is."""
         begun = self._results + len(self._waiting)
         return WaitProgress(begun, self._results, self._looks, dict(+self._statuses))
+
+    def waiting(self, limit: int | None, now: float) -> list[Waiting]:
+        """The tasks that are waited for, those first that were taken in first."""
+        return [
+            Waiting(
+                task_id=poll.task_id,
+                status=None if poll.task is None else poll.task.status,
+                age=max(now - poll.born, 0),
+                next_look=max(poll.due - now, 0),
+            )
+            for poll in islice(self._waiting.values(), limit)
+        ]
 
     @property
     def tokens(self) -> list[WaitToken]:
@@ -216,10 +242,11 @@ class Schedule:
         heapq.heapify(self._turns)
 
     def _put(self, poll: Poll) -> None:
-        before = self._waiting.pop(poll.task_id, None)
+        before = self._waiting.get(poll.task_id)
         if before is not None and before.task is not None:
             self._statuses[before.task.status] -= 1
         if poll.end is not None:
+            self._waiting.pop(poll.task_id, None)
             self._seen.add(poll.task_id)
             self._results += 1
             self._ended.append(poll)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling import GiveUp, Poll, brought, conclude
-from meshapi_video._schedule import Job, Schedule, WaitProgress, WaitResult
+from meshapi_video._schedule import Job, Schedule, Waiting, WaitProgress, WaitResult
 from meshapi_video._tokens import WaitToken
 from meshapi_video_generated.models import VideoTaskResponse
 
@@ -69,6 +69,17 @@ class WaitResults(Iterator[WaitResult]):
         self._told: WaitProgress | None = None
         self._exhausted = False
         self._closed = False
+
+    @property
+    def progress(self) -> WaitProgress:
+        """How far it is."""
+        with self._looks.changed:
+            return self._looks.schedule.progress
+
+    def waiting(self, limit: int | None = None) -> list[Waiting]:
+        """The tasks that are waited for, at most `limit` of them, those first that were taken in first."""
+        with self._looks.changed:
+            return self._looks.waiting(limit)
 
     @property
     def tokens(self) -> list[WaitToken]:
@@ -173,6 +184,10 @@ class Looks:
                 # Those that were stopped before do not know of it.
                 self.schedule.stop(self._clock())
             self.changed.notify_all()
+
+    def waiting(self, limit: int | None) -> list[Waiting]:
+        """The tasks that are waited for."""
+        return self.schedule.waiting(limit, self._clock())
 
     def check(self) -> None:
         """Raises what nobody foresaw in one of the threads."""

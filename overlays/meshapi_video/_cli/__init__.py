@@ -34,5 +34,8 @@ def _run() -> int:
         if isinstance(error, ModuleNotFoundError) and error.name in {"click", "rich"}:
             complain("the command line needs click and rich: pip install 'meshapi-video[cli]'")
             return ExitCode.USAGE
-        complain(f"a crash, which says nothing of the task\n{traceback.format_exc()}")
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        what = traceback.format_exception_only(error)[-1].strip()
+        complain(f"a crash, which says nothing of the task: {what}. Run it again with --debug to see where")
         return ExitCode.CRASH

@@ -1,15 +1,18 @@
-"""Shows waits on stderr: a picture that moves on a terminal, plain lines elsewhere."""
+"""Shows waits and downloads on stderr: a picture that moves on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from attrs import define, field
 from rich.console import Console, Group
+from rich.filesize import decimal
 from rich.live import Live
-from rich.markup import escape
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -17,26 +20,51 @@ from meshapi_video._cli._exit import say
 from meshapi_video._logging import LOOKS, TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from meshapi_video import AsyncWaitResults, Waiting, WaitProgress
 
 _EVERY: Final = 0.125
 """Seconds between two pictures."""
-_LINES_ABOVE: Final = 4
-"""Lines of the terminal that the picture leaves to what is printed above it."""
+_LINES_LEFT: Final = 4
+"""Lines of the terminal that the tasks leave to everything else."""
 _STYLES: Final = {"queued": "yellow", "running": "cyan"}
 
 
+@define
+class Fetching:
+    """A file on its way."""
+
+    begun: float = field(factory=time.monotonic)
+    first: int | None = None
+    """Bytes that were there before."""
+    received: int = 0
+    total: int | None = None
+    shown: float = 0.0
+    """When it was shown last, by a clock that nobody can set."""
+
+    def took(self, received: int, total: int | None) -> None:
+        """Takes note of more bytes."""
+        self.first = received if self.first is None else self.first
+        self.received, self.total = received, total
+
+    @property
+    def speed(self) -> float:
+        """Bytes a second, on the average."""
+        return (self.received - (self.first or 0)) / max(time.monotonic() - self.begun, 0.001)
+
+
 class Board:
-    """What is waited for, to be seen; nothing moves where stderr is no terminal."""
+    """What is waited for and fetched, to be seen; nothing moves where stderr is no terminal."""
 
     def __init__(self, console: Console, *, moving: bool) -> None:
+        self._console = console
+        self._moving = moving
+        # What is printed meanwhile goes where it should, which may be a pipe: `aside` makes room for it.
         self._live = Live(
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
-        self._console = console
-        self._moving = moving
+        self._files: dict[str, Fetching] = {}
 
     async def follow(self, results: AsyncWaitResults) -> None:
         """Shows the waits until it is cancelled."""
@@ -44,8 +72,8 @@ class Board:
             return
         with self._live:
             while True:
-                rows = max(self._console.height - _LINES_ABOVE, 1)
-                self._live.update(picture(results.progress, results.waiting(rows)), refresh=True)
+                lines = max(self._console.height - _LINES_LEFT - len(self._files), 1)
+                self._live.update(picture(results.progress, results.waiting(lines), self._files), refresh=True)
                 await anyio.sleep(_EVERY)
 
     @contextmanager
@@ -56,14 +84,24 @@ class Board:
         yield
 
     @contextmanager
+    def fetching(self, task_id: str) -> Generator[Callable[[int, int | None], None]]:
+        """Shows a download; what it yields is to be called with the bytes so far and in all."""
+        self._files[task_id] = file = Fetching()
+        try:
+            yield file.took
+        finally:
+            del self._files[task_id]
+
+    @contextmanager
     def hearing(self) -> Generator[None]:
-        """Prints what the SDK logs at INFO: each look that missed, and where nothing moves each change."""
+        """Prints what the SDK logs at INFO: looks that missed, and where nothing moves each change."""
         loggers = [logging.getLogger(name) for name in ((LOOKS,) if self._moving else (LOOKS, TASKS))]
-        handler = _Printed(self)
         levels = [logger.level for logger in loggers]
+        handler = _Printed(self)
         for logger in loggers:
             logger.addHandler(handler)
-            logger.setLevel(logging.INFO)
+            # `--debug` may have set a lower one further up.
+            logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
         try:
             yield
         finally:
@@ -82,23 +120,52 @@ class _Printed(logging.Handler):
             say(record.getMessage())
 
 
-def picture(progress: WaitProgress, waiting: list[Waiting]) -> Group:
+def picture(progress: WaitProgress, waiting: list[Waiting], files: dict[str, Fetching]) -> Group:
     """A line for each task that there is room for, and above them how many there are."""
     table = Table.grid(padding=(0, 2))
+    for task_id, file in files.items():
+        table.add_row(Text(task_id), Text("fetching", "green"), *_amounts(file))
     for task in waiting:
         status = task.status or "asking"
         look = f"next look in {task.next_look:.0f} s" if task.next_look > 0 else "looking"
-        # Everything from outside is escaped: rich reads square brackets as markup.
-        table.add_row(escape(task.task_id), Text(status, _STYLES.get(status, "")), _clock(task.age), look)
+        table.add_row(Text(task.task_id), Text(status, _STYLES.get(status, "")), Text(clock(task.age)), Text(look))
     if progress.begun == 1:
         return Group(table)
     statuses = "".join(f", {number} {status}" for status, number in sorted(progress.statuses.items()))
+    said = Text(f"{progress.ended} of {progress.begun} over{statuses}; {progress.looks} looks", "bold")
     more = progress.begun - progress.ended - len(waiting)
-    said = f"{progress.ended} of {progress.begun} over{statuses}; {progress.looks} looks"
-    return Group(Text(said, "bold"), table, *([Text(f"and {more} more", "dim")] if more > 0 else []))
+    return Group(said, table, Text(f"and {more} more", "dim")) if more > 0 else Group(said, table)
 
 
-def _clock(seconds: float) -> str:
+def _amounts(file: Fetching) -> tuple[ProgressBar, Text]:
+    said = f"{decimal(file.received)}, {decimal(int(file.speed))}/s"
+    if file.total is not None and file.speed > 0:
+        said += f", {clock((file.total - file.received) / file.speed)} left"
+    return ProgressBar(file.total, file.received, width=20, pulse=file.total is None), Text(said)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as a clock shows them."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def shown_download(task_id: str) -> Generator[Callable[[int, int | None], None]]:
+    """Shows one download where stderr is a terminal; what it yields is to be called with each progress."""
+    console = Console(stderr=True)
+    file = Fetching()
+    with Live(
+        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as live:
+
+        def show(received: int, total: int | None) -> None:
+            file.took(received, total)
+            if console.is_terminal and time.monotonic() >= file.shown + _EVERY:
+                file.shown = time.monotonic()
+                table = Table.grid(padding=(0, 2))
+                table.add_row(Text(task_id), *_amounts(file))
+                live.update(table, refresh=True)
+
+        yield show

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 import click
+from click.shell_completion import shell_complete
 
 from meshapi_video._cli._exit import ExitCode, complain
 from meshapi_video._cli._options import (
@@ -30,35 +32,42 @@ if TYPE_CHECKING:
     from meshapi_video import VideoTaskResponse
 
 
+COMPLETE: Final = "_MESHAPI_VIDEO_COMPLETE"
+"""The environment variable through which a shell asks for completions."""
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code; every foreseen error is a sentence on stderr."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if asked := os.environ.get(COMPLETE):
+        return shell_complete(cli, {}, "meshapi-video", COMPLETE, asked)
     try:
         # Not `cli.main`: when nobody reads stdout any more, that one leaves with 1 by itself.
         with cli.make_context("meshapi-video", list(arguments)) as context:
             return int(cli.invoke(context) or 0)
     except click.exceptions.Exit as left:
         return left.exit_code
-    except click.Abort:
-        # Ctrl-C, or the end of the input, while a key was asked for.
-        complain("interrupted")
-        return ExitCode.INTERRUPTED
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
+        # click makes an Abort of ctrl-C while it asks for a key.
         complain("interrupted")
         return ExitCode.INTERRUPTED
     except Exception as error:
-        from meshapi_video import MeshVideoError  # noqa: PLC0415
-        from meshapi_video._cli._batch import exit_code  # noqa: PLC0415
+        return _foreseen(error, debug="--debug" in arguments)
 
-        if not isinstance(error, MeshVideoError):
-            raise
-        if "--debug" in arguments:
-            traceback.print_exc()
-        complain(str(error))
-        return exit_code(error)
+
+def _foreseen(error: Exception, *, debug: bool) -> ExitCode:
+    from meshapi_video import MeshVideoError  # noqa: PLC0415
+    from meshapi_video._cli._batch import exit_code  # noqa: PLC0415
+
+    if not isinstance(error, MeshVideoError):
+        raise error
+    if debug:
+        traceback.print_exception(error)
+    complain(str(error))
+    return exit_code(error)
 
 
 @contextmanager
@@ -143,6 +152,13 @@ def get(task_id: str, *, as_json: bool, api_key_file: IO[str] | None, api_key_st
     metavar="SECONDS",
     help="How long to wait in all, inf for no limit; the tasks themselves go on afterwards.",
 )
+@click.option(
+    "--download",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Fetch each video into a folder, and print the file instead; what is there already is left out.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each task as its wait ends.")
 @click.option(
     "--max-in-flight",
@@ -164,6 +180,7 @@ def wait(
     more_ids: list[str],
     *,
     timeout: float,
+    folder: Path | None,
     as_json: bool,
     max_in_flight: int,
     requests_per_minute: float | None,
@@ -175,7 +192,7 @@ def wait(
 
     For one task that is the address alone, for several a line each, as they end: the id, a tab, the
     address. Meanwhile the tasks' states are shown on stderr. After several, the exit code is that of
-    the worst: 3, then 4, then 1.
+    the worst: 3, then 4, then 1. Interrupted and run again with --download, it does what is missing.
     """
     from meshapi_video import AsyncVideoClient  # noqa: PLC0415
     from meshapi_video._cli._batch import Order, wait_for  # noqa: PLC0415
@@ -184,18 +201,53 @@ def wait(
     ids = list(dict.fromkeys([*task_ids, *more_ids]))
     if not ids:
         raise click.UsageError("no task to wait for: give ids, or --from FILE")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     with _settings_are_usage():
         client = AsyncVideoClient(chosen_key(api_key_file, from_stdin=api_key_stdin))
     return wait_for(
         Order(
             task_ids=ids,
             timeout=timeout,
+            folder=folder,
             as_json=as_json,
             max_in_flight=max_in_flight,
             requests_per_minute=requests_per_minute,
         ),
         client,
     )
+
+
+@cli.command()
+@click.argument("task_id", callback=checked_id)
+@click.argument("path", type=click.Path(path_type=Path), default=".")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--last-frame", is_flag=True, help="Fetch the picture of the last frame instead.")
+@asks_the_api
+def download(
+    task_id: str,
+    path: Path,
+    *,
+    overwrite: bool,
+    last_frame: bool,
+    api_key_file: IO[str] | None,
+    api_key_stdin: bool,
+    debug: bool,
+) -> None:
+    """Fetch a finished task's video and print where it lies.
+
+    PATH is a file, or a folder in which it is named after the task's id. What was fetched of it is
+    kept when something goes wrong, and the same command goes on from there.
+    """
+    from meshapi_video import VideoClient  # noqa: PLC0415
+    from meshapi_video._cli._board import shown_download  # noqa: PLC0415
+
+    log_everything(debug)
+    with _settings_are_usage():
+        client = VideoClient(chosen_key(api_key_file, from_stdin=api_key_stdin))
+    with client, shown_download(task_id) as show:
+        fetched = client.download(task_id, path, overwrite=overwrite, last_frame=last_frame, on_progress=show)
+    click.echo(fetched)
 
 
 @cli.command()
@@ -255,12 +307,7 @@ def completion(shell: str) -> None:
 
     For bash, in ~/.bashrc: eval "$(meshapi-video completion bash)"
     """
-    import click.shell_completion  # noqa: PLC0415
-
-    kind = click.shell_completion.get_completion_class(shell)
-    if kind is None:
-        raise click.UsageError(f"there is no completion for {shell}")
-    click.echo(kind(cli, {}, "meshapi-video", COMPLETE).source())
+    shell_complete(cli, {}, "meshapi-video", COMPLETE, f"{shell}_source")
 
 
 def _new_file(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:

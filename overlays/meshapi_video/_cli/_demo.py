@@ -6,7 +6,6 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from meshapi_video import VideoClient
-from meshapi_video._cli._progress import shown_wait
 from meshapi_video._errors import DownloadError
 from meshapi_video_sandbox import running_sandbox
 
@@ -22,8 +21,9 @@ def run_demo(output: Path | None, *, say: Callable[[str], None]) -> None:
         task_id = sandbox.create_task(queued_for=2, running_for=4)
         say(f"A video task was made there: {task_id}")
         with VideoClient(sandbox.api_key, base_url=sandbox.base_url) as client:
-            with shown_wait(task_id) as show:
-                video = client.wait(task_id, on_update=show)
+            for task in client.updates(task_id):
+                say(f"  {task.status}")
+            video = client.wait(task_id)
             say(f"It is over; its video is at {video.url}")
             path = client.download(video, output or tempfile.mkdtemp(prefix="meshapi-video-demo-"))
         say(f"The video lies in {path}")
