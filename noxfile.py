@@ -22,6 +22,14 @@ THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PROJECT), THIS]))
 
 TESTS = ["tests/unit", "tests/drivers", "tests/integration"]
+# What they find is the same on every Python and with every release of what is installed: they run once.
+SLOW = [
+    "tests/unit/test_polling_properties.py",
+    "tests/unit/test_schedule_properties.py",
+    "tests/integration/test_sandbox_docs.py",
+    "tests/integration/test_sandbox_holds.py",
+]
+QUICK = [*TESTS, *(f"--ignore={path}" for path in SLOW)]
 # Most of a test's time is waiting for a socket.
 BESIDE_EACH_OTHER = ["-n", "auto", "--dist", "loadfile"]
 
@@ -70,7 +78,7 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[cli,sandbox]")
     # Measuring takes as long again as the tests, and the branches are the same on every Python.
     if session.posargs or session.python != THIS:
-        session.run("pytest", *(session.posargs or [*BESIDE_EACH_OTHER, *TESTS]))
+        session.run("pytest", *(session.posargs or [*BESIDE_EACH_OTHER, *QUICK]))
         return
     coverage_file = {"COVERAGE_FILE": str(Path(session.create_tmp(), ".coverage"))}
     session.run("coverage", "erase", env=coverage_file)
@@ -93,7 +101,7 @@ def lowest(session: nox.Session) -> None:
     # In one go: what is installed already would not be brought down again.
     groups = nox.project.dependency_groups(PROJECT, "test")
     session.install("--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox]")
-    session.run("pytest", *(session.posargs or [*BESIDE_EACH_OTHER, *TESTS]))
+    session.run("pytest", *(session.posargs or [*BESIDE_EACH_OTHER, *QUICK]))
 
 
 @nox.session(python=PYTHONS)

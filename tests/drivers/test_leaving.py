@@ -297,7 +297,7 @@ def test_a_loop_that_was_never_begun_has_nothing_to_end(kind: Kind, server: Serv
             results.close()
             assert list(results) == []
             client.wait_many(NAMES)
-        assert threads() == 0
+        eventually(lambda: threads() == 0)
     else:
 
         async def main() -> None:

@@ -46,7 +46,7 @@ def test_threads_share_a_client_for_many_each_and_an_event_stops_its_own(server:
         stop.set()
         assert {result.task_id for result in stuck.result(LONG)} == {"a", "b"}
     assert found == [Counter(ALL[:20]), Counter(ALL)]
-    assert threads() == 0
+    eventually(lambda: threads() == 0)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
