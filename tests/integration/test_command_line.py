@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import signal
@@ -12,10 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from rich.console import Console
 
-from meshapi_video import DownloadError, __version__
-from meshapi_video._cli import _progress, main
+from meshapi_video import DownloadError, PollPolicy, __version__
+from meshapi_video._cli import main
 from meshapi_video._cli._commands import run
 from meshapi_video._cli._demo import run_demo
 from meshapi_video._cli._exit import ExitCode
@@ -29,7 +27,7 @@ COMMAND = [sys.executable, "-m", "meshapi_video"]
 
 
 @pytest.fixture
-def configured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def configured(sandbox: Sandbox, hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> Sandbox:  # noqa: ARG001 - the wait lives by it
     """A sandbox that the environment names."""
     monkeypatch.setenv("MESHAPI_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("MESHAPI_API_KEY", sandbox.api_key)
@@ -37,7 +35,7 @@ def configured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
 
 @pytest.fixture
-def scripted(server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Server:  # noqa: ARG001 - the wait lives by it
+def scripted(server: Server, hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> Server:  # noqa: ARG001 - the wait lives by it
     """A scripted server that the environment names."""
     monkeypatch.setenv("MESHAPI_BASE_URL", server.base_url)
     monkeypatch.setenv("MESHAPI_API_KEY", KEY)
@@ -97,13 +95,16 @@ def test_wait_prints_the_address_alone_on_stdout_and_its_progress_on_stderr(
     assert run(["wait", task_id]) == 0
     said = capsys.readouterr()
     assert said.out == f"{video_url(configured, task_id)}\n"
-    assert said.err.splitlines() == [f"task {task_id}: {status}" for status in ("queued", "running", "succeeded")]
+    assert said.err.splitlines() == [f"task {task_id} is {status}" for status in ("queued", "running", "succeeded")]
 
 
-def test_wait_prints_each_change_as_json(configured: Sandbox, capsys: Output) -> None:
-    assert run(["wait", "--json", configured.create_task()]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["status"] for line in lines] == ["queued", "running", "succeeded"]
+def test_wait_prints_json_when_the_wait_ends(configured: Sandbox, capsys: Output) -> None:
+    task_id = configured.create_task()
+    assert run(["wait", "--json", task_id]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    said = json.loads(line)
+    assert (said["task_id"], said["status"], said["error"], said["path"]) == (task_id, "succeeded", None, None)
+    assert said["video_url"] == said["task"]["content"]["video_url"]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "expired", "cancelled"])
@@ -134,7 +135,7 @@ def test_looks_that_miss_are_told_while_the_wait_goes_on(scripted: Server, capsy
     assert run(["wait", "t"]) == 0
     missed, ended = capsys.readouterr().err.splitlines()
     assert missed.startswith("look 1 missed: task t: HTTP 503: [bold]maintenance[/bold]; the next in ")
-    assert ended == "task t: succeeded"
+    assert ended == "task t is succeeded"
 
 
 @pytest.mark.parametrize(
@@ -176,34 +177,38 @@ def test_a_wrong_address_leaves_with_2(address: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def ctrl_c(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - it has put itself there
-    """Somebody who interrupts a wait as soon as it sleeps."""
+def ctrl_c(hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - it comes after that one
+    """Somebody who interrupts a wait as soon as it would sleep."""
 
-    def interrupted(_seconds: float) -> None:
-        raise KeyboardInterrupt
+    def interrupted(*_arguments: object) -> float:
+        signal.raise_signal(signal.SIGINT)
+        return 0.01
 
-    monkeypatch.setattr("meshapi_video._sync.time.sleep", interrupted)
+    monkeypatch.setattr(PollPolicy, "delay", interrupted)
 
 
+@pytest.mark.parametrize(
+    ("task_ids", "said"),
+    [(["t"], "task t goes on: wait again on the same id"), (["t", "u"], "2 tasks go on: run the same command again")],
+)
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_in_a_wait_leaves_with_130_and_says_that_the_task_goes_on(scripted: Server, capsys: Output) -> None:
+def test_ctrl_c_in_a_wait_leaves_with_130_and_says_that_the_tasks_go_on(
+    scripted: Server, task_ids: list[str], said: str, capsys: Output
+) -> None:
     scripted.script(task("running", "t"))
-    assert run(["wait", "t"]) == 130
-    assert capsys.readouterr().err.splitlines()[1:] == [
-        "meshapi-video: task t goes on: wait again on the same id",
-        "meshapi-video: interrupted",
-    ]
+    assert run(["wait", *task_ids]) == 130
+    assert capsys.readouterr().err.splitlines()[-2:] == [f"meshapi-video: {said}", "meshapi-video: interrupted"]
 
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_in_the_demo_leaves_with_130_and_promises_nothing(tmp_path: Path, capsys: Output) -> None:
     output = tmp_path / "out.mp4"
     assert run(["demo", "--output", str(output)]) == 130
-    assert capsys.readouterr().err.splitlines()[1:] == ["meshapi-video: interrupted"]
+    assert capsys.readouterr().err.splitlines() == ["meshapi-video: interrupted"]
     assert not output.exists()
 
 
-def test_a_crash_leaves_with_70_and_its_traceback(
+def test_a_crash_leaves_with_70_and_keeps_its_traceback_for_who_asks(
     scripted: Server, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     scripted.script(task("running", "t"))
@@ -214,10 +219,20 @@ def test_a_crash_leaves_with_70_and_its_traceback(
     monkeypatch.setattr("meshapi_video._cli._commands._readable", broken)
     assert leaves_with("get", "t") == 70
     said = capsys.readouterr().err
-    assert "says nothing of the task" in said
+    assert "says nothing of the task: ZeroDivisionError" in said
+    assert "Traceback" not in said
+    assert leaves_with("get", "t", "--debug") == 70
+    said = capsys.readouterr().err
     assert "Traceback" in said
-    assert "ZeroDivisionError" in said
     assert KEY not in said
+
+
+def test_an_error_shows_its_traceback_where_that_is_asked_for(scripted: Server, capsys: Output) -> None:
+    scripted.script(answer(404, {}))
+    assert run(["get", "t"]) == 3
+    assert "Traceback" not in capsys.readouterr().err
+    assert run(["get", "t", "--debug"]) == 3
+    assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -237,7 +252,7 @@ def test_when_nobody_reads_the_output_it_leaves_quietly_with_141(scripted: Serve
             [*COMMAND, *arguments], stdout=nobody, stderr=subprocess.PIPE, text=True, check=False, timeout=60
         )
     assert left.returncode == 141
-    assert left.stderr in {"", "task t: succeeded\n"}
+    assert left.stderr in {"", "task t is succeeded\n"}
 
 
 def shell(redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -266,16 +281,6 @@ def test_closed_output_leaves_with_74_before_anything_is_asked(scripted: Server)
     assert scripted.requests == []
 
 
-def test_on_a_terminal_one_line_moves(configured: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
-    monkeypatch.setattr(_progress, "Console", functools.partial(Console, force_terminal=True, width=120))
-    task_id = configured.create_task()
-    assert run(["wait", task_id]) == 0
-    said = capsys.readouterr()
-    assert "\x1b[" in said.err
-    assert f"task {task_id}: succeeded" in said.err
-    assert said.out == f"{video_url(configured, task_id)}\n"
-
-
 @pytest.mark.usefixtures("clock")
 def test_the_demo_plays_the_whole_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -285,7 +290,7 @@ def test_the_demo_plays_the_whole_story(tmp_path: Path, monkeypatch: pytest.Monk
     assert video.read_bytes()[4:8] == b"ftyp"
     assert f"The video lies in {video}" in said.out
     assert f"It is an MP4 video (brand isom), {video.stat().st_size:,} bytes" in said.out
-    assert said.err.count("\n") == 3
+    assert [line for line in said.out.splitlines() if line.startswith("  ")] == ["  queued", "  running", "  succeeded"]
     assert said.out.endswith("The server is stopped.\n")
     base_url = said.out.split()[6]
     with pytest.raises(httpx.ConnectError):

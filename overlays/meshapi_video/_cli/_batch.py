@@ -193,6 +193,7 @@ def _last_task(result: WaitResult) -> VideoTaskResponse | None:
 
 def _first(error: BaseException) -> BaseException:
     """What happened, out of what task groups wrap it in."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    if isinstance(error, BaseExceptionGroup):
+        group: BaseExceptionGroup[BaseException] = error
+        return _first(group.exceptions[0])
     return error

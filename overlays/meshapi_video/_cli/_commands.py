@@ -55,19 +55,15 @@ def run(arguments: list[str] | None = None) -> int:
         complain("interrupted")
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _foreseen(error, debug="--debug" in arguments)
+        from meshapi_video import MeshVideoError  # noqa: PLC0415
+        from meshapi_video._cli._batch import exit_code  # noqa: PLC0415
 
-
-def _foreseen(error: Exception, *, debug: bool) -> ExitCode:
-    from meshapi_video import MeshVideoError  # noqa: PLC0415
-    from meshapi_video._cli._batch import exit_code  # noqa: PLC0415
-
-    if not isinstance(error, MeshVideoError):
-        raise error
-    if debug:
-        traceback.print_exception(error)
-    complain(str(error))
-    return exit_code(error)
+        if not isinstance(error, MeshVideoError):
+            raise
+        if "--debug" in arguments:
+            traceback.print_exception(error)
+        complain(str(error))
+        return exit_code(error)
 
 
 @contextmanager
