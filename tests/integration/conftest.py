@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from types import SimpleNamespace
 
@@ -9,8 +10,9 @@ import pytest
 
 from meshapi_video import PollPolicy
 from meshapi_video_sandbox import Sandbox, running_sandbox
-from support.clients import Caller, Kind
+from support.clients import KEY, Caller, Kind
 from support.clock import Clock
+from support.server import Server
 
 
 @pytest.fixture
@@ -20,6 +22,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr("meshapi_video_sandbox._clock.time", SimpleNamespace(time=clock))
     monkeypatch.setattr("meshapi_video._sync.time", SimpleNamespace(monotonic=clock, time=clock, sleep=clock.sleep))
     return clock
+
+
+@pytest.fixture(autouse=True)
+def _as_quiet_as_before() -> Generator[None]:
+    """Takes back what `--debug` does for the rest of a process."""
+    logger = logging.getLogger("meshapi_video")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture
@@ -34,6 +45,22 @@ def hurried(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(PollPolicy, "delay", passing)
     monkeypatch.setattr("meshapi_video._async.time", SimpleNamespace(monotonic=clock, time=clock))
     return clock
+
+
+@pytest.fixture
+def configured(sandbox: Sandbox, hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> Sandbox:  # noqa: ARG001 - the wait lives by it
+    """A sandbox that the environment names."""
+    monkeypatch.setenv("MESHAPI_BASE_URL", sandbox.base_url)
+    monkeypatch.setenv("MESHAPI_API_KEY", sandbox.api_key)
+    return sandbox
+
+
+@pytest.fixture
+def scripted(server: Server, hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> Server:  # noqa: ARG001 - the wait lives by it
+    """A scripted server that the environment names."""
+    monkeypatch.setenv("MESHAPI_BASE_URL", server.base_url)
+    monkeypatch.setenv("MESHAPI_API_KEY", KEY)
+    return server
 
 
 @pytest.fixture(scope="module")

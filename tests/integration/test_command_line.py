@@ -26,22 +26,6 @@ Output = pytest.CaptureFixture[str]
 COMMAND = [sys.executable, "-m", "meshapi_video"]
 
 
-@pytest.fixture
-def configured(sandbox: Sandbox, hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> Sandbox:  # noqa: ARG001 - the wait lives by it
-    """A sandbox that the environment names."""
-    monkeypatch.setenv("MESHAPI_BASE_URL", sandbox.base_url)
-    monkeypatch.setenv("MESHAPI_API_KEY", sandbox.api_key)
-    return sandbox
-
-
-@pytest.fixture
-def scripted(server: Server, hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> Server:  # noqa: ARG001 - the wait lives by it
-    """A scripted server that the environment names."""
-    monkeypatch.setenv("MESHAPI_BASE_URL", server.base_url)
-    monkeypatch.setenv("MESHAPI_API_KEY", KEY)
-    return server
-
-
 def test_help_and_version_help(capsys: Output) -> None:
     assert run(["--help"]) == 0
     assert "Exit codes" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -40,14 +41,16 @@ class Order:
     folder: Path | None
     """Where the videos go; None leaves them where they are."""
     as_json: bool
+    debug: bool
 
 
 def wait_for(order: Order, client: AsyncVideoClient) -> ExitCode:
     """Waits for every task, says how each ended, and what to leave with."""
     console = Console(stderr=True)
-    batch = Batch(order, Board(console, moving=console.is_terminal and not order.as_json))
+    batch = Batch(order, Board(console, moving=console.is_terminal and not order.as_json and not order.debug))
     try:
-        with batch.board.hearing():
+        # What `--debug` logs says all of that, and more.
+        with nullcontext() if order.debug else batch.board.hearing():
             anyio.run(batch.run, client)
     except BaseExceptionGroup as several:
         raise _first(several) from None
@@ -140,7 +143,7 @@ class Batch:
             "ended without one": ends.count(ExitCode.NO_VIDEO),
             "not over in time": ends.count(ExitCode.TIMEOUT),
             "refused or not fetched": ends.count(ExitCode.API),
-            "not asked for": left,
+            "not waited for": left,
         }
         said = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
         say(f"{len(self.order.task_ids)} tasks: {said}")
@@ -191,9 +194,7 @@ def _last_task(result: WaitResult) -> VideoTaskResponse | None:
             return None
 
 
-def _first(error: BaseException) -> BaseException:
+def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
     """What happened, out of what task groups wrap it in."""
-    if isinstance(error, BaseExceptionGroup):
-        group: BaseExceptionGroup[BaseException] = error
-        return _first(group.exceptions[0])
-    return error
+    first = several.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -13,7 +13,7 @@ from rich.console import Console, Group
 from rich.filesize import decimal
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from meshapi_video._cli._exit import say
@@ -100,8 +100,7 @@ class Board:
         handler = _Printed(self)
         for logger in loggers:
             logger.addHandler(handler)
-            # `--debug` may have set a lower one further up.
-            logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
+            logger.setLevel(logging.INFO)
         try:
             yield
         finally:
@@ -122,7 +121,7 @@ class _Printed(logging.Handler):
 
 def picture(progress: WaitProgress, waiting: list[Waiting], files: dict[str, Fetching]) -> Group:
     """A line for each task that there is room for, and above them how many there are."""
-    table = Table.grid(padding=(0, 2))
+    table = _table()
     for task_id, file in files.items():
         table.add_row(Text(task_id), Text("fetching", "green"), *_amounts(file))
     for task in waiting:
@@ -135,6 +134,11 @@ def picture(progress: WaitProgress, waiting: list[Waiting], files: dict[str, Fet
     said = Text(f"{progress.ended} of {progress.begun} over{statuses}; {progress.looks} looks", "bold")
     more = progress.begun - progress.ended - len(waiting)
     return Group(said, table, Text(f"and {more} more", "dim")) if more > 0 else Group(said, table)
+
+
+def _table() -> Table:
+    # A line that wraps would make the picture taller than the terminal.
+    return Table.grid(*[Column(no_wrap=True)] * 4, padding=(0, 2))
 
 
 def _amounts(file: Fetching) -> tuple[ProgressBar, Text]:
@@ -164,7 +168,7 @@ def shown_download(task_id: str) -> Generator[Callable[[int, int | None], None]]
             file.took(received, total)
             if console.is_terminal and time.monotonic() >= file.shown + _EVERY:
                 file.shown = time.monotonic()
-                table = Table.grid(padding=(0, 2))
+                table = _table()
                 table.add_row(Text(task_id), *_amounts(file))
                 live.update(table, refresh=True)
 

@@ -209,6 +209,7 @@ def wait(
             as_json=as_json,
             max_in_flight=max_in_flight,
             requests_per_minute=requests_per_minute,
+            debug=debug,
         ),
         client,
     )

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+_STDIN: Final = "<stdin>"
+"""What click calls standard input."""
 _OPTIONS: Final = (
+    # Both eager, so that they are known when `--from` is read.
     click.option(
         "--api-key-file",
         type=click.File(),
+        is_eager=True,
         metavar="FILE",
         help="Read the API key from a file, instead of from MESHAPI_API_KEY.",
     ),
     click.option(
         "--api-key-stdin",
         is_flag=True,
+        is_eager=True,
         help="Read the API key from standard input; on a terminal, ask for it without showing it.",
     ),
     click.option("--debug", is_flag=True, help="Print a traceback with every error, and log each look."),
@@ -65,7 +70,13 @@ def checked_ids(context: click.Context, parameter: click.Parameter, values: tupl
 
 def ids_in(context: click.Context, parameter: click.Parameter, file: IO[str] | None) -> list[str]:
     """The ids in a file, one a line."""
-    return list(_ids_in(context, parameter, file)) if file is not None else []
+    if file is None:
+        return []
+    key_file: IO[str] | None = context.params["api_key_file"]
+    if file.name == _STDIN and (context.params["api_key_stdin"] or (key_file and key_file.name == _STDIN)):
+        # The key would be taken for an id, and be sent and shown as one.
+        raise click.UsageError("standard input has either the ids or the API key, not both")
+    return list(_ids_in(context, parameter, file))
 
 
 def _ids_in(context: click.Context, parameter: click.Parameter, file: IO[str]) -> Iterator[str]:
