@@ -27,7 +27,7 @@ PROMISED: Final = {
     "VideoClient", "AsyncVideoClient", "Video", "PollPolicy", "TERMINAL_STATUSES", "is_terminal", "parse_task",
     "VideoTaskResponse", "VideoTaskContent", "VideoTaskError", "VideoTaskUsage",
     "HTTPValidationError", "ValidationError", "ValidationErrorCtx", "UNSET", "Unset",
-    "WaitResult", "WaitToken", "WaitProgress", "Updates", "AsyncUpdates", "WaitResults", "AsyncWaitResults",
+    "WaitResult", "WaitToken", "WaitProgress", "Waiting", "Updates", "AsyncUpdates", "WaitResults", "AsyncWaitResults",
 }  # fmt: skip
 ERRORS: Final = {
     "MeshVideoError": "Exception",

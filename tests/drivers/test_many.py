@@ -14,6 +14,7 @@ import pytest
 from meshapi_video import (
     APIError,
     AsyncVideoClient,
+    AsyncWaitResults,
     InvalidResponse,
     MeshVideoError,
     NotFoundError,
@@ -22,10 +23,11 @@ from meshapi_video import (
     VideoClient,
     WaitProgress,
     WaitResult,
+    WaitResults,
     WaitTimeout,
 )
-from support.by_id import LONG, QUICK, Loop, by_id, eventually, eventually_so, never_over, over_after
-from support.clients import KEY, Kind
+from support.by_id import LONG, QUICK, SLOW, Loop, RealTime, by_id, eventually, eventually_so, never_over, over_after
+from support.clients import KEY, Caller, Kind
 from support.server import Answer, Server, answer, finished, reset, task
 
 
@@ -50,6 +52,37 @@ SOURCES: dict[str, Callable[[list[str]], Any]] = {
     "an async one": one_by_one,
     "a slow async one": lambda ids: one_by_one(ids, 0.01),
 }
+
+
+def seen(results: WaitResults | AsyncWaitResults, count: int) -> bool:
+    """Whether so many tasks have been asked for and were seen running."""
+    return results.progress.statuses == {"running": count}
+
+
+def test_what_is_waited_for_can_be_seen(client: Caller, server: Server) -> None:
+    by_id(server, lambda task_id, _look: finished(task_id) if task_id == "t0" else task("running", task_id))
+
+    def check(results: WaitResults | AsyncWaitResults) -> None:
+        assert results.progress == WaitProgress(begun=4, ended=1, looks=4, statuses={"running": 3})
+        assert [(one.task_id, one.status) for one in results.waiting()] == [(name, "running") for name in names(4)[1:]]
+        assert [one.task_id for one in results.waiting(2)] == ["t1", "t2"]
+        assert all(0 <= one.age < LONG and 0 < one.next_look < 100 for one in results.waiting())
+
+    def blocking(one: VideoClient) -> None:
+        with one.wait_many(names(4), poll=SLOW) as results:
+            assert results.waiting() == []
+            assert next(results).task_id == "t0"
+            eventually(lambda: seen(results, 3))
+            check(results)
+
+    async def awaited(one: AsyncVideoClient) -> None:
+        async with one.wait_many(names(4), poll=SLOW) as results:
+            assert results.waiting() == []
+            assert (await anext(results)).task_id == "t0"
+            await eventually_so(lambda: seen(results, 3))
+            check(results)
+
+    Caller(client.kind, client.base_url, RealTime())._call(blocking, awaited)
 
 
 @pytest.mark.parametrize("source", SOURCES)

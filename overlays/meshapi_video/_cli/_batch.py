@@ -82,7 +82,7 @@ class Batch:
                 requests_per_minute=self.order.requests_per_minute,
                 max_waiting=len(missing) or 1,
             )
-            beside.start_soon(self.board.follow, results)
+            beside.start_soon(self.board.follow, results, len(missing))
             async with results, anyio.create_task_group() as downloads:
                 async for result in results:
                     if result.video is not None and self.order.folder is not None:
@@ -196,5 +196,8 @@ def _last_task(result: WaitResult) -> VideoTaskResponse | None:
 
 def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
     """What happened, out of what task groups wrap it in."""
-    first = several.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    match several.exceptions[0]:
+        case BaseExceptionGroup() as inner:
+            return _first(inner)
+        case first:
+            return first

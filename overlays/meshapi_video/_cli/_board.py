@@ -66,14 +66,15 @@ class Board:
         )
         self._files: dict[str, Fetching] = {}
 
-    async def follow(self, results: AsyncWaitResults) -> None:
-        """Shows the waits until it is cancelled."""
+    async def follow(self, results: AsyncWaitResults, total: int) -> None:
+        """Shows the waits, so many in all, until it is cancelled."""
         if not self._moving:
             return
         with self._live:
             while True:
                 lines = max(self._console.height - _LINES_LEFT - len(self._files), 1)
-                self._live.update(picture(results.progress, results.waiting(lines), self._files), refresh=True)
+                seen = picture(results.progress, results.waiting(lines), self._files, total)
+                self._live.update(seen, refresh=True)
                 await anyio.sleep(_EVERY)
 
     @contextmanager
@@ -119,7 +120,7 @@ class _Printed(logging.Handler):
             say(record.getMessage())
 
 
-def picture(progress: WaitProgress, waiting: list[Waiting], files: dict[str, Fetching]) -> Group:
+def picture(progress: WaitProgress, waiting: list[Waiting], files: dict[str, Fetching], total: int) -> Group:
     """A line for each task that there is room for, and above them how many there are."""
     table = _table()
     for task_id, file in files.items():
@@ -128,17 +129,17 @@ def picture(progress: WaitProgress, waiting: list[Waiting], files: dict[str, Fet
         status = task.status or "asking"
         look = f"next look in {task.next_look:.0f} s" if task.next_look > 0 else "looking"
         table.add_row(Text(task.task_id), Text(status, _STYLES.get(status, "")), Text(clock(task.age)), Text(look))
-    if progress.begun == 1:
+    if total == 1:
         return Group(table)
     statuses = "".join(f", {number} {status}" for status, number in sorted(progress.statuses.items()))
-    said = Text(f"{progress.ended} of {progress.begun} over{statuses}; {progress.looks} looks", "bold")
-    more = progress.begun - progress.ended - len(waiting)
+    said = Text(f"{progress.ended} of {total} over{statuses}; {progress.looks} looks", "bold")
+    more = total - progress.ended - len(waiting)
     return Group(said, table, Text(f"and {more} more", "dim")) if more > 0 else Group(said, table)
 
 
 def _table() -> Table:
     # A line that wraps would make the picture taller than the terminal.
-    return Table.grid(*[Column(no_wrap=True)] * 4, padding=(0, 2))
+    return Table.grid(*(Column(no_wrap=True) for _ in range(4)), padding=(0, 2))
 
 
 def _amounts(file: Fetching) -> tuple[ProgressBar, Text]:

@@ -76,16 +76,20 @@ def ids_in(context: click.Context, parameter: click.Parameter, file: IO[str] | N
     if file.name == _STDIN and (context.params["api_key_stdin"] or (key_file and key_file.name == _STDIN)):
         # The key would be taken for an id, and be sent and shown as one.
         raise click.UsageError("standard input has either the ids or the API key, not both")
-    return list(_ids_in(context, parameter, file))
+    lines = file.readlines()
+    if file.name != _STDIN:
+        # click closes it only where all is well.
+        file.close()
+    return list(_ids_in(context, parameter, file.name, lines))
 
 
-def _ids_in(context: click.Context, parameter: click.Parameter, file: IO[str]) -> Iterator[str]:
-    for number, line in enumerate(file, 1):
+def _ids_in(context: click.Context, parameter: click.Parameter, name: str, lines: list[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 yield checked_id(context, parameter, line.strip())
             except click.BadParameter as error:
-                raise click.BadParameter(f"line {number} of {file.name}: {error.message}") from None
+                raise click.BadParameter(f"line {number} of {name}: {error.message}") from None
 
 
 def checked_timeout(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
@@ -101,5 +105,6 @@ def checked_timeout(_context: click.Context, _parameter: click.Parameter, value:
 def log_everything(debug: bool) -> None:  # noqa: FBT001 - an option's value
     """Prints each look, with its time, where `--debug` asks for it."""
     if debug:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+        # Of the SDK alone: what httpx logs has the signed addresses of videos.
+        logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
         logging.getLogger("meshapi_video").setLevel(logging.DEBUG)
