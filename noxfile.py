@@ -65,7 +65,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types by mypy and pyright, both strict, over everything hand-written."""
-    install_groups(session, "types", "test", "contract", "screenshots")
+    install_groups(session, "types", "test", "contract", "screenshots", "pictures")
     session.install("-e", ".[cli,sandbox]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
@@ -133,6 +133,14 @@ def screenshots(session: nox.Session) -> None:
     install_groups(session, "docs", "screenshots")
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("python", "tests/docs/pictures.py", *session.posargs)
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Draw docs/assets/wait.svg and demo.svg anew: terminals in which the command really ran."""
+    install_groups(session, "pictures")
+    session.install("-e", ".[cli,sandbox]")
+    session.run("python", "tests/docs/terminals.py")
 
 
 @nox.session(default=False)

@@ -11,12 +11,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from meshapi_video import PollPolicy, Waiting, WaitProgress
-from meshapi_video._cli import _board
 from meshapi_video._cli._board import Board, Fetching, clock, picture
 from meshapi_video._cli._commands import run
 from meshapi_video._logging import LOOKS, TASKS
@@ -260,6 +260,20 @@ def test_when_nobody_reads_a_batch_it_leaves_quietly_with_141(scripted: Server, 
         assert all(line.endswith(" is succeeded") for line in left.stderr.splitlines())
 
 
+@pytest.mark.parametrize("arguments", [["a"], ["a", "b"], ["a", "--download", "."]])
+def test_what_goes_wrong_with_the_output_is_raised_as_it_is(
+    scripted: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    def full(_text: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    by_id(scripted, with_videos(scripted))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("meshapi_video._cli._batch.click.echo", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(["wait", *arguments])
+
+
 def test_download_names_a_file_in_a_folder_after_its_task(
     scripted: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
@@ -451,8 +465,8 @@ def test_a_line_never_wraps() -> None:
 
 def test_a_download_has_a_bar_a_speed_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 50.0
-    monkeypatch.setattr(_board.time, "monotonic", lambda: now)
-    known, unknown = Fetching(), Fetching()
+    monkeypatch.setattr("meshapi_video._cli._board.time", SimpleNamespace(monotonic=lambda: now))
+    known, unknown = Fetching(begun=now), Fetching(begun=now)
     # Half of it was there before, and counts for no speed.
     known.took(5_000_000, 10_000_000)
     unknown.took(0, None)

@@ -18,6 +18,7 @@ from meshapi_video._cli._commands import run
 from meshapi_video._cli._demo import run_demo
 from meshapi_video._cli._exit import ExitCode
 from meshapi_video_sandbox import Outcome, Sandbox
+from support.by_id import by_id, never_over
 from support.clients import KEY
 from support.clock import Clock
 from support.server import Server, answer, close, finished, task
@@ -179,7 +180,7 @@ def ctrl_c(hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: AR
 def test_ctrl_c_in_a_wait_leaves_with_130_and_says_that_the_tasks_go_on(
     scripted: Server, task_ids: list[str], said: str, capsys: Output
 ) -> None:
-    scripted.script(task("running", "t"))
+    by_id(scripted, never_over)
     assert run(["wait", *task_ids]) == 130
     assert capsys.readouterr().err.splitlines()[-2:] == [f"meshapi-video: {said}", "meshapi-video: interrupted"]
 

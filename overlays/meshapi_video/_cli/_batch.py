@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import anyio
 import click
@@ -48,15 +48,9 @@ def wait_for(order: Order, client: AsyncVideoClient) -> ExitCode:
     """Waits for every task, says how each ended, and what to leave with."""
     console = Console(stderr=True)
     batch = Batch(order, Board(console, moving=console.is_terminal and not order.as_json and not order.debug))
-    try:
-        # What `--debug` logs says all of that, and more.
-        with nullcontext() if order.debug else batch.board.hearing():
-            anyio.run(batch.run, client)
-    except BaseExceptionGroup as several:
-        raise _first(several) from None
-    except KeyboardInterrupt:
-        batch.say_what_goes_on()
-        raise
+    # What `--debug` logs says all that is heard, and more.
+    with batch, nullcontext() if order.debug else batch.board.hearing():
+        anyio.run(batch.run, client)
     batch.sum_up()
     return batch.code
 
@@ -69,6 +63,19 @@ class Batch:
     board: Board
     codes: dict[str, ExitCode] = field(factory=dict[str, ExitCode])
     """What each task ended with, by its id."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """Says what an interruption did not end, and raises what task groups wrap as it was."""
+        match error:
+            case BaseExceptionGroup():
+                raise _first(error) from None
+            case KeyboardInterrupt():
+                self.say_what_goes_on()
+            case _:
+                pass
 
     async def run(self, client: AsyncVideoClient) -> None:
         """Waits for every task, and ends when all files are there."""
