@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
 import shlex
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from meshapi_video_sandbox import Sandbox, _videos, running_sandbox
 
 ASSETS: Final = Path(__file__).parents[2] / "docs" / "assets"
 COLUMNS: Final = 96
-COLOURS: Final = {"brown": "yellow"}
+COLOURS: Final = {"brown": "yellow", "brightblack": "bright_black"}
 """Those that pyte has another word for."""
 
 
@@ -107,14 +108,15 @@ def draw(
 
 def svg(screen: pyte.Screen, name: str, title: str) -> str:
     """The terminal as it is."""
-    console = Console(record=True, file=io.StringIO(), width=COLUMNS, color_system="standard", force_terminal=True)
+    console = Console(record=True, file=io.StringIO(), width=COLUMNS, color_system="truecolor", force_terminal=True)
     for row in range(max(number for number, line in enumerate(screen.display) if line.strip()) + 1):
         line = Text(no_wrap=True)
         for column in range(COLUMNS):
             cell = screen.buffer[row][column]
-            colour = None if cell.fg == "default" else COLOURS.get(cell.fg, cell.fg)
-            known = colour is None or colour in {"red", "green", "yellow", "blue", "magenta", "cyan", "white", "black"}
-            line.append(cell.data, Style(color=colour if known else "bright_black", bold=cell.bold))
+            colour = COLOURS.get(cell.fg, cell.fg)
+            if re.fullmatch("[0-9a-f]{6}", colour):
+                colour = f"#{colour}"
+            line.append(cell.data, Style(color=colour, bold=cell.bold))
         line.rstrip()
         console.print(line)
     return console.export_svg(title=title, unique_id=name)

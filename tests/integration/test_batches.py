@@ -441,7 +441,7 @@ def waits(count: int) -> list[Waiting]:
 
 def test_one_task_is_one_line() -> None:
     progress = WaitProgress(1, 0, 3, {"running": 1})
-    assert drawn(progress, waits(1), {}) == ["task-0  running  1:02:03  next look in 4 s"]
+    assert drawn(progress, waits(1), {}) == ["task-0  running  1:02:03  next look in 5 s"]
     assert drawn(progress, [Waiting("t", None, 0.0, 0.0)], {}) == ["t  asking  0:00  looking"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -127,7 +128,7 @@ def picture(progress: WaitProgress, waiting: list[Waiting], files: dict[str, Fet
         table.add_row(Text(task_id), Text("fetching", "green"), *_amounts(file))
     for task in waiting:
         status = task.status or "asking"
-        look = f"next look in {task.next_look:.0f} s" if task.next_look > 0 else "looking"
+        look = f"next look in {math.ceil(task.next_look)} s" if task.next_look > 0 else "looking"
         table.add_row(Text(task.task_id), Text(status, _STYLES.get(status, "")), Text(clock(task.age)), Text(look))
     if total == 1:
         return Group(table)
