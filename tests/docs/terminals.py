@@ -119,7 +119,8 @@ def svg(screen: pyte.Screen, name: str, title: str) -> str:
             line.append(cell.data, Style(color=colour, bold=cell.bold))
         line.rstrip()
         console.print(line)
-    return console.export_svg(title=title, unique_id=name)
+    # Without the fonts, which would be fetched from another host.
+    return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title=title, unique_id=name), flags=re.DOTALL)
 
 
 if __name__ == "__main__":
