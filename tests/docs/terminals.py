@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from meshapi_video_sandbox import Sandbox, _videos, running_sandbox
+from meshapi_video_sandbox import Outcome, Sandbox, _videos, running_sandbox
 
 ASSETS: Final = Path(__file__).parents[2] / "docs" / "assets"
 COLUMNS: Final = 96
@@ -57,7 +57,16 @@ def main() -> None:
 
 def twenty(sandbox: Sandbox) -> list[str]:
     """Twenty tasks: most have a video in the end, at different times."""
-    ends = ("succeeded", "succeeded", "failed", "succeeded", "succeeded", "expired", "succeeded", "cancelled")
+    ends: tuple[Outcome, ...] = (
+        "succeeded",
+        "succeeded",
+        "failed",
+        "succeeded",
+        "succeeded",
+        "expired",
+        "succeeded",
+        "cancelled",
+    )
     return [
         sandbox.create_task(
             ends[number % len(ends)] if number < len(ends) else "succeeded",
