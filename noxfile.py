@@ -113,7 +113,7 @@ def contract(session: nox.Session) -> None:
     # so is what the sandbox serves.
     slow = ["tests/contract/test_mutations.py", "tests/contract/test_growth.py", "tests/contract/test_sandbox.py"]
     left_out = [] if session.python == THIS else [f"--ignore={path}" for path in slow]
-    session.run("python", "-m", "pytest", *(session.posargs or ["tests/contract", *left_out]))
+    session.run("python", "-m", "pytest", *(session.posargs or [*BESIDE_EACH_OTHER, "tests/contract", *left_out]))
     session.log("the reports of the mutations lie in contract-reports/")
 
 

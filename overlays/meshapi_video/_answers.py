@@ -153,7 +153,8 @@ def retry_after(response: httpx.Response, in_body: object = None) -> float | Non
         _until(stated, headers.get("date")),
         _seconds(in_body),
     )
-    return next((seconds for seconds in candidates if seconds is not None and seconds <= LONGEST_LIFE), None)
+    # Longer than any task lives is as good as for ever, which clocks cannot count.
+    return next((min(seconds, LONGEST_LIFE) for seconds in candidates if seconds is not None), None)
 
 
 def age_of(task: VideoTaskResponse, date: str | None) -> float | None:

@@ -201,9 +201,10 @@ class AsyncVideoClient:
         task what it means to `wait`: no error ends the loop, each is its task's own result.
         `on_progress` is called with a `WaitProgress`, for a bar, while a result is waited for.
 
-        The looks go on while you deal with a result. Leaving the loop, cancelling it, or `close`
-        ends them. What `on_progress` or the iterable raises reaches you unchanged. Raises
-        `ValueError` for a number that cannot be meant, and `TypeError` for a single id.
+        The looks go on while you deal with a result. They end with the iterator: after leaving
+        the loop if it has no other name, on cancellation, and at `close`. What `on_progress` or
+        the iterable raises reaches you unchanged. Raises `ValueError` for a number that cannot be
+        meant, and `TypeError` for a single id.
         """
         if isinstance(task_ids, str | bytes):
             raise TypeError("task_ids should be an iterable of ids; for a single one there is wait")
@@ -294,8 +295,10 @@ class AsyncVideoClient:
             await self._in_flight.acquire()
         if queue.cancelled_caught:
             reason = f"no turn among the {MAX_IN_FLIGHT} requests under way within {seconds:.3g} s"
-            error = about(poll.task_id, ConnectionFailed(reason))
-            return _polling.missed(poll, error, self._clock(), self._chance())
+            now, error = self._clock(), about(poll.task_id, ConnectionFailed(reason))
+            missed = _polling.missed(poll, error, now, self._chance(), asked=False)
+            log_look(poll, missed, seconds, now)
+            return missed
         try:
             return await self._look(poll, deadline - anyio.current_time())
         finally:

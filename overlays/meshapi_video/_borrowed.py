@@ -1,4 +1,4 @@
-"""Sends through an httpx client that the user made, and neither changes nor closes it."""
+"""Sends through an httpx client that the user made, and neither changes its settings nor closes it."""
 
 from __future__ import annotations
 

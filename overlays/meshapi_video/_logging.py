@@ -25,19 +25,25 @@ _downloads: Final = logging.getLogger("meshapi_video.downloads")
 def log_look(before: Poll, after: Poll, seconds: float, now: float) -> None:
     """Says what a look brought that took `seconds` and ended `now`."""
     then = _then(after, now)
-    if (task := brought(before, after)) is None:
+    task = brought(before, after)
+    status = "missed" if task is None else _on_one_line(task.status)
+    _looks.debug("look %d: task %s is %s, after %.3f s%s", after.looks, after.task_id, status, seconds, then)
+    if task is None:
         # A miss that ends the wait is raised, and need not be said twice.
         if after.error is not None and after.end is None:
             # Without the advice that the error's own text ends with: the wait goes on by itself.
-            what = after.error.args[0]
+            what = _on_one_line(after.error.args[0])
             _looks.info("look %d missed: task %s: %s%s", after.looks, after.task_id, what, then)
     else:
-        status = task.status
-        _looks.debug("look %d: task %s is %s, after %.3f s%s", after.looks, after.task_id, status, seconds, then)
-        if before.task is None or before.task.status != status:
+        if before.task is None or before.task.status != task.status:
             _tasks.info("task %s is %s", after.task_id, status)
         if after.unheard_of != before.unheard_of:
-            _tasks.warning("task %s has the unknown status %r: taken for not over yet", after.task_id, status)
+            _tasks.warning("task %s has the unknown status %r: taken for not over yet", after.task_id, task.status)
+
+
+def _on_one_line(text: str) -> str:
+    # What a server says could look like a line of somebody else's.
+    return text if text.isprintable() else repr(text)
 
 
 def _then(poll: Poll, now: float) -> str:

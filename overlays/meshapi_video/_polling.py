@@ -15,6 +15,7 @@ A `Poll` is the state of asking for one task. `decide` says what to do now; `ans
 | a miss that will not pass                       | give up with it                               |
 | a miss beyond the misses allowed                | give up with it                               |
 | a miss, and silence asked for past the deadline | give up now: `WaitTimeout`                    |
+| a miss that hung until the deadline             | one last look                                 |
 | anything else, at the deadline or after it      | give up: `WaitTimeout`                        |
 
 The delay grows with the task's age and never reaches past the deadline: one last look is made
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 LAST_LOOK: Final = 0.9
 """Seconds that a look begun at the deadline may still take."""
+
+_ON_TIME: Final = 0.1
+"""Seconds within which a look that was cut short at the deadline has ended there."""
 
 GRACE: Final = 300.0
 """Seconds for which a wait without a timeout outlasts the task, whose end may be seen late."""
@@ -166,7 +170,9 @@ class Poll:
     born: float
     """When the task was made, by the server's own clock; until that is known, `started`."""
     due: float
-    """When the next look may be made."""
+    """When the next look is to be made."""
+    not_before: float
+    """When the server allows it: no later than `due`."""
     deadline: float = math.inf
     until_expiry: bool = False
     """Whether the deadline is the task's own, and so known better with each answer."""
@@ -186,9 +192,11 @@ class Poll:
     @property
     def token(self) -> WaitToken:
         """The wait as it is, written down."""
-        not_before = max(self.due + self.unix, 0)
         return WaitToken(
-            task_id=self.task_id, started=max(self.started + self.unix, 0), looks=self.looks, not_before=not_before
+            task_id=self.task_id,
+            started=max(self.started + self.unix, 0),
+            looks=self.looks,
+            not_before=max(self.not_before + self.unix, 0),
         )
 
 
@@ -206,8 +214,9 @@ def wait(task: str | WaitToken, policy: PollPolicy, deadline: float | None, now:
     started, due, looks = now, now, 0
     if isinstance(task, WaitToken):
         # Clocks of two machines differ, and no wait began in the future.
-        started = min(task.started - unix, now)
-        due, looks = max(task.not_before - unix, now), task.looks
+        ahead = max(task.started - unix - now, 0)
+        started = task.started - unix - ahead
+        due, looks = max(task.not_before - unix - ahead, now), task.looks
         task = task.task_id
     poll = Poll(
         task_id=check_task_id(task),
@@ -216,6 +225,7 @@ def wait(task: str | WaitToken, policy: PollPolicy, deadline: float | None, now:
         unix=unix,
         born=started,
         due=due,
+        not_before=due,
         deadline=started + _LIFE + GRACE if deadline is None else deadline,
         until_expiry=deadline is None,
         looks=looks,
@@ -232,6 +242,7 @@ def get(task_id: str, retries: int, now: float) -> Poll:
         unix=0,
         born=now,
         due=now,
+        not_before=now,
         until_over=False,
         misses_left=retries,
     )
@@ -271,9 +282,9 @@ def answered(poll: Poll, task: VideoTaskResponse, age: float | None, now: float,
     return _again(poll, now, chance, wait_for=0)
 
 
-def missed(poll: Poll, error: MeshVideoError, now: float, chance: float) -> Poll:
-    """The state after a look that brought no task."""
-    poll = evolve(poll, looks=poll.looks + 1, misses=poll.misses + 1, error=error, misses_left=poll.misses_left - 1)
+def missed(poll: Poll, error: MeshVideoError, now: float, chance: float, *, asked: bool = True) -> Poll:
+    """The state after a look that brought no task, or for which the server was not even asked."""
+    poll = evolve(poll, looks=poll.looks + asked, misses=poll.misses + 1, error=error, misses_left=poll.misses_left - 1)
     if not is_transient(error) or poll.misses_left < 0:
         return evolve(poll, end=GiveUp(error))
     wait_for = (error.retry_after if isinstance(error, APIError) else None) or 0
@@ -310,9 +321,13 @@ def timed_out(poll: Poll, now: float, reason: str = "") -> Poll:
 
 
 def _again(poll: Poll, now: float, chance: float, wait_for: float) -> Poll:
+    last, poll = poll.due >= poll.deadline, evolve(poll, not_before=now + wait_for)
+    if poll.error is not None and not last and not wait_for and 0 <= now - poll.deadline <= _ON_TIME:
+        # It hung until the deadline, and was not the look that is made there.
+        return evolve(poll, due=poll.deadline)
     if now >= poll.deadline:
         late = "; by its own terms it should have expired by now" if poll.until_expiry else ""
-        return timed_out(evolve(poll, due=now + wait_for), now, late)
+        return timed_out(poll, now, late)
     if now + wait_for > poll.deadline:
         return held_off(poll, now, now + wait_for)
     delay = poll.policy.delay(now - poll.born, chance, poll.misses)
@@ -322,7 +337,7 @@ def _again(poll: Poll, now: float, chance: float, wait_for: float) -> Poll:
 def held_off(poll: Poll, now: float, until: float) -> Poll:
     """The state after the server forbade to look again before the deadline."""
     reason = f"; the server asks for {until - now:g} s of silence, which is more than was left of the wait"
-    return timed_out(evolve(poll, due=until), now, reason)
+    return timed_out(evolve(poll, not_before=until), now, reason)
 
 
 def _life_of(task: VideoTaskResponse) -> float:

@@ -23,10 +23,11 @@ from meshapi_video._logging import log_look
 from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
 from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
 from meshapi_video._sync_download import Download, WayOut
-from meshapi_video._sync_waits import GLANCE, Looks, Updates, WaitResults
+from meshapi_video._sync_waits import Looks, Updates, WaitResults
 from meshapi_video._tasks import Video, video_of
 from meshapi_video._tokens import WaitToken
 from meshapi_video._transport import (
+    GLANCE,
     HEADERS,
     BearerAuth,
     DeadlineTransport,
@@ -204,9 +205,10 @@ class VideoClient:
         loop, each is its task's own result. `on_progress` is called with a `WaitProgress`, for a
         bar, while a result is waited for. Setting `stop` ends each wait with `WaitStopped`.
 
-        The looks go on in threads while you deal with a result. Leaving the loop, ctrl-C, or
-        `close` ends them. What `on_progress` or the iterable raises reaches you unchanged. Raises
-        `ValueError` for a number that cannot be meant, and `TypeError` for a single id.
+        The looks go on in threads while you deal with a result. They end with the iterator: after
+        leaving the loop if it has no other name, on ctrl-C, and at `close`. What `on_progress` or
+        the iterable raises reaches you unchanged. Raises `ValueError` for a number that cannot be
+        meant, and `TypeError` for a single id.
         """
         if isinstance(task_ids, str | bytes):
             raise TypeError("task_ids should be an iterable of ids; for a single one there is wait")

@@ -12,6 +12,7 @@ from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling import GiveUp, Poll, brought, conclude
 from meshapi_video._schedule import Job, Schedule, Waiting, WaitProgress, WaitResult
 from meshapi_video._tokens import WaitToken
+from meshapi_video._transport import GLANCE
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     Advance: TypeAlias = Callable[[Poll], Poll]
     LookFor: TypeAlias = Callable[[Poll, float, threading.Event], Poll]
 
-GLANCE: Final = 0.2
-"""Seconds between two glances at the event that stops a wait; ctrl-C, too, waits for one on some systems."""
 _GOODBYE: Final = 1.0
 """Seconds in which all threads should have ended: they read no longer than a glance after being told."""
 

@@ -142,7 +142,7 @@ def about(task_id: str, error: MeshVideoError) -> MeshVideoError:
 _deadline: Final[ContextVar[float]] = ContextVar("meshapi_video_deadline", default=math.inf)
 _stop: Final[ContextVar[threading.Event | None]] = ContextVar("meshapi_video_stop", default=None)
 
-_GLANCE: Final = 0.1
+GLANCE: Final = 0.1
 """Seconds between two glances at the event that may stop a request."""
 
 
@@ -212,11 +212,14 @@ class _DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        # A name may have several addresses, and Python would give the whole time to each.
+        # A name may have several addresses: each gets its share of the time, and leaves some to the others.
         problem: Exception | None = None
-        for address in _addresses(host, port):
+        addresses = _addresses(host, port)
+        for tried, address in enumerate(addresses):
+            left = time_left(timeout)
+            share = None if left is None else left / (len(addresses) - tried)
             try:
-                stream = super().connect_tcp(address, port, time_left(timeout), local_address, socket_options)
+                stream = super().connect_tcp(address, port, share, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
             else:
@@ -242,7 +245,7 @@ class _DeadlineStream(httpcore.NetworkStream):
         while True:
             left = time_left(timeout)
             with contextlib.suppress(httpcore.ReadTimeout):
-                return self._stream.read(max_bytes, _GLANCE if left is None else min(left, _GLANCE))
+                return self._stream.read(max_bytes, GLANCE if left is None else min(left, GLANCE))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, time_left(timeout))

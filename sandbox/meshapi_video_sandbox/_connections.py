@@ -44,7 +44,10 @@ class Connections:
 
 async def break_off(scope: Scope, receive: Receive, *, reset: bool) -> None:
     """Ends the connection of this request: with a TCP reset, or after what was sent."""
-    transport: asyncio.Transport = scope["sandbox.transport"](scope["client"])
+    transport: asyncio.Transport | None = scope["sandbox.transport"](scope["client"])
+    if transport is None:
+        # The client has gone before.
+        return
     if reset:
         # Closing a socket that lingers for no time is how a reset is sent.
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

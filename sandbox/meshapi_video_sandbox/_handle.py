@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -60,7 +61,7 @@ class Sandbox:
 
     def inspect(self, task_id: str) -> Inspection:
         """What lies behind a task: its row, its history, and how often the upstream was asked."""
-        return msgspec.json.decode(self._ask("GET", f"tasks/{task_id}"), type=Inspection)
+        return msgspec.json.decode(self._ask("GET", f"tasks/{quote(task_id, safe='')}"), type=Inspection)
 
     def now(self) -> float:
         """The sandbox's time, in seconds since 1970."""

@@ -1,9 +1,9 @@
 """Fixtures for the tests of what is built on the SDK; pytest finds them by itself.
 
 def test_the_video_is_published(meshapi_sandbox, make_video_task):
-task_id = make_video_task(queued_for=0, running_for=7200)
-meshapi_sandbox.advance(7200)
-assert publish(task_id) == "published"
+    task_id = make_video_task(queued_for=0, running_for=7200)
+    meshapi_sandbox.advance(7200)
+    assert publish(task_id) == "published"
 """
 
 from __future__ import annotations

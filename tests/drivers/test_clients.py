@@ -158,6 +158,7 @@ def test_a_look_that_gets_no_turn_says_so_and_blames_no_server(
                 await client.wait("task-1", timeout=0)
             assert isinstance(caught.value.last_error, ConnectionFailed)
             assert "no turn among the 20 requests under way within 0.1 s" in str(caught.value.last_error)
+            assert caught.value.polls == 0
             group.cancel_scope.cancel()
 
     anyio.run(main, backend=backend)

@@ -151,10 +151,11 @@ def test_what_is_valid_and_yet_too_much_for_python_is_an_invalid_response(client
         client.get()
 
 
-def test_a_silence_asked_for_that_outlasts_every_task_is_ignored(client: Caller, server: Server) -> None:
+def test_a_silence_asked_for_that_outlasts_every_task_ends_the_wait(client: Caller, server: Server) -> None:
     server.script(answer(429, {}, retry_after="99999999"), finished())
-    client.wait(poll=STEADY)
-    assert client.clock.sleeps == [2]
+    with pytest.raises(WaitTimeout, match="604800 s of silence"):
+        client.wait(timeout=None)
+    assert client.clock.sleeps == []
 
 
 def test_a_redirect_to_nowhere_is_a_refusal(client: Caller, server: Server) -> None:
@@ -254,10 +255,20 @@ def test_what_is_missed_and_seen_is_logged(client: Caller, server: Server, caplo
     assert [record for record in logged if record[0].startswith("meshapi_video")] == [
         ("meshapi_video.looks", "DEBUG", "look 1: task task-1 is queued, after x s; the next in 2.0 s"),
         ("meshapi_video.tasks", "INFO", "task task-1 is queued"),
+        ("meshapi_video.looks", "DEBUG", "look 2: task task-1 is missed, after x s; the next in 2.0 s"),
         ("meshapi_video.looks", "INFO", "look 2 missed: task task-1: HTTP 502: upstream; the next in 2.0 s"),
         ("meshapi_video.looks", "DEBUG", "look 3: task task-1 is succeeded, after x s"),
         ("meshapi_video.tasks", "INFO", "task task-1 is succeeded"),
     ]
+
+
+def test_a_server_cannot_write_lines_of_its_own_into_the_log(
+    client: Caller, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "meshapi_video")
+    server.script(task("x\nCRITICAL"), answer(503, {"error": {"message": "y\nCRITICAL"}}), finished())
+    client.wait()
+    assert not [record for record in caplog.records if "\n" in record.getMessage()]
 
 
 def test_a_status_that_nobody_has_heard_of_is_logged_once(

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,15 +60,16 @@ class Crash:
 
     def _use_until_killed(self, process: subprocess.Popen[str], sandbox: Sandbox, after: float) -> None:
         begun = threading.Event()
-        users = [threading.Thread(target=self._use, args=(sandbox, begun)) for _ in range(_USERS)]
-        for user in users:
-            user.start()
-        begun.wait()
-        threading.Event().wait(after)
-        process.kill()
+        with ThreadPoolExecutor(_USERS) as pool:
+            users = [pool.submit(self._use, sandbox, begun) for _ in range(_USERS)]
+            try:
+                assert begun.wait(30), "no task ended within half a minute"
+                threading.Event().wait(after)
+            finally:
+                process.kill()
+            for user in users:
+                user.result()
         self.kills += 1
-        for user in users:
-            user.join()
 
     def _use(self, sandbox: Sandbox, begun: threading.Event) -> None:
         """Makes tasks and looks at them until nobody answers any more."""

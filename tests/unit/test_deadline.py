@@ -109,6 +109,16 @@ def test_a_name_with_several_addresses_is_tried_at_each(
     assert network.asked == ["192.0.2.1", "192.0.2.2"]
 
 
+def test_an_address_that_hangs_leaves_time_to_the_others(
+    client: httpx.Client, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names(monkeypatch, "192.0.2.1", "192.0.2.2")
+    network.refuses = lambda address: address == "192.0.2.1"
+    with request_deadline(10):
+        client.get("http://x.example")
+    assert network.given[:2] == [("connect", 5), ("connect", 9)]
+
+
 @pytest.mark.parametrize(
     ("addresses", "said"), [((), "x.example has no address"), (("192.0.2.1",), "192.0.2.1 refused")]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from attrs import evolve
 
 from meshapi_video import (
     APIError,
@@ -105,12 +106,21 @@ TABLE: list[tuple[str, str, list[tuple[Poll, Decision | type[MeshVideoError]]]]]
         [(miss(too_many(61)), WaitTimeout), (miss(too_many(0.1), at_the_deadline()), WaitTimeout)],
     ),
     (
+        "a miss that hung until the deadline",
+        "one last look",
+        [
+            (missed(evolve(waiting(), due=NOW - 60, deadline=NOW - late), RESET, NOW, 0), Look(0.9))
+            for late in (0, 0.0625)
+        ],
+    ),
+    (
         "anything else, at the deadline or after it",
         "give up: `WaitTimeout`",
         [
             *((seen(task(status), at_the_deadline()), WaitTimeout) for status in NOT_OVER),
             *((miss(error, at_the_deadline()), WaitTimeout) for error in (RESET, too_many(0))),
             (answered(waiting(), task(), None, NOW + 61, 0), WaitTimeout),
+            (missed(evolve(waiting(), due=NOW - 60, deadline=NOW - 0.2), RESET, NOW, 0), WaitTimeout),
         ],
     ),
 ]
@@ -180,6 +190,7 @@ def test_the_last_look_is_at_the_deadline_and_has_a_moment_to_take() -> None:
 
 def test_after_the_deadline_the_wait_ends_with_all_that_is_known() -> None:
     poll = answered(waiting(timeout=5), task("queued"), None, NOW, 0)
+    poll = evolve(poll, due=poll.deadline)
     error = error_of(missed(poll, ConnectionFailed("reset"), NOW + 5, 0), NOW + 5)
     assert isinstance(error, WaitTimeout)
     assert isinstance(error, TimeoutError)

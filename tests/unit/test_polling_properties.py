@@ -101,7 +101,9 @@ class AWait(RuleBasedStateMachine):
         self.now = NOW
         self.timeout = timeout
         self.poll = wait(task, policy, deadline_after(timeout, NOW), NOW, UNIX)
-        self.allowed_from = task.not_before - UNIX + NOW if isinstance(task, WaitToken) else -math.inf
+        # A clock that is ahead is taken back to the present, and what it says with it.
+        ahead = max(task.started - UNIX, 0) if isinstance(task, WaitToken) else 0
+        self.allowed_from = task.not_before - ahead - UNIX + NOW if isinstance(task, WaitToken) else -math.inf
         self.before = task.looks if isinstance(task, WaitToken) else 0
         self.asked = list[Asked]()
         self.slept_too_long = 0.0

@@ -11,10 +11,10 @@ def test_a_token_takes_a_wait_up_where_it_was() -> None:
     poll = waiting(task=WaitToken(task_id="t", started=UNIX - 50, looks=7, not_before=UNIX + 3))
     assert decide(poll, NOW) == Sleep(3)
     assert decide(poll, NOW + 3) == Look(57)
-    error = error_of(missed(poll, ConnectionFailed("reset"), NOW + 60, 0))
+    error = error_of(missed(poll, ConnectionFailed("reset"), NOW + 60.5, 0))
     assert isinstance(error, WaitTimeout)
-    assert (error.polls, error.elapsed) == (8, 110)
-    assert error.token == WaitToken(task_id="t", started=UNIX - 50, looks=8, not_before=UNIX + 60)
+    assert (error.polls, error.elapsed) == (8, 110.5)
+    assert error.token == WaitToken(task_id="t", started=UNIX - 50, looks=8, not_before=UNIX + 60.5)
 
 
 def test_a_token_from_a_clock_that_is_ahead_is_no_wait_from_the_future() -> None:
@@ -27,6 +27,17 @@ def test_a_token_that_may_not_be_asked_for_before_the_deadline_ends_the_wait_now
     assert isinstance(error, WaitTimeout)
     assert "61 s of silence" in str(error)
     assert error.token == token
+
+
+def test_a_token_holds_back_no_look_that_the_server_allows() -> None:
+    poll = answered(waiting(), task(), None, NOW, 0)
+    assert decide(poll, NOW) == Sleep(2.0)
+    assert decide(waiting(timeout=0, task=poll.token), NOW) == Look(0.9)
+
+
+def test_a_token_from_a_clock_that_is_ahead_asks_for_no_more_silence() -> None:
+    token = WaitToken(task_id="t", started=UNIX + 3600, looks=1, not_before=UNIX + 3605)
+    assert decide(waiting(task=token), NOW) == Sleep(5.0)
 
 
 def test_a_token_keeps_the_silence_that_the_server_asked_for() -> None:
