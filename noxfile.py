@@ -26,8 +26,13 @@ TESTS = ["tests/unit", "tests/drivers", "tests/integration"]
 SLOW = [
     "tests/unit/test_polling_properties.py",
     "tests/unit/test_schedule_properties.py",
+    "tests/drivers/test_faults.py",
+    "tests/drivers/test_killed.py",
+    "tests/integration/test_batches.py",
     "tests/integration/test_sandbox_docs.py",
+    "tests/integration/test_sandbox_gateway.py",
     "tests/integration/test_sandbox_holds.py",
+    "tests/integration/test_sandbox_process.py",
 ]
 QUICK = [*TESTS, *(f"--ignore={path}" for path in SLOW)]
 # Most of a test's time is waiting for a socket.

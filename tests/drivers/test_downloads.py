@@ -26,7 +26,7 @@ from meshapi_video import (
     VideoTaskResponse,
     WaitToken,
 )
-from support.clients import KEY, Caller
+from support.clients import KEY, Caller, Kind
 from support.files import SIGNATURE, StoredFile, download, names, video_at
 from support.server import Answer, Server, answer, close, finished, http, raw, reset, serving, task
 
@@ -650,9 +650,17 @@ def test_the_addresss_signature_is_in_no_error_and_no_log(
     assert len(misses) == 2
 
 
-def test_a_closed_client_downloads_nothing(stored: StoredFile, video: Video, out: Path) -> None:
-    client = VideoClient(KEY)
-    client.close()
+def test_a_closed_client_downloads_nothing(kind: Kind, stored: StoredFile, video: Video, out: Path) -> None:
+    async def main() -> None:
+        client = AsyncVideoClient(KEY)
+        await client.close()
+        await client.download(video, out)
+
     with pytest.raises(RuntimeError, match="closed"):
-        client.download(video, out)
+        if kind == "sync":
+            client = VideoClient(KEY)
+            client.close()
+            client.download(video, out)
+        else:
+            anyio.run(main, backend=kind)
     assert stored.server.requests == []
