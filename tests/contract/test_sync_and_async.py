@@ -19,7 +19,7 @@ from meshapi_video import (
 
 Method = Callable[..., Any]
 PAIRS: Final = {VideoClient: AsyncVideoClient, Updates: AsyncUpdates, WaitResults: AsyncWaitResults}
-NOT_AWAITED: Final = {"__init__", "__repr__", "__del__", "updates", "wait_many"}
+NOT_AWAITED: Final = {"__init__", "__repr__", "__del__", "updates", "wait_many", "waiting"}
 # What may differ, and how the blocking client says it.
 DUNDERS: Final = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__anext__": "__next__", "__aiter__": "__iter__"}
 TYPES: Final = {

@@ -16,6 +16,7 @@ import anyio.lowlevel
 import pytest
 
 from meshapi_video import (
+    AsyncVideoClient,
     DownloadError,
     MeshVideoError,
     NotFoundError,
@@ -651,16 +652,16 @@ def test_the_addresss_signature_is_in_no_error_and_no_log(
 
 
 def test_a_closed_client_downloads_nothing(kind: Kind, stored: StoredFile, video: Video, out: Path) -> None:
-    async def main() -> None:
+    def sync() -> None:
+        client = VideoClient(KEY)
+        client.close()
+        client.download(video, out)
+
+    async def awaited() -> None:
         client = AsyncVideoClient(KEY)
         await client.close()
         await client.download(video, out)
 
     with pytest.raises(RuntimeError, match="closed"):
-        if kind == "sync":
-            client = VideoClient(KEY)
-            client.close()
-            client.download(video, out)
-        else:
-            anyio.run(main, backend=kind)
+        sync() if kind == "sync" else anyio.run(awaited, backend=kind)
     assert stored.server.requests == []
