@@ -8,7 +8,6 @@ import socket
 import sqlite3
 import subprocess
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from meshapi_video_sandbox import SandboxError, running_sandbox, serve
 from support import looks
+from support.by_id import eventually
 from support.program import PROGRAM, program
 
 EXAMPLE_ID = "a1b2c3d4-e5f6-7890-ab12-cd34ef567890"
@@ -161,20 +161,19 @@ def open_files() -> int:
     return len(list(Path("/dev/fd").iterdir()))
 
 
-def test_it_starts_in_well_under_a_second_and_leaves_no_port_thread_or_file_behind() -> None:
+def test_it_leaves_no_port_thread_or_file_behind() -> None:
     # Once before, for what Python imports and anyio keeps.
     with running_sandbox():
         pass
     files, threads = open_files(), threading.enumerate()
-    started = time.monotonic()
     with running_sandbox() as sandbox:
         assert looks.look(sandbox, EXAMPLE_ID).status_code == 200
-        assert time.monotonic() - started < 0.9
         video = looks.look(sandbox, sandbox.create_task(scenario="instant")).json()["content"]["video_url"]
         assert looks.get(video).status_code == 200
         ports = [httpx.URL(url).port for url in (sandbox.base_url, str(sandbox.upstream_url))]
-    assert open_files() == files
-    assert threading.enumerate() == threads
+    # What reads files for a server is told to end with it, and needs a moment for that.
+    eventually(lambda: set(threading.enumerate()) <= set(threads))
+    eventually(lambda: open_files() == files)
     for port in ports:
         with socket.socket() as again:
             again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
