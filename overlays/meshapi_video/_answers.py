@@ -29,6 +29,7 @@ from meshapi_video._polling import LONGEST_LIFE
 if TYPE_CHECKING:
     import httpx
 
+    from meshapi_video._bodies import Answer
     from meshapi_video._config import ApiKey
     from meshapi_video_generated.models import VideoTaskResponse
 
@@ -46,13 +47,13 @@ _SHOWN: Final = 2_000
 """Characters of a body that an error keeps."""
 
 
-def check_answer(response: httpx.Response, api_key: ApiKey) -> None:
-    """Raises an `APIError` or `InvalidResponse` unless the response, already read, is a task."""
+def check_answer(response: Answer, api_key: ApiKey) -> None:
+    """Parses an answer that is a task; raises an `APIError` or `InvalidResponse` for any other."""
     if response.status_code != http.HTTPStatus.OK:
         raise _api_error(response, api_key)
     try:
         _check_silence(response, api_key)
-        check_task(response.content)
+        response.parsed = check_task(response.content)
     except InvalidResponse as error:
         error.body = api_key.blot(_text_of(response))[:_SHOWN]
         raise

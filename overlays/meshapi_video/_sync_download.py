@@ -10,19 +10,14 @@ import httpx
 from attrs import define
 
 from meshapi_video import _transfer
+from meshapi_video._deadline import bound, request_deadline, time_left
 from meshapi_video._fetching import Broken, Order, Refused, breaking, failed, head_of, request
 from meshapi_video._logging import log_attempt
 from meshapi_video._part import Part
 from meshapi_video._polling import Sleep
+from meshapi_video._sockets import DeadlineTransport
 from meshapi_video._transfer import Done, Fetch, GiveUp, Transfer
-from meshapi_video._transport import (
-    DeadlineTransport,
-    bound,
-    environment_proxy,
-    request_deadline,
-    time_left,
-    tls_context,
-)
+from meshapi_video._transport import environment_proxy, tls_context
 
 if TYPE_CHECKING:
     import ssl

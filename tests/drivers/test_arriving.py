@@ -18,10 +18,9 @@ from support.clients import KEY, Kind
 from support.server import Server
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def many(request: pytest.FixtureRequest, server: Server) -> Loop:
-    kind: Kind = request.param
-    return Loop(kind, server)
+@pytest.fixture
+def many(backend: Kind, server: Server) -> Loop:
+    return Loop(backend, server)
 
 
 def test_an_endless_async_iterable_is_taken_from_as_results_are(many: Loop, server: Server) -> None:
@@ -72,7 +71,6 @@ def test_an_idle_async_iterable_does_not_outlive_the_timeout(many: Loop, server:
     assert time.monotonic() - started < LONG
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_an_async_iterable_runs_with_the_callers_context_variables(server: Server, backend: str) -> None:
     by_id(server, over_after(1))
     whose: ContextVar[str] = ContextVar("whose", default="nobodys")

@@ -20,6 +20,7 @@ from meshapi_video import (
     UpstreamError,
 )
 from meshapi_video._answers import check_answer
+from meshapi_video._bodies import Answer
 from meshapi_video._config import ApiKey
 
 KEY = "rsk_secret"
@@ -28,7 +29,7 @@ URL = "https://api.example/v1/video/generations/t"
 
 def refused(status: int, body: object = None, headers: dict[str, str] | None = None) -> APIError:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    response = httpx.Response(
+    response = Answer(
         status,
         content=content,
         headers={"content-type": "application/json", **(headers or {})},
@@ -221,7 +222,7 @@ def test_a_key_that_comes_back_in_json_escapes_is_blotted_out_as_well(escaped: s
         f'{{"error": {{"code": "{escaped}", "message": "bad {escaped}"}}, "request_id": "{escaped}", '
         f'"detail": [{{"msg": "{escaped}", "loc": ["{escaped}"], "type": "{escaped}"}}]}}'
     )
-    response = httpx.Response(400, content=body.encode(), request=httpx.Request("GET", URL))
+    response = Answer(400, content=body.encode(), request=httpx.Request("GET", URL))
     with pytest.raises(RequestRejectedError) as caught:
         check_answer(response, ApiKey(key))
     shown = f"{caught.value} {vars(caught.value)}"
@@ -234,7 +235,7 @@ def test_a_key_that_comes_back_in_json_escapes_is_blotted_out_as_well(escaped: s
 @pytest.mark.parametrize("field", ["id", "status", "model"])
 def test_a_task_that_gives_the_key_away_is_refused(field: str) -> None:
     body = json.dumps({"id": "t", "status": "failed", field: f"x{KEY}"}).encode()
-    response = httpx.Response(200, content=body, request=httpx.Request("GET", URL))
+    response = Answer(200, content=body, request=httpx.Request("GET", URL))
     with pytest.raises(InvalidResponse, match="gives away the API key") as caught:
         check_answer(response, ApiKey(KEY))
     assert KEY not in f"{caught.value} {vars(caught.value)}"
@@ -243,18 +244,18 @@ def test_a_task_that_gives_the_key_away_is_refused(field: str) -> None:
 
 def test_a_key_of_a_few_letters_may_be_in_an_answer_by_chance() -> None:
     body = json.dumps({"id": "key-1", "status": "running"}).encode()
-    check_answer(httpx.Response(200, content=body, request=httpx.Request("GET", URL)), ApiKey("key"))
+    check_answer(Answer(200, content=body, request=httpx.Request("GET", URL)), ApiKey("key"))
 
 
 def test_a_200_that_is_no_task_is_an_invalid_response_with_its_body() -> None:
-    page = httpx.Response(200, content=f"<html>{KEY}".encode(), request=httpx.Request("GET", URL))
+    page = Answer(200, content=f"<html>{KEY}".encode(), request=httpx.Request("GET", URL))
     with pytest.raises(InvalidResponse) as caught:
         check_answer(page, ApiKey(KEY))
     assert caught.value.body == "<html>***"
 
 
 def test_a_page_instead_of_a_task_is_kept_to_be_read() -> None:
-    page = httpx.Response(200, content=b"<html>Log in", request=httpx.Request("GET", URL))
+    page = Answer(200, content=b"<html>Log in", request=httpx.Request("GET", URL))
     with pytest.raises(InvalidResponse, match="not JSON") as caught:
         check_answer(page, ApiKey(KEY))
     assert (caught.value.body, caught.value.path) == ("<html>Log in", None)

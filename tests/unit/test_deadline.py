@@ -13,7 +13,8 @@ import httpcore
 import httpx
 import pytest
 
-from meshapi_video._transport import DeadlineTransport, request_deadline
+from meshapi_video._deadline import request_deadline
+from meshapi_video._sockets import DeadlineTransport
 from support.server import Server, http
 
 
@@ -70,7 +71,7 @@ class Stream(httpcore.NetworkStream):
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     fake = Network()
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", fake.connect)
-    monkeypatch.setattr("meshapi_video._transport.time", SimpleNamespace(monotonic=lambda: fake.now))
+    monkeypatch.setattr("meshapi_video._deadline.time", SimpleNamespace(monotonic=lambda: fake.now))
     return fake
 
 
