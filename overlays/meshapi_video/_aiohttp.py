@@ -63,10 +63,15 @@ class AiohttpConnections:
         await asyncio.sleep(0)
         try:
             async with self._session.request(method, url, allow_redirects=False) as response:
-                intake = Intake(response.status, response.raw_headers)
-                with intake.forgiving:
-                    async for part in response.content.iter_any():
-                        intake.take(part)
+                try:
+                    intake = Intake(response.status, response.raw_headers)
+                    with intake.forgiving:
+                        async for part in response.content.iter_any():
+                            intake.take(part)
+                except BaseException:
+                    # Nothing more is asked over a connection on which something went wrong.
+                    response.close()
+                    raise
                 return intake.answer()
         except aiohttp.ClientError as error:
             raise httpx.TransportError(_reason(error)) from error

@@ -8,6 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from attrs import define
 
 from meshapi_video._errors import InvalidResponse
 
@@ -18,14 +19,20 @@ LARGEST_BODY: Final = 4 * 1024 * 1024
 """Bytes of an answer, as sent and as unpacked; a task has a few thousand."""
 
 
-class Answer(httpx.Response):
-    """An answer that was read whole."""
+# Without a `repr`: it may hold what should not be in a traceback that prints its locals.
+@define(repr=False)
+class Answer:
+    """An answer that was read whole: what the generated functions and the check of it use of httpx's."""
 
+    status_code: int
+    headers: httpx.Headers
+    content: bytes
     parsed: object = None
     """What its JSON says, once it was checked."""
 
-    def json(self, **_kwargs: Any) -> Any:  # noqa: ANN401 - httpx's own signature
-        """What the generated functions ask for: it was parsed when it was checked, and need not be again."""
+    # The generated parser casts whatever it is.
+    def json(self) -> Any:  # noqa: ANN401
+        """What the JSON says; it was parsed when it was checked, and need not be again."""
         return self.parsed
 
 
@@ -68,7 +75,7 @@ class Intake:
 
     def answer(self) -> Answer:
         """The answer, with what was taken in."""
-        return Answer(self._status, headers=self._headers, content=b"".join(self._parts))
+        return Answer(self._status, self._headers, b"".join(self._parts))
 
 
 def _too_large() -> InvalidResponse:

@@ -89,4 +89,4 @@ def _read_already(answer: httpx.Response) -> Answer:
     # Of the body as it was sent, not as it was read.
     sent = {"content-encoding", "content-length", "transfer-encoding"}
     headers = [(name, value) for name, value in answer.headers.multi_items() if name not in sent]
-    return Answer(answer.status_code, headers=headers, content=content)
+    return Answer(answer.status_code, httpx.Headers(headers), content)

@@ -127,7 +127,7 @@ def head_of(answer: httpx.Response) -> Head:
         status=answer.status_code,
         headers=answer.headers,
         version=answer.http_version,
-        retry_after=retry_after(answer),
+        retry_after=retry_after(answer.headers),
     )
 
 

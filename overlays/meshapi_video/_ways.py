@@ -64,13 +64,12 @@ class Way:
             if self._sender is None:
                 self._sender = self._opened()
 
-    def request(self, method: str, url: str) -> httpx.Response:
+    def request(self, method: str, url: str) -> Answer:
         """A task's answer; raises `APIError` or `InvalidResponse` for any other, and what httpx and httpcore raise."""
         if self.is_closed or self._sender is None:
             raise RuntimeError("this client has been closed")
         answer = self._sender.send(method, url)
-        answer.request = self._prepared.base
-        check_answer(answer, self._config.api_key)
+        check_answer(answer, self._config)
         return answer
 
     def close(self) -> None:
@@ -102,13 +101,12 @@ class AsyncWay:
         if self._sender is None:
             self._sender = self._opened()
 
-    async def request(self, method: str, url: str) -> httpx.Response:
+    async def request(self, method: str, url: str) -> Answer:
         """A task's answer; raises `APIError` or `InvalidResponse` for any other, and what httpx and httpcore raise."""
         if self.is_closed or self._sender is None:
             raise RuntimeError("this client has been closed")
         answer = await self._sender.send(method, url)
-        answer.request = self._prepared.base
-        check_answer(answer, self._config.api_key)
+        check_answer(answer, self._config)
         return answer
 
     async def aclose(self) -> None:
