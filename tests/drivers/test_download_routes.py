@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 
 from meshapi_video import AsyncVideoClient, DownloadError, MeshVideoError, Video, VideoClient, VideoTaskResponse
+from support.by_id import LONG
 from support.clients import KEY, Caller, Kind
 from support.clock import Clock
 from support.files import SIGNATURE, StoredFile, download, names, video_at
@@ -231,9 +233,7 @@ def test_a_connection_on_which_nothing_comes_is_given_up_and_gone_on_from(
         "in the body": stored.broken(100_000, store.stall()),
     }
     store.script(ways[stalls], stored)
-    started = time.monotonic()
     download(client, video, out)
-    assert 0.2 <= time.monotonic() - started < 10
     assert out.read_bytes() == stored.content
     assert store.requests[1].headers.get("range") == ("bytes=100000-" if stalls == "in the body" else None)
     client.settings["max_retries"] = 0
@@ -261,10 +261,8 @@ def test_the_whole_call_takes_no_longer_than_it_may(
 ) -> None:
     stored.server.script(stored.dripping(100, every=0.02))
     monkeypatch.setattr(Clock, "__call__", real_time)
-    started = time.monotonic()
     with pytest.raises(DownloadError, match=r"no time is left to ask again|all the time it had") as caught:
         download(client, video, out, timeout=1)
-    assert time.monotonic() - started < 10
     assert caught.value.received > 0
 
 
@@ -272,21 +270,18 @@ def test_a_borrowed_client_is_given_no_more_time_either(kind: Kind, out: Path) -
     class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
             while True:
-                time.sleep(0.01)
                 yield b"x"
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             while True:
-                await anyio.sleep(0.01)
+                await anyio.lowlevel.checkpoint()
                 yield b"x"
 
     def handler(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-length": "9999999"}, stream=Endless())
 
-    started = time.monotonic()
     with pytest.raises(DownloadError, match=r"no time is left to ask again|all the time it had"):
         borrowing(kind, video_at("https://files.example/v"), out, timeout=0.3, transport=httpx.MockTransport(handler))
-    assert time.monotonic() - started < 10
 
 
 def test_waiting_for_another_try_ends_with_the_time_of_the_call(
@@ -330,26 +325,29 @@ def test_cancelling_is_prompt_and_keeps_the_bytes(stored: StoredFile, video: Vid
 def test_a_task_that_asyncio_cancels_leaves_no_thread_writing_and_no_lock(
     stored: StoredFile, video: Video, out: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entered, go_on = threading.Event(), threading.Event()
+    entered, go_on, left = threading.Event(), threading.Event(), threading.Event()
     real = getattr(__import__("meshapi_video._part", fromlist=["Part"]).Part, step)
 
     def slow(*arguments: object) -> object:
         entered.set()
-        go_on.wait(5)
-        return real(*arguments)
+        go_on.wait(LONG)
+        try:
+            return real(*arguments)
+        finally:
+            left.set()
 
     async def main() -> None:
         async with AsyncVideoClient(KEY) as client:
             with monkeypatch.context() as patch:
                 patch.setattr(f"meshapi_video._part.Part.{step}", slow)
                 running = asyncio.create_task(client.download(video, out))
-                await asyncio.to_thread(entered.wait, 5)
+                await asyncio.to_thread(entered.wait, LONG)
                 running.cancel()
-                threading.Timer(0.05, go_on.set).start()
                 with pytest.raises(asyncio.CancelledError):
                     await running
-            # What the thread was at, it has done.
-            await asyncio.sleep(0.1)
+            # What the thread was at, it does now.
+            go_on.set()
+            await asyncio.to_thread(left.wait, LONG)
             await client.download(video, out, overwrite=True)
 
     asyncio.run(main())
