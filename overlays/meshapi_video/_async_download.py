@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import inspect
 from contextlib import aclosing, asynccontextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
+import httpcore
 import httpx
 from anyio import to_thread
 from attrs import define
 
 from meshapi_video import _transfer
-from meshapi_video._fetching import Broken, Order, Refused, breaking, failed, head_of, request
+from meshapi_video._fetching import AT_ONCE, Authorities, Broken, Order, Refused, breaking, failed, head_of, request
 from meshapi_video._logging import log_attempt
 from meshapi_video._part import Part
 from meshapi_video._polling import Sleep
 from meshapi_video._transfer import Done, Fetch, GiveUp, Transfer
-from meshapi_video._transport import environment_proxy, tls_context
+from meshapi_video._transport import core_proxy, environment_proxy
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
     from pathlib import Path
 
     from meshapi_video_generated.models import VideoTaskResponse
+
+_MUCH: Final = 512 * 1024
+"""Bytes that are written together."""
+_A_WHILE: Final = 0.25
+"""Seconds: what was fetched in less than that is lost when the process is killed."""
 
 
 class AsyncWayOut:
@@ -33,14 +38,7 @@ class AsyncWayOut:
 
     def __init__(self, http_client: httpx.AsyncClient | None) -> None:
         self._http_client = http_client
-
-    @cached_property
-    def _authorities(self) -> ssl.SSLContext:
-        # Loading them costs more than the rest of a small download.
-        return tls_context("https:")
-
-    def _tls(self, url: httpx.URL) -> ssl.SSLContext:
-        return self._authorities if url.scheme == "https" else tls_context(str(url))
+        self._authorities = Authorities()
 
     @asynccontextmanager
     async def to(self, url: httpx.URL) -> AsyncGenerator[httpx.AsyncBaseTransport]:
@@ -49,8 +47,67 @@ class AsyncWayOut:
             # Below its `send`, which would log the address, and let its hooks read a whole video into memory.
             yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
         else:
-            async with httpx.AsyncHTTPTransport(self._tls(url), proxy=environment_proxy(str(url))) as transport:
+            tls, proxy = self._authorities.of(url), environment_proxy(str(url))
+            async with _WideTransport(tls, proxy) as transport:
                 yield transport
+
+
+class _WideTransport(httpx.AsyncHTTPTransport):
+    """httpx's transport, reading more at once than httpcore asks for."""
+
+    def __init__(self, ssl_context: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
+        super().__init__(verify=ssl_context)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=ssl_context,
+            proxy=None if proxy is None else core_proxy(proxy),
+            network_backend=_WideBackend(),
+        )
+
+
+# Below, timeouts are parameters because they are in httpcore's own signatures.
+
+
+class _WideBackend(httpcore.AsyncNetworkBackend):
+    def __init__(self) -> None:
+        # Type checkers see what stands in for it where anyio is missing.
+        self._backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _WideStream(stream)
+
+
+class _WideStream(httpcore.AsyncNetworkStream):
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._stream.read(max(max_bytes, AT_ONCE), timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        return _WideStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    # httpcore's own signature: what comes back depends on what is asked for.
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
+        return self._stream.get_extra_info(info)
 
 
 @define(kw_only=True)
@@ -112,14 +169,49 @@ class AsyncDownload:
         if transfer.note is not None and transfer.kept == 0:
             await to_thread.run_sync(part.begin, transfer.note)
         pieces = aiter(cast("httpx.AsyncByteStream", answer.stream))
-        while True:
-            if self.on_progress is not None:
-                told = self.on_progress(part.size, part.total)
-                if inspect.isawaitable(told):
-                    await told
-            seconds = min(self.timeout, transfer.deadline - self.clock())
-            with breaking(host, seconds), anyio.fail_after(seconds):
-                piece = await anext(pieces, None)
-            if piece is None:
-                return
-            await to_thread.run_sync(part.write, piece)
+        written = _Written(part, self.clock)
+        try:
+            while True:
+                if self.on_progress is not None:
+                    told = self.on_progress(written.size, part.total)
+                    if inspect.isawaitable(told):
+                        await told
+                seconds = min(self.timeout, transfer.deadline - self.clock())
+                with breaking(host, seconds), anyio.fail_after(seconds):
+                    piece = await anext(pieces, None)
+                if piece is None:
+                    return
+                await written.add(piece)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await written.all()
+
+
+class _Written:
+    """Writes several pieces in one go: going to another thread costs more than writing one does."""
+
+    def __init__(self, part: Part, clock: Callable[[], float]) -> None:
+        self._part = part
+        self._clock = clock
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._last = clock()
+
+    @property
+    def size(self) -> int:
+        """The bytes that are in the file, or on their way to it."""
+        return self._part.size + self._size
+
+    async def add(self, piece: bytes) -> None:
+        """Takes a piece, and writes what was taken if that is much, or was taken a while ago."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size >= _MUCH or self._clock() >= self._last + _A_WHILE:
+            await self.all()
+
+    async def all(self) -> None:
+        """Writes what was taken."""
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if pieces:
+            await to_thread.run_sync(self._part.write, *pieces)
+            self._last = self._clock()

@@ -180,17 +180,20 @@ def bound(request: httpx.Request) -> None:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """httpx's transport, keeping to the `request_deadline` at every step that can wait."""
+    """httpx's transport, keeping to the `request_deadline` at every step that can wait.
 
-    def __init__(self, ssl_context: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
+    Reads `at_once` bytes where there are as many, and more than httpcore asks for.
+    """
+
+    def __init__(self, ssl_context: ssl.SSLContext, proxy: httpx.Proxy | None, *, at_once: int = 0) -> None:
         super().__init__(verify=ssl_context)
         # httpcore offers `network_backend` for this, and httpx does not hand it on.
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context,
-            proxy=None if proxy is None else _core_proxy(proxy),
+            proxy=None if proxy is None else core_proxy(proxy),
             max_connections=100,
             keepalive_expiry=5.0,
-            network_backend=_DeadlineBackend(),
+            network_backend=_DeadlineBackend(at_once),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -199,11 +202,15 @@ class DeadlineTransport(httpx.HTTPTransport):
         return super().handle_request(request)
 
 
-def _core_proxy(proxy: httpx.Proxy) -> httpcore.Proxy:
+def core_proxy(proxy: httpx.Proxy) -> httpcore.Proxy:
+    """The same for httpcore."""
     return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw)
 
 
 class _DeadlineBackend(httpcore.SyncBackend):
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+
     def connect_tcp(
         self,
         host: str,
@@ -223,7 +230,7 @@ class _DeadlineBackend(httpcore.SyncBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
             else:
-                return _DeadlineStream(stream)
+                return _DeadlineStream(stream, self._at_once)
         raise problem or httpcore.ConnectError(f"{host} has no address")
 
 
@@ -236,10 +243,12 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 class _DeadlineStream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, at_once: int) -> None:
         self._stream = stream
+        self._at_once = at_once
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        max_bytes = max(max_bytes, self._at_once)
         if _stop.get() is None:
             return self._stream.read(max_bytes, time_left(timeout))
         while True:
@@ -256,7 +265,8 @@ class _DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, time_left(timeout)))
+        secured = self._stream.start_tls(ssl_context, server_hostname, time_left(timeout))
+        return _DeadlineStream(secured, self._at_once)
 
     # httpcore's own signature: what comes back depends on what is asked for.
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401

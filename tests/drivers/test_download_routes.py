@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +19,9 @@ from support.by_id import LONG
 from support.clients import KEY, Caller, Kind
 from support.clock import Clock
 from support.files import SIGNATURE, StoredFile, download, names, video_at
-from support.server import Answer, Server, answer, close, http, raw, serving
+from support.server import Answer, Server, answer, close, http, raw
 
 left_by_httpx = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def store() -> Generator[Server]:
-    with serving() as started:
-        yield started
-
-
-@pytest.fixture
-def stored(store: Server) -> StoredFile:
-    file = StoredFile(store)
-    store.script(file)
-    return file
-
-
-@pytest.fixture
-def video(store: Server) -> Video:
-    return video_at(store)
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out.mp4"
 
 
 def redirect(target: str, status: int = 302) -> Answer:
@@ -123,6 +100,13 @@ def test_an_address_that_is_not_to_be_asked_is_refused(
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_plain_http_is_good_enough_for_this_machine(client: Caller, stored: StoredFile, out: Path, host: str) -> None:
     download(client, video_at(f"{stored.server.base_url.replace('127.0.0.1', host)}/v"), out)
+    assert out.read_bytes() == stored.content
+
+
+def test_a_file_comes_over_tls(client: Caller, secure: Server, out: Path) -> None:
+    stored = StoredFile(secure)
+    secure.script(stored)
+    download(client, video_at(secure), out)
     assert out.read_bytes() == stored.content
 
 
@@ -319,6 +303,34 @@ def test_cancelling_is_prompt_and_keeps_the_bytes(stored: StoredFile, video: Vid
     anyio.run(main, backend=backend)
     assert out.read_bytes() == stored.content
     assert stored.server.requests[1].headers["range"] == "bytes=100000-"
+
+
+@left_by_httpx
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("seconds", [0, 3600])
+def test_what_comes_slowly_is_written_soon_and_what_comes_fast_in_few_pieces(
+    stored: StoredFile, video: Video, out: Path, backend: str, seconds: float
+) -> None:
+    stored.server.script(stored.broken(200_000, stored.server.stall(), pieces=100_000, every=0.1), stored)
+    part, sizes = out.with_name("out.mp4.part"), list[tuple[int, int]]()
+
+    async def main() -> None:
+        async with AsyncVideoClient(KEY) as client:
+            with anyio.CancelScope() as scope:
+
+                def on_progress(so_far: int, _total: int | None) -> None:
+                    clock.now += seconds
+                    sizes.append((so_far, part.stat().st_size))
+                    if so_far == 200_000:
+                        scope.cancel()
+
+                clock = Clock()
+                client._clock = clock
+                await client.download(video, out, timeout=None, on_progress=on_progress)
+
+    anyio.run(main, backend=backend)
+    assert all(size == (so_far if seconds else 0) for so_far, size in sizes)
+    assert part.stat().st_size == 200_000
 
 
 @pytest.mark.parametrize("step", ["open", "begin", "write", "finish"])

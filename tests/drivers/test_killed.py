@@ -7,27 +7,18 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-
-import pytest
 
 from support import victim
 from support.by_id import eventually
 from support.files import StoredFile, names
-from support.server import Server, serving
+from support.server import Server
 
 # `nox -s kills` asks for more.
 KILLS = int(os.environ.get("KILLS", "3"))
 STEP = int(os.environ.get("STEP", "12"))
 SEED = int(os.environ.get("SEED", "6"))
-
-
-@pytest.fixture
-def store() -> Generator[Server]:
-    with serving() as started:
-        yield started
 
 
 def command(store: Server, *arguments: str | Path | int) -> list[str]:

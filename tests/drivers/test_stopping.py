@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import signal
-import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
-import trustme
 
 from meshapi_video import PollPolicy, VideoClient, WaitStopped
 from support.by_id import (
@@ -32,20 +29,7 @@ from support.by_id import (
     threads,
 )
 from support.clients import KEY
-from support.server import Server, finished, serving, task
-
-
-@pytest.fixture
-def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Server]:
-    """A server over TLS, whose authority SSL_CERT_FILE names."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # trustme leaves out the type of a context that is OpenSSL's.
-    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
-    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    with serving(context) as started:
-        yield started
+from support.server import Server, finished, task
 
 
 @pytest.fixture(params=["plain", "TLS"])
