@@ -39,12 +39,12 @@ def server() -> Generator[Server]:
 @pytest.fixture(autouse=True)
 def over_httpcore(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed beside the tests decides nothing: aiohttp is used where the driver has its name."""
-    monkeypatch.setattr("meshapi_video._ways.has_aiohttp", lambda: False)
+    monkeypatch.setattr("meshapi_video._async_way.HAS_AIOHTTP", False)
 
 
 def drive(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
     if driver == "aiohttp":
-        monkeypatch.setattr("meshapi_video._ways.has_aiohttp", lambda: True)
+        monkeypatch.setattr("meshapi_video._async_way.HAS_AIOHTTP", True)
     return driver
 
 

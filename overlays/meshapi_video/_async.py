@@ -17,6 +17,7 @@ from meshapi_video import _polling
 from meshapi_video._answers import age_of
 from meshapi_video._async_download import AsyncDownload, AsyncWayOut
 from meshapi_video._async_waits import AsyncUpdates, AsyncWaitResults, Looks
+from meshapi_video._async_way import AsyncWay
 from meshapi_video._config import ApiKey, Config
 from meshapi_video._contract import task_in
 from meshapi_video._errors import ConnectionFailed, MeshVideoError
@@ -27,7 +28,6 @@ from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitPr
 from meshapi_video._tasks import Video, video_of
 from meshapi_video._tokens import WaitToken
 from meshapi_video._transport import about, typed_errors
-from meshapi_video._ways import AsyncWay
 from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.client import AuthenticatedClient
 from meshapi_video_generated.models import VideoTaskResponse

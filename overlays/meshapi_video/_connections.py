@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, cast
+from contextlib import aclosing, contextmanager, suppress
+from typing import TYPE_CHECKING, Final, cast
 
 import anyio
 import httpcore
+import httpx
 
 from meshapi_video._bodies import Answer, Intake
 from meshapi_video._deadline import time_left
@@ -20,11 +21,23 @@ from meshapi_video._sockets import KEPT, connection_pool, core_proxy
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-
-    import httpx
+    from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 
     from meshapi_video._prepared import Prepared
+
+
+_BROKEN: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError)
+
+
+@contextmanager
+def _in_httpx_words() -> Generator[None]:
+    """Raises what httpx would for what httpcore raises, which nobody else has to load."""
+    try:
+        yield
+    except httpcore.TimeoutException as error:
+        raise httpx.TimeoutException(str(error)) from error
+    except _BROKEN as error:
+        raise httpx.TransportError(str(error)) from error
 
 
 class _Target:
@@ -62,7 +75,8 @@ class Connections:
         if not self._turns.acquire(timeout=time_left()):
             raise TimeoutError
         try:
-            return self._send(self._target.request(method, path))
+            with _in_httpx_words():
+                return self._send(self._target.request(method, path))
         finally:
             self._turns.release()
 
@@ -127,7 +141,10 @@ class AsyncConnections:
 
     async def send(self, method: str, path: str) -> Answer:
         """The answer, read whole, to a look at `path`."""
-        request = self._target.request(method, path)
+        with _in_httpx_words():
+            return await self._send(self._target.request(method, path))
+
+    async def _send(self, request: httpcore.Request) -> Answer:
         connection = await self._take()
         try:
             response = await connection.handle_async_request(request)

@@ -23,10 +23,10 @@ from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
 from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
 from meshapi_video._sync_download import Download, WayOut
 from meshapi_video._sync_waits import Looks, Updates, WaitResults
+from meshapi_video._sync_way import Way
 from meshapi_video._tasks import Video, video_of
 from meshapi_video._tokens import WaitToken
 from meshapi_video._transport import typed_errors
-from meshapi_video._ways import Way
 from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.client import AuthenticatedClient
 from meshapi_video_generated.models import VideoTaskResponse

@@ -7,10 +7,9 @@ import importlib.util
 import ipaddress
 import ssl
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import httpcore
 import httpx
 
 from meshapi_video._errors import ConnectionFailed, InvalidResponse, MeshVideoError
@@ -19,6 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from meshapi_video._config import Config
+
+CAPACITY: Final = 250
+"""Looks that may be under way at once, each on a connection: on most systems a program may have some
+thousand files open."""
+BORROWED_CAPACITY: Final = 20
+"""The same through a borrowed client: httpcore's pool does work for every request in proportion to all
+that are queued and open, and collapses when they are many."""
 
 
 def is_loopback(host: str) -> bool:
@@ -74,17 +80,17 @@ def tls_context(base_url: str) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def typed_errors(task_id: str, config: Config, seconds: float) -> Generator[None]:
-    """Turns what httpx, httpcore and the generated parser raise into this package's errors."""
+    """Turns what httpx and the generated parser raise into this package's errors."""
     # `from None`: the frames of the original hold the request's headers, and with them the key.
     try:
         yield
     except MeshVideoError as error:
         error.task_id = task_id
         raise
-    except (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError):
+    except (httpx.TimeoutException, TimeoutError):
         reason = f"no whole answer from {config.base_url} within {seconds:.3g} s"
         raise about(task_id, ConnectionFailed(reason)) from None
-    except (httpx.HTTPError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
+    except httpx.HTTPError as error:
         reason = config.api_key.blot(f"no answer from {config.base_url}: {reason_of(error)}")
         raise about(task_id, ConnectionFailed(reason)) from None
     except httpx.StreamError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 
@@ -13,7 +12,7 @@ import anyio.lowlevel
 import pytest
 
 from meshapi_video import AsyncVideoClient, WaitProgress, WaitResult
-from support.by_id import LONG, QUICK, Loop, by_id, collect, eventually_so, over_after
+from support.by_id import QUICK, Loop, by_id, collect, eventually_so, over_after
 from support.clients import KEY, Kind
 from support.server import Server
 
@@ -64,11 +63,9 @@ def test_an_idle_async_iterable_does_not_outlive_the_timeout(many: Loop, server:
 
     async def idle() -> AsyncIterator[str]:
         yield "t0"
-        await anyio.sleep(10 * LONG)
+        await anyio.sleep_forever()
 
-    started = time.monotonic()
     assert len(many(idle(), poll=QUICK, timeout=0.2)) == 1
-    assert time.monotonic() - started < LONG
 
 
 def test_an_async_iterable_runs_with_the_callers_context_variables(server: Server, backend: str) -> None:

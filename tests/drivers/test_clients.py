@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import gc
-import ssl
-from collections.abc import Generator
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
-import trustme
 
 from meshapi_video import AsyncVideoClient, ConnectionFailed, MeshVideoError, VideoClient, WaitTimeout
-from meshapi_video._ways import CAPACITY
+from meshapi_video._transport import CAPACITY
 from support.clients import KEY, Caller, Kind
-from support.server import Server, serving, task
+from support.server import Server, task
 
 
 def test_a_borrowed_client_is_sent_through_and_neither_changed_nor_closed(kind: Kind, server: Server) -> None:
@@ -69,19 +66,6 @@ def test_connections_are_closed_with_the_client_and_cannot_be_used_afterwards(se
     client.close()
     with pytest.raises(RuntimeError, match="closed"):
         client.get("task-1")
-
-
-@pytest.fixture
-def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Server]:
-    """A server over TLS, whose authority SSL_CERT_FILE names."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # trustme leaves out the type of a context that is OpenSSL's.
-    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
-    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    with serving(context) as started:
-        yield started
 
 
 def test_tls_is_spoken_and_bounded_by_the_timeout_as_well(kind: Kind, secure: Server) -> None:

@@ -151,10 +151,10 @@ def test_the_silence_that_the_server_asked_for_is_kept(client: Caller, server: S
 
 
 def test_each_of_many_keeps_its_own_silence(quick: Caller, server: Server) -> None:
-    moments = dict[str, float]()
+    asked = list[str]()
 
     def answer_to(task_id: str, _look: int) -> Callable[..., bool]:
-        moments[task_id] = time.time()
+        asked.append(task_id)
         return finished(task_id)
 
     by_id(server, answer_to)
@@ -167,8 +167,7 @@ def test_each_of_many_keeps_its_own_silence(quick: Caller, server: Server) -> No
         lambda client: collect(client.wait_many([never, later, soon], timeout=LONG)),
     )
     assert {result.task_id for result in found} == {"soon", "later", "never"}
-    assert set(moments) == {"soon", "later"}
-    assert moments["later"] >= later.not_before - 0.01
+    assert asked == ["soon", "later"]
     assert [result.task_id for result in found].index("later") == 2
     (held_off,) = [result.error for result in found if result.task_id == "never"]
     assert isinstance(held_off, WaitTimeout)

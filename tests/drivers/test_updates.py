@@ -166,6 +166,5 @@ def test_an_event_stops_them_from_another_thread(server: Server, phase: str) -> 
         with pytest.raises(WaitStopped) as caught:
             next(found)
         stopper.join()
-    assert caught.value.elapsed < LONG / 2
     assert (caught.value.token.task_id, caught.value.polls) == ("task-1", 1)
     assert caught.value.last_task == VideoTaskResponse(id="task-1", status="queued")
