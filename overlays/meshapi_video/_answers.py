@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import email.utils
 import http
-import math
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -24,14 +21,11 @@ from meshapi_video._errors import (
     RequestRejectedError,
     UpstreamError,
 )
-from meshapi_video._polling import LONGEST_LIFE
+from meshapi_video._times import retry_after
 
 if TYPE_CHECKING:
-    import httpx
-
     from meshapi_video._bodies import Answer
     from meshapi_video._config import ApiKey, Config
-    from meshapi_video_generated.models import VideoTaskResponse
 
 _BY_STATUS: Final[dict[int, type[APIError]]] = {
     400: RequestRejectedError,
@@ -143,52 +137,3 @@ def _leads_to(location: str, base_url: str) -> str:
         return f"{target.scheme}://{target.hostname}" if target.hostname else "no web address"
     except ValueError:
         return "no web address"
-
-
-def retry_after(headers: httpx.Headers, in_body: object = None) -> float | None:
-    """Seconds for which the server asks to be left alone; None if it does not, or not sensibly."""
-    milliseconds = _seconds(headers.get("retry-after-ms"))
-    stated = headers.get("retry-after")
-    candidates = (
-        None if milliseconds is None else milliseconds / 1000,
-        _seconds(stated),
-        _until(stated, headers.get("date")),
-        _seconds(in_body),
-    )
-    # Longer than any task lives is as good as for ever, which clocks cannot count.
-    return next((min(seconds, LONGEST_LIFE) for seconds in candidates if seconds is not None), None)
-
-
-def age_of(task: VideoTaskResponse, date: str | None) -> float | None:
-    """Seconds since the task was made, by the clock of the server that said so in `date`; None if it did not."""
-    now = _moment(date)
-    if now is None or not isinstance(task.created_at, int):
-        return None
-    age = now.timestamp() - task.created_at
-    return max(age, 0) if age <= LONGEST_LIFE else None
-
-
-def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return seconds if 0 <= seconds < math.inf else None
-
-
-def _until(stated: str | None, date: str | None) -> float | None:
-    """Seconds to an HTTP date, by the server's own clock where it tells the time."""
-    then, now = _moment(stated), _moment(date)
-    if then is None:
-        return None
-    return max((then - (now or datetime.datetime.now(datetime.UTC))).total_seconds(), 0)
-
-
-def _moment(stated: str | None) -> datetime.datetime | None:
-    try:
-        moment = email.utils.parsedate_to_datetime(stated or "")
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)

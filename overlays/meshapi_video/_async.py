@@ -14,18 +14,17 @@ import anyio
 import httpx
 
 from meshapi_video import _polling
-from meshapi_video._answers import age_of
 from meshapi_video._async_download import AsyncDownload, AsyncWayOut
 from meshapi_video._async_waits import AsyncUpdates, AsyncWaitResults, Looks
 from meshapi_video._async_way import AsyncWay
-from meshapi_video._config import ApiKey, Config
-from meshapi_video._contract import task_in
+from meshapi_video._config import MAX_IN_FLIGHT, MAX_WAITING, ApiKey, Config
 from meshapi_video._errors import ConnectionFailed, MeshVideoError
 from meshapi_video._fetching import Order
 from meshapi_video._logging import log_look
 from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
-from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
-from meshapi_video._tasks import Video, video_of
+from meshapi_video._schedule import Schedule, WaitProgress
+from meshapi_video._tasks import Video, task_in, video_of
+from meshapi_video._times import age_of
 from meshapi_video._tokens import WaitToken
 from meshapi_video._transport import about, typed_errors
 from meshapi_video_generated.api.video import get_video_generation

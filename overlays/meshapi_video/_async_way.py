@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import importlib
 import importlib.util
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -20,22 +20,24 @@ from meshapi_video._prepared import Prepared
 from meshapi_video._transport import BORROWED_CAPACITY, CAPACITY, environment_proxy, tls_context
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     import httpx
 
     from meshapi_video._bodies import Answer
     from meshapi_video._config import Config
+
+    class _Sender(Protocol):
+        async def send(self, method: str, path: str) -> Answer: ...
+
+        async def aclose(self) -> None: ...
+
 
 HAS_AIOHTTP: Final = importlib.util.find_spec("aiohttp") is not None
 """Whether the extra of that name is installed."""
 with contextlib.suppress(ImportError):
     # Now: it takes a while, and later an event loop would wait for it.
     importlib.import_module("meshapi_video._aiohttp")
-
-
-class _Sender(Protocol):
-    async def send(self, method: str, path: str) -> Answer: ...
-
-    async def aclose(self) -> None: ...
 
 
 class AsyncWay:

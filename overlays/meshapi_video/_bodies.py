@@ -8,7 +8,6 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
-from attrs import define
 
 from meshapi_video._errors import InvalidResponse
 
@@ -19,16 +18,15 @@ LARGEST_BODY: Final = 4 * 1024 * 1024
 """Bytes of an answer, as sent and as unpacked; a task has a few thousand."""
 
 
-# Without a `repr`: it may hold what should not be in a traceback that prints its locals.
-@define(repr=False)
 class Answer:
     """An answer that was read whole: what the generated functions and the check of it use of httpx's."""
 
-    status_code: int
-    headers: httpx.Headers
-    content: bytes
-    parsed: object = None
-    """What its JSON says, once it was checked."""
+    def __init__(self, status_code: int, headers: httpx.Headers, content: bytes) -> None:
+        self.status_code = status_code
+        self.headers = headers
+        self.content = content
+        self.parsed: object = None
+        """What its JSON says, once it was checked."""
 
     # The generated parser casts whatever it is.
     def json(self) -> Any:  # noqa: ANN401

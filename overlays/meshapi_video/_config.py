@@ -20,6 +20,14 @@ DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
 KEY_VARIABLE: Final = "MESHAPI_API_KEY"
 URL_VARIABLE: Final = "MESHAPI_BASE_URL"
 
+MAX_IN_FLIGHT: Final = 100
+"""Requests of `wait_many` that are under way at once unless told otherwise."""
+MAX_WAITING: Final = 10_000
+"""Tasks that it waits for at once unless told otherwise."""
+
+_LONGEST_LABEL: Final = 63
+"""Characters between two dots of a host's name."""
+
 _SECRET: Final = 8
 """Characters from which on a key is not in an answer by chance."""
 
@@ -104,9 +112,14 @@ def _is_usable(url: str) -> bool:
     try:
         parts = urlsplit(url)
         host = httpx.URL(url).raw_host.decode()
-        # As a lookup will: it refuses empty labels, and those of more than 63 characters.
-        host.encode("idna")
     except (ValueError, httpx.InvalidURL):
         return False
-    whole = bool(host) and "%" not in host and parts.username is None and parts.port != 0
+    # As a lookup will: it refuses empty labels, and those of more than 63 characters.
+    labels = host.removesuffix(".").split(".")
+    whole = (
+        all(0 < len(label) <= _LONGEST_LABEL for label in labels)
+        and "%" not in host
+        and parts.username is None
+        and parts.port != 0
+    )
     return whole and parts.scheme in {"http", "https"}

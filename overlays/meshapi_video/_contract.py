@@ -52,16 +52,6 @@ def _read_with_care(body: bytes | str) -> object:
     return parsed
 
 
-def task_in(parsed: object) -> VideoTaskResponse:
-    """The task that a generated function returned.
-
-    Its declared type has the error bodies in it too; by the time it returns, those were raised.
-    """
-    if not isinstance(parsed, VideoTaskResponse):
-        raise InvalidResponse(f"the generated client made {type(parsed).__name__} of the answer, not a task")
-    return parsed
-
-
 def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse:
     """The task in a callback's body, checked against the contract as every answer is.
 

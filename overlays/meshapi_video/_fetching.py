@@ -12,12 +12,12 @@ import httpx
 from attrs import frozen
 
 from meshapi_video import _transfer
-from meshapi_video._answers import retry_after
 from meshapi_video._heads import Head
 from meshapi_video._part import target
 from meshapi_video._polling import deadline_after
 from meshapi_video._prepared import HEADERS
 from meshapi_video._tasks import Video, check_task_id, is_terminal, video_of
+from meshapi_video._times import retry_after
 from meshapi_video._transfer import Fetch, Transfer
 from meshapi_video._transport import is_loopback, reason_of, tls_context
 

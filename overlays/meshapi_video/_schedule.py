@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 
     from meshapi_video._tokens import WaitToken
 
-MAX_IN_FLIGHT: Final = 100
-"""Requests that are under way at once unless told otherwise."""
-MAX_WAITING: Final = 10_000
-"""Tasks that are waited for at once unless told otherwise."""
 _REMEMBERED: Final = 100_000
 """Tasks that ended whose ids are still known, so that a duplicate is not asked for anew."""
 _LAST_TURN: Final = 0.7

@@ -6,25 +6,20 @@ import random
 import threading
 import time
 import weakref
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self, cast
 
 import httpx
 
 from meshapi_video import _polling
-from meshapi_video._answers import age_of
-from meshapi_video._config import ApiKey, Config
-from meshapi_video._contract import task_in
+from meshapi_video._config import MAX_IN_FLIGHT, MAX_WAITING, ApiKey, Config
 from meshapi_video._deadline import GLANCE, request_deadline
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._fetching import Order
 from meshapi_video._logging import log_look
 from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
-from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
-from meshapi_video._sync_download import Download, WayOut
-from meshapi_video._sync_waits import Looks, Updates, WaitResults
 from meshapi_video._sync_way import Way
-from meshapi_video._tasks import Video, video_of
+from meshapi_video._tasks import Video, task_in, video_of
+from meshapi_video._times import age_of
 from meshapi_video._tokens import WaitToken
 from meshapi_video._transport import typed_errors
 from meshapi_video_generated.api.video import get_video_generation
@@ -35,6 +30,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from meshapi_video._schedule import WaitProgress
+    from meshapi_video._sync_download import WayOut
+    from meshapi_video._sync_waits import Updates, WaitResults
+
+# What not every program uses is imported where it is used, so that making a client takes no longer than it must.
 
 
 class VideoClient:
@@ -69,13 +70,13 @@ class VideoClient:
         del api_key
         self._config = config = Config.resolve(key, base_url, timeout, max_retries)
         self._way = Way(config, http_client)
-        self._way_out = WayOut(http_client)
+        self._http_client = http_client
         # Without the token: only httpx clients that it makes itself would use it, and its `repr` shows it.
         # What it is given has of httpx's clients what the generated functions call.
         self._generated = AuthenticatedClient(config.base_url, token="").set_httpx_client(
             cast("httpx.Client", self._way)
         )
-        self._waits = weakref.WeakSet[WaitResults]()
+        self._waits: weakref.WeakSet[WaitResults] = weakref.WeakSet()
         self._clock: Callable[[], float] = time.monotonic
         self._unix_clock: Callable[[], float] = time.time
         self._chance: Callable[[], float] = random.random
@@ -162,6 +163,8 @@ class VideoClient:
         the iterator's `token` is the wait written down.
         """
         state = self._begin(_polling.deadline_after(timeout, self._clock()), poll, task_id)
+        from meshapi_video._sync_waits import Updates  # noqa: PLC0415
+
         return Updates(state, partial(self._advance, stop=stop))
 
     def wait_many(
@@ -192,6 +195,9 @@ class VideoClient:
         the iterable raises reaches you unchanged. Raises `ValueError` for a number that cannot be
         meant, and `TypeError` for a single id.
         """
+        from meshapi_video._schedule import Schedule  # noqa: PLC0415
+        from meshapi_video._sync_waits import Looks, WaitResults  # noqa: PLC0415
+
         if isinstance(task_ids, str | bytes):
             raise TypeError("task_ids should be an iterable of ids; for a single one there is wait")
         looks = Looks(
@@ -238,6 +244,9 @@ class VideoClient:
         when the task ended without a video; given an id, also what `get` raises; and `ValueError`
         for what cannot be a task's id or a time. Ctrl-C keeps what was fetched, too.
         """
+        from meshapi_video._fetching import Order  # noqa: PLC0415
+        from meshapi_video._sync_download import Download  # noqa: PLC0415
+
         if self._way.is_closed:
             raise RuntimeError("this client has been closed")
         order = Order.of(
@@ -259,6 +268,12 @@ class VideoClient:
             sleep=self._sleep,
         )
         return download.run(self.get)
+
+    @cached_property
+    def _way_out(self) -> WayOut:
+        from meshapi_video._sync_download import WayOut  # noqa: PLC0415
+
+        return WayOut(self._http_client)
 
     def _begin(self, deadline: float | None, policy: PollPolicy, task: str | WaitToken) -> Poll:
         return _polling.wait(task, policy, deadline, self._clock(), self._unix_clock())

@@ -7,24 +7,25 @@ It is opened by its first look, which loads what a program that never looks has 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from meshapi_video._answers import check_answer
 from meshapi_video._borrowed import Borrowed
 from meshapi_video._prepared import Prepared
 from meshapi_video._transport import BORROWED_CAPACITY, CAPACITY, environment_proxy, tls_context
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
     import httpx
 
     from meshapi_video._bodies import Answer
     from meshapi_video._config import Config
 
+    class _Sender(Protocol):
+        def send(self, method: str, path: str) -> Answer: ...
 
-class _Sender(Protocol):
-    def send(self, method: str, path: str) -> Answer: ...
-
-    def close(self) -> None: ...
+        def close(self) -> None: ...
 
 
 class Way:
@@ -37,21 +38,25 @@ class Way:
         self._sender: _Sender | None = None if http_client is None else Borrowed(self._prepared, http_client)
         self.capacity: Final = CAPACITY if http_client is None else BORROWED_CAPACITY
         """How many looks it takes well at once."""
+        self._check: Callable[[Answer, Config], None] | None = None
         self._opening = threading.Lock()
         self.is_closed = False
 
     def open(self) -> None:
         """Loads what the first look needs, whose time does not run while this does."""
         with self._opening:
-            if self._sender is None:
-                self._sender = self._opened()
+            if self._check is None:
+                from meshapi_video._answers import check_answer  # noqa: PLC0415 - see above
+
+                self._sender = self._sender or self._opened()
+                self._check = check_answer
 
     def request(self, method: str, url: str) -> Answer:
         """A task's answer; raises `APIError` or `InvalidResponse` for any other, and what httpx raises."""
-        if self.is_closed or self._sender is None:
+        if self.is_closed or self._sender is None or self._check is None:
             raise RuntimeError("this client has been closed")
         answer = self._sender.send(method, url)
-        check_answer(answer, self._config)
+        self._check(answer, self._config)
         return answer
 
     def close(self) -> None:

@@ -56,6 +56,16 @@ def check_task_id(task_id: str) -> str:
     return task_id
 
 
+def task_in(parsed: object) -> VideoTaskResponse:
+    """The task that a generated function returned.
+
+    Its declared type has the error bodies in it too; by the time it returns, those were raised.
+    """
+    if not isinstance(parsed, VideoTaskResponse):
+        raise InvalidResponse(f"the generated client made {type(parsed).__name__} of the answer, not a task")
+    return parsed
+
+
 def is_terminal(task: VideoTaskResponse) -> bool:
     """Whether the task is over, with a video or without."""
     return task.status in TERMINAL_STATUSES

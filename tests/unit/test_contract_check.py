@@ -24,8 +24,7 @@ from meshapi_video import (
     parse_task,
 )
 from meshapi_video._config import ApiKey, Config
-from meshapi_video._contract import task_in
-from meshapi_video._tasks import video_of
+from meshapi_video._tasks import task_in, video_of
 from meshapi_video._transport import typed_errors
 
 URL = "https://cdn.example/v.mp4"
