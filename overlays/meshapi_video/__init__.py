@@ -8,6 +8,7 @@ with VideoClient() as client:
     client.download(video, "out.mp4")
 """
 
+from meshapi_video._adaptive import AdaptivePolicy
 from meshapi_video._async import AsyncVideoClient
 from meshapi_video._async_waits import AsyncUpdates, AsyncWaitResults
 from meshapi_video._contract import parse_task
@@ -32,7 +33,7 @@ from meshapi_video._errors import (
     WaitStopped,
     WaitTimeout,
 )
-from meshapi_video._polling import PollPolicy
+from meshapi_video._policy import PollPolicy
 from meshapi_video._schedule import Waiting, WaitProgress, WaitResult
 from meshapi_video._sync import VideoClient
 from meshapi_video._sync_waits import Updates, WaitResults
@@ -54,6 +55,7 @@ __all__ = [
     "TERMINAL_STATUSES",
     "UNSET",
     "APIError",
+    "AdaptivePolicy",
     "AsyncUpdates",
     "AsyncVideoClient",
     "AsyncWaitResults",

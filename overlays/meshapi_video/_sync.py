@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import httpx
 
 from meshapi_video import _polling
+from meshapi_video._adaptive import AdaptivePolicy, learn
 from meshapi_video._answers import age_of, check_answer
 from meshapi_video._bodies import BoundedTransport
 from meshapi_video._borrowed import BorrowedTransport
@@ -20,7 +21,8 @@ from meshapi_video._contract import task_in
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._fetching import Order
 from meshapi_video._logging import log_look
-from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
+from meshapi_video._policy import Policy, PollPolicy
+from meshapi_video._polling import Look, Poll, Sleep
 from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
 from meshapi_video._sync_download import Download, WayOut
 from meshapi_video._sync_waits import Looks, Updates, WaitResults
@@ -137,7 +139,7 @@ class VideoClient:
         task_id: str | WaitToken,
         *,
         timeout: float | None = 900.0,
-        poll: PollPolicy = PollPolicy(),
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
         on_update: Callable[[VideoTaskResponse], object] | None = None,
         stop: threading.Event | None = None,
     ) -> Video:
@@ -171,7 +173,7 @@ class VideoClient:
         task_id: str | WaitToken,
         *,
         timeout: float | None = 900.0,
-        poll: PollPolicy = PollPolicy(),
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
         stop: threading.Event | None = None,
     ) -> Updates:
         """An iterator over the first answer and each that differs from the one before, to the last.
@@ -188,7 +190,7 @@ class VideoClient:
         task_ids: Iterable[str | WaitToken],
         *,
         timeout: float | None = 900.0,
-        poll: PollPolicy = PollPolicy(),
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
         max_in_flight: int = MAX_IN_FLIGHT,
         requests_per_minute: float | None = None,
         max_waiting: int = MAX_WAITING,
@@ -274,7 +276,7 @@ class VideoClient:
         )
         return download.run(self.get)
 
-    def _begin(self, deadline: float | None, policy: PollPolicy, task: str | WaitToken) -> Poll:
+    def _begin(self, deadline: float | None, policy: Policy, task: str | WaitToken) -> Poll:
         return _polling.wait(task, policy, deadline, self._clock(), self._unix_clock())
 
     def _advance(self, poll: Poll, stop: threading.Event | None = None) -> Poll:
@@ -305,6 +307,7 @@ class VideoClient:
         else:
             now = self._clock()
             looked = _polling.answered(poll, task, age, now, self._chance())
+        learn(poll, looked, now)
         log_look(poll, looked, now - begun, now)
         return looked
 
