@@ -14,7 +14,7 @@ _WORTH = [0.1 * 1.3**i for i in range(21)]
 
 def schedule(durations: Durations, lag_weight: float) -> list[float]:
     """The ages at which to look, by dynamic programming over looks + `lag_weight` * lag."""
-    step = durations.median / 150
+    step = durations.median / 600
     last = round(durations.longest * 1.6 / step)
     ages = [step * i for i in range(last + 1)]
     ended = [durations.ended_by(age) for age in ages]

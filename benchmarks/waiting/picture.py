@@ -86,15 +86,15 @@ def _panel(
     inside = [c for c in optimum.line(durations) if _within(c.looks, panel.looks) and _within(c.lag, panel.lag)]
     points = " ".join(f"{panel.x(c.looks):.1f},{panel.y(c.lag):.1f}" for c in inside)
     yield f'<polyline class="optimum" points="{points}"/>'
-    last = inside[-1]
-    yield _text(
-        panel.x(last.looks), panel.y(last.lag) + 18, "the optimum for a known distribution", "optimum-text", "middle"
-    )
+    legend = "the optimum for a known distribution"
+    yield _text(panel.left + 10, TOP + HEIGHT - 12, legend, "optimum-text")
     for kind, schedules in (("peer", peers), ("ours", ours)):
         for name, costs in schedules.items():
             x, y = panel.x(costs[durations].looks), panel.y(costs[durations].lag)
             yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{4 if kind == "peer" else 6}"/>'
-            yield _text(x + 9, y - 6, name, "ours-text" if kind == "ours" else "")
+            # Away from the nearer edge.
+            side, anchor = (-9, "end") if x > panel.left + 0.8 * WIDTH else (9, "start")
+            yield _text(x + side, y - 6, name, "ours-text" if kind == "ours" else "", anchor)
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:

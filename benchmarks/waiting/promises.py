@@ -40,10 +40,10 @@ CHANGES = (
 )
 
 
-def after_learning(durations: Durations) -> Cost:
+def after_learning(durations: Durations, runs: int = RUNS, tasks: int = 200) -> Cost:
     """The mean of what waiting costs with policies that have seen tasks of that distribution end."""
-    # What tasks take that last long costs long to simulate, and varies less.
-    runs, tasks = (RUNS // 4, 100) if durations is FLEX else (RUNS, 200)
+    # Tasks that last long take long to simulate, and vary less.
+    runs, tasks = (runs // 4, tasks // 2) if durations is FLEX else (runs, tasks)
     return mean(cost(of_policy(_trained(durations, SEEN, run)), durations, tasks) for run in range(runs))
 
 
@@ -61,10 +61,10 @@ class Change:
         return cost.at(LAG_WEIGHT) / self.default.at(LAG_WEIGHT)
 
 
-def after_change(before: Durations, now: Durations) -> Change:
+def after_change(before: Durations, now: Durations, runs: int = RUNS, after: int = AFTER) -> Change:
     """The mean over many runs that have seen a hundred tasks of one distribution, and now get another."""
-    runs = RUNS // 4 if now is FLEX else RUNS
-    by_task: list[list[Cost]] = [[] for _ in range(AFTER)]
+    runs = runs // 4 if now is FLEX else runs
+    by_task: list[list[Cost]] = [[] for _ in range(after)]
     for run in range(runs):
         policy, chance = _trained(before, 100, run), random.Random(run)
         for number, costs in enumerate(by_task):

@@ -155,11 +155,12 @@ def _google(_age: float, looks: int, chance: float) -> float:
     return chance * min(1.5 ** min(looks, 10), 20.0)
 
 
+RULE = "a tenth of the age, 2..15 s"
 PEERS: dict[str, Delay] = {
     "Mesh's published loop, 5 s": every(5),
     "openai, 1 s": every(1),
     "runway, 6 s": every(6),
     "google-api-core, random 0..20 s": _google,
     "azure, 30 s": every(30),
-    "a tenth of the age, 2..15 s": lambda age, _looks, _chance: min(max(age / 10, 2.0), 15.0),
+    RULE: lambda age, _looks, _chance: min(max(age / 10, 2.0), 15.0),
 }

@@ -6,6 +6,7 @@ import math
 import os
 import tempfile
 import threading
+from collections import OrderedDict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Self, TypeAlias
@@ -36,6 +37,10 @@ _CLOSEST: Final = 1 / 8
 _FOLD: Final = 12.0
 """A change is noticed soon when ends become that many times likelier, or less likely, at any age."""
 _GAIN: Final = math.log(_FOLD)
+"""How much an end speaks for likelier ones, as a logarithm."""
+_MORE: Final = _FOLD - 1
+_LESS: Final = 1 - 1 / _FOLD
+"""How much each end that was to be expected speaks against them, and for less likely ones."""
 _ALARM: Final = 9.0
 """How much likelier than none, as a logarithm, a change has to be."""
 _KINDS: Final = 256
@@ -61,18 +66,19 @@ class _Group:
     unlikelier: float = 0.0
     """How much speaks for a change, of either direction (Page's test)."""
 
-    def saw(self, span: Span, *, ended: bool) -> None:
-        """Takes in that a task was under way between two ages, and whether it ended at the second."""
+    def saw(self, span: Span, gain: float) -> None:
+        """Takes in that a task was under way between two ages; `gain` is 0 unless it ended at the second."""
         if self.plan is not None:
-            gain = _GAIN if ended else 0.0
-            likelier = self.likelier + gain - (_FOLD - 1) * grown(self.plan.most, span)
-            unlikelier = self.unlikelier - gain + (1 - 1 / _FOLD) * grown(self.plan.fewest, span)
+            likelier = self.likelier + gain - _MORE * grown(self.plan.most, span)
+            unlikelier = self.unlikelier - gain + _LESS * grown(self.plan.fewest, span)
             self.likelier = likelier if likelier > 0 else 0.0
             self.unlikelier = unlikelier if unlikelier > 0 else 0.0
             if likelier > _ALARM or unlikelier > _ALARM:
                 self.table, self.plan, self.due = LifeTable(), None, _ENOUGH
                 self.likelier = self.unlikelier = 0.0
-        self.table.saw(span, ended=ended)
+        self.table.saw(span)
+        if gain:
+            self.table.saw_end(span)
 
     def make_plan(self, lag_weight: float) -> None:
         """Makes a plan of what is known now."""
@@ -103,10 +109,13 @@ class AdaptivePolicy:
             raise ValueError(f"lag_weight should be a number more than zero; it is {lag_weight!r}")
         self._lag_weight = lag_weight
         self._fallback = fallback
+        self._jitter = fallback.jitter
+        self._soonest = _CLOSEST * fallback.initial_delay
+        self._latest = _FIRST_LOOK * fallback.initial_delay
         self._groups: dict[Kind, _Group] = {(): _Group()}
         self._chains: dict[_Known, list[_Group]] = {}
         """The groups that each kind of task belongs to, the most special one first."""
-        self._over: dict[str, None] = {}
+        self._over = OrderedDict[str, None]()
         """The ids of those that ended last, in that order."""
         self._lock = threading.Lock()
 
@@ -128,12 +137,10 @@ class AdaptivePolicy:
                     break
             else:
                 return self._fallback.delay(age, chance, misses)
-        fallback = self._fallback
-        age, part = age if age > 0 else 0.0, 1 - fallback.jitter * chance
-        delay, soonest = plan.next_age(age, part) - age, _CLOSEST * fallback.initial_delay
-        latest = (_FIRST_LOOK * fallback.initial_delay + _LATER_LOOKS * age) * part
-        delay = soonest if delay < soonest else min(delay, latest)
-        return min(backed_off(delay, misses), max(fallback.max_delay, delay)) if misses else delay
+        age, part = age if age > 0 else 0.0, 1 - self._jitter * chance
+        delay, latest = plan.next_age(age, part) - age, (self._latest + _LATER_LOOKS * age) * part
+        delay = self._soonest if delay < self._soonest else min(delay, latest)
+        return min(backed_off(delay, misses), max(self._fallback.max_delay, delay)) if misses else delay
 
     def saw(self, task: VideoTaskResponse, since: float, until: float, *, ended: bool) -> None:
         """Takes in that a task was under way from one age to another, in seconds, and whether it `ended` there.
@@ -144,16 +151,16 @@ class AdaptivePolicy:
         """
         if not 0 <= since <= until < math.inf:
             raise ValueError(f"a task cannot have been under way from an age of {since!r} s to one of {until!r} s")
-        span = span_of(since, until)
+        span, gain = span_of(since, until), _GAIN if ended else 0.0
         with self._lock:
             if ended:
                 if task.id in self._over:
                     return
                 self._over[task.id] = None
                 if len(self._over) > _REMEMBERED:
-                    del self._over[next(iter(self._over))]
+                    self._over.popitem(last=False)
             for group in self._groups_of(task):
-                group.saw(span, ended=ended)
+                group.saw(span, gain)
 
     def to_json(self) -> str:
         """All that was learned, for `from_json`."""

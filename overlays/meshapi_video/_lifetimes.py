@@ -83,21 +83,23 @@ class LifeTable:
     ends: int = 0
     """Tasks seen to end."""
 
-    def saw(self, span: Span, *, ended: bool) -> None:
-        """Takes in that a task was under way between two ages, and whether it ended at the second."""
+    def saw(self, span: Span) -> None:
+        """Takes in that a task was under way between two ages."""
         first, into_first, last, into_last = span
         weight = self._weight
         self._entered[first] += weight
         self._entered[last] -= weight
         self._within[first] -= weight * into_first
         self._within[last] += weight * into_last
-        if ended:
-            self._ended[last] += weight
-            self.ends += 1
-            # What is new counts for more, rather than everything else for less.
-            self._weight *= 1 + 1 / _MEMORY
-            if self._weight > _LARGEST:
-                self._take(*self.counts())
+
+    def saw_end(self, span: Span) -> None:
+        """Takes in that it ended at the second."""
+        self._ended[span[2]] += self._weight
+        self.ends += 1
+        # What is new counts for more, rather than everything else for less.
+        self._weight *= 1 + 1 / _MEMORY
+        if self._weight > _LARGEST:
+            self._take(*self.counts())
 
     def plan(self, lag_weight: float) -> Plan:
         """Where to look, when a second of lag is worth `lag_weight` looks."""
