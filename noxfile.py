@@ -149,6 +149,13 @@ def pictures(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def simulate(session: nox.Session) -> None:
+    """What waiting costs, simulated: the tables of docs/waiting-costs.md and its picture, written anew."""
+    session.install("-e", ".")
+    session.run("python", "-m", "benchmarks.waiting")
+
+
+@nox.session(default=False)
 def load(session: nox.Session) -> None:
     """Hundreds of clients and thousands of tasks at a sandbox, with figures; `-- --clients N --tasks N --rounds N`."""
     session.install("-e", ".[sandbox]")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from meshapi_video._version import __version__
 
 if TYPE_CHECKING:
+    from meshapi_video._adaptive import AdaptivePolicy
     from meshapi_video._async import AsyncVideoClient
     from meshapi_video._async_waits import AsyncUpdates, AsyncWaitResults
     from meshapi_video._contract import parse_task
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         WaitStopped,
         WaitTimeout,
     )
-    from meshapi_video._polling import PollPolicy
+    from meshapi_video._policy import PollPolicy
     from meshapi_video._schedule import Waiting, WaitProgress, WaitResult
     from meshapi_video._sync import VideoClient
     from meshapi_video._sync_waits import Updates, WaitResults
@@ -59,6 +60,7 @@ __all__ = [
     "TERMINAL_STATUSES",
     "UNSET",
     "APIError",
+    "AdaptivePolicy",
     "AsyncUpdates",
     "AsyncVideoClient",
     "AsyncWaitResults",
@@ -106,6 +108,7 @@ __all__ = [
 # read the imports above, and would take any name for one of these if they saw `__getattr__`.
 if not TYPE_CHECKING:
     _NAMES_OF = {
+        "meshapi_video._adaptive": ("AdaptivePolicy",),
         "meshapi_video._async": ("AsyncVideoClient",),
         "meshapi_video._async_waits": ("AsyncUpdates", "AsyncWaitResults"),
         "meshapi_video._contract": ("parse_task",),
@@ -130,7 +133,7 @@ if not TYPE_CHECKING:
             "WaitStopped",
             "WaitTimeout",
         ),
-        "meshapi_video._polling": ("PollPolicy",),
+        "meshapi_video._policy": ("PollPolicy",),
         "meshapi_video._schedule": ("Waiting", "WaitProgress", "WaitResult"),
         "meshapi_video._sync": ("VideoClient",),
         "meshapi_video._sync_waits": ("Updates", "WaitResults"),

@@ -14,6 +14,7 @@ import anyio
 import httpx
 
 from meshapi_video import _polling
+from meshapi_video._adaptive import AdaptivePolicy, learn
 from meshapi_video._async_download import AsyncDownload, AsyncWayOut
 from meshapi_video._async_waits import AsyncUpdates, AsyncWaitResults, Looks
 from meshapi_video._async_way import AsyncWay
@@ -21,7 +22,8 @@ from meshapi_video._config import MAX_IN_FLIGHT, MAX_WAITING, ApiKey, Config
 from meshapi_video._errors import ConnectionFailed, MeshVideoError
 from meshapi_video._fetching import Order
 from meshapi_video._logging import log_look
-from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
+from meshapi_video._policy import Policy, PollPolicy
+from meshapi_video._polling import Look, Poll, Sleep
 from meshapi_video._schedule import Schedule, WaitProgress
 from meshapi_video._tasks import Video, task_in, video_of
 from meshapi_video._times import age_of
@@ -120,7 +122,7 @@ class AsyncVideoClient:
         task_id: str | WaitToken,
         *,
         timeout: float | None = 900.0,  # noqa: ASYNC109 - a wait that times out says more than a cancelled one
-        poll: PollPolicy = PollPolicy(),
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
         on_update: Callable[[VideoTaskResponse], object] | None = None,
     ) -> Video:
         """Waits until the task is over, for at most `timeout` seconds, and returns its video.
@@ -153,7 +155,7 @@ class AsyncVideoClient:
         task_id: str | WaitToken,
         *,
         timeout: float | None = 900.0,
-        poll: PollPolicy = PollPolicy(),
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
     ) -> AsyncUpdates:
         """An iterator over the first answer and each that differs from the one before, to the last.
 
@@ -169,7 +171,7 @@ class AsyncVideoClient:
         task_ids: Iterable[str | WaitToken] | AsyncIterable[str | WaitToken],
         *,
         timeout: float | None = 900.0,
-        poll: PollPolicy = PollPolicy(),
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
         max_in_flight: int | None = None,
         requests_per_minute: float | None = None,
         max_waiting: int = MAX_WAITING,
@@ -263,7 +265,7 @@ class AsyncVideoClient:
         )
         return await download.run(self.get)
 
-    def _begin(self, deadline: float | None, policy: PollPolicy, task: str | WaitToken) -> Poll:
+    def _begin(self, deadline: float | None, policy: Policy, task: str | WaitToken) -> Poll:
         return _polling.wait(task, policy, deadline, self._clock(), self._unix_clock())
 
     async def _advance(self, poll: Poll) -> Poll:
@@ -310,6 +312,7 @@ class AsyncVideoClient:
         else:
             now = self._clock()
             looked = _polling.answered(poll, task, age, now, self._chance())
+        learn(poll, looked, now)
         log_look(poll, looked, now - begun, now)
         return looked
 

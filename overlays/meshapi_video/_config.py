@@ -12,7 +12,7 @@ import httpx
 from attrs import frozen
 
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._polling import check_count, check_seconds
+from meshapi_video._policy import check_count, check_seconds
 
 DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
 """The document's own server; a contract test holds it against `openapi.yaml`."""

@@ -38,6 +38,7 @@ from meshapi_video._errors import (
     WaitStopped,
     WaitTimeout,
 )
+from meshapi_video._policy import Policy, PollPolicy, check_seconds
 from meshapi_video._tasks import check_task_id, is_terminal, outcome
 from meshapi_video._tokens import WaitToken
 
@@ -59,67 +60,6 @@ _LIFE: Final = 172_800.0
 
 _UNDER_WAY: Final = frozenset({"queued", "running"})
 _TRANSIENT_STATUSES: Final = frozenset({302, 303, 307, 408, 425, 429})
-_DOUBLINGS: Final = 32
-"""More would be of no use, and too many overflow."""
-
-_LONGEST: Final = 1e9
-"""Seconds that a finite time may have, some thirty years: the system's own clocks and sockets
-fail for more."""
-
-
-def check_seconds(name: str, value: float) -> float:
-    """`value` if it is a number of seconds (zero and infinity are), else a `ValueError`."""
-    # A bool is an int to Python, and `timeout=True` is a mistake rather than one second.
-    number = isinstance(value, int | float) and not isinstance(value, bool)  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-    if not (number and (0 <= value <= _LONGEST or value == math.inf)):
-        raise ValueError(
-            f"{name} should be a number of seconds, zero or more and at most {_LONGEST:g}; it is {value!r}"
-        )
-    return value
-
-
-def check_count(name: str, value: int, *, least: int) -> int:
-    """`value` if it is a whole number of at least `least`, else a `ValueError`."""
-    whole = isinstance(value, int) and not isinstance(value, bool)  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-    if not (whole and value >= least):
-        raise ValueError(f"{name} should be a whole number, {least} or more; it is {value!r}")
-    return value
-
-
-@frozen(kw_only=True)
-class PollPolicy:
-    """How often to look at a task: at once, then after growing, jittered delays."""
-
-    initial_delay: float = 2.0
-    """Seconds between the first look and the second; more than zero."""
-    growth: float = 1.15
-    """How many times longer each delay is than the one before; at least 1."""
-    max_delay: float = 15.0
-    """Seconds that a delay never exceeds; at least `initial_delay`."""
-    jitter: float = 0.2
-    """The part of a delay, from 0 to 1, by which chance may shorten it, so that many waits
-    begun together do not stay together."""
-
-    def __attrs_post_init__(self) -> None:
-        if not 0 < self.initial_delay <= self.max_delay <= _LONGEST:
-            raise ValueError(
-                f"initial_delay should be more than zero, max_delay no less than that and at most {_LONGEST:g}; "
-                f"they are {self.initial_delay!r} and {self.max_delay!r}"
-            )
-        if not 1 <= self.growth < math.inf:
-            raise ValueError(f"growth should be a number from 1 up; it is {self.growth!r}")
-        if not 0 <= self.jitter < 1:
-            raise ValueError(f"jitter should be a number from 0 up to, but not, 1; it is {self.jitter!r}")
-
-    def delay(self, age: float, chance: float, misses: int = 0) -> float:
-        """Seconds to the next look at a task of `age` seconds; `chance` is from 0 to 1, `misses` those in a row."""
-        # The n-th delay d·gⁿ of a geometric series is d + (g - 1)·(the sum before it): in the age,
-        # growing is linear, and a task met late is looked at as one that was waited for all along.
-        grown = self.initial_delay + (self.growth - 1) * max(age, 0)
-        # From the second miss on, twice as long each time: it may be us who are too many.
-        backed_off = grown * 2.0 ** min(max(misses - 1, 0), _DOUBLINGS)
-        return min(backed_off, self.max_delay) * (1 - self.jitter * chance)
-
 
 _RETRY: Final = PollPolicy(initial_delay=0.5, growth=1.0, max_delay=8.0, jitter=0.25)
 """How soon `get` asks again after a miss, and how long a `Retry-After` it puts up with."""
@@ -162,7 +102,7 @@ class Poll:
     """The state of asking for one task. All times are readings of one monotonic clock."""
 
     task_id: str
-    policy: PollPolicy
+    policy: Policy
     started: float
     """When the task was first waited for, perhaps by another process."""
     unix: float
@@ -183,6 +123,8 @@ class Poll:
     """Looks in a row that brought no task."""
     looks: int = 0
     task: VideoTaskResponse | None = None
+    seen: float = -math.inf
+    """When the newest answer came."""
     unheard_of: frozenset[str] = frozenset()
     """The statuses seen of which the document and its server's upstream say nothing."""
     error: MeshVideoError | None = None
@@ -205,7 +147,7 @@ def deadline_after(timeout: float | None, now: float) -> float | None:
     return None if timeout is None else now + check_seconds("timeout", timeout)
 
 
-def wait(task: str | WaitToken, policy: PollPolicy, deadline: float | None, now: float, unix_time: float) -> Poll:
+def wait(task: str | WaitToken, policy: Policy, deadline: float | None, now: float, unix_time: float) -> Poll:
     """Asks until the task is over or the deadline has passed, which without one is when the task would expire.
 
     `unix_time` is the same moment as `now`, in seconds since 1970.
@@ -263,7 +205,7 @@ def answered(poll: Poll, task: VideoTaskResponse, age: float | None, now: float,
         error = InvalidResponse(f"the server answered about another task, {task.id!r}", path="$.id")
         error.task_id = poll.task_id
         return missed(poll, error, now, chance)
-    poll = evolve(poll, looks=poll.looks + 1, misses=0, task=task, error=None)
+    poll = evolve(poll, looks=poll.looks + 1, misses=0, task=task, seen=now, error=None)
     if not poll.until_over:
         return evolve(poll, end=Done(task))
     if is_terminal(task):
@@ -277,7 +219,7 @@ def answered(poll: Poll, task: VideoTaskResponse, age: float | None, now: float,
     if poll.until_expiry:
         expiry = poll.born + _life_of(task) + GRACE
         # Once reached, it moves by a whole delay or not at all: one last look is made, not one for each moment more.
-        if now < poll.deadline or expiry > now + poll.policy.delay(now - poll.born, chance=0):
+        if now < poll.deadline or expiry > now + poll.policy.delay(now - poll.born, chance=0, task=task):
             poll = evolve(poll, deadline=expiry)
     return _again(poll, now, chance, wait_for=0)
 
@@ -288,7 +230,7 @@ def missed(poll: Poll, error: MeshVideoError, now: float, chance: float, *, aske
     if not is_transient(error) or poll.misses_left < 0:
         return evolve(poll, end=GiveUp(error))
     wait_for = (error.retry_after if isinstance(error, APIError) else None) or 0
-    if not poll.until_over and wait_for > poll.policy.max_delay:
+    if not poll.until_over and wait_for > _RETRY.max_delay:
         # One look is not worth that long: the caller decides.
         return evolve(poll, end=GiveUp(error))
     return _again(poll, now, chance, wait_for)
@@ -330,7 +272,7 @@ def _again(poll: Poll, now: float, chance: float, wait_for: float) -> Poll:
         return timed_out(poll, now, late)
     if now + wait_for > poll.deadline:
         return held_off(poll, now, now + wait_for)
-    delay = poll.policy.delay(now - poll.born, chance, poll.misses)
+    delay = poll.policy.delay(now - poll.born, chance, poll.misses, poll.task)
     return evolve(poll, due=min(now + max(delay, wait_for), poll.deadline))
 
 

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final, Self
 from attrs import frozen
 
 from meshapi_video._errors import MeshVideoError, RateLimitedError
-from meshapi_video._polling import LAST_LOOK, Poll, check_count, conclude, held_off, stopped, timed_out
+from meshapi_video._policy import check_count
+from meshapi_video._polling import LAST_LOOK, Poll, conclude, held_off, stopped, timed_out
 from meshapi_video._tasks import Video, video_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from meshapi_video._config import MAX_IN_FLIGHT, MAX_WAITING, ApiKey, Config
 from meshapi_video._deadline import GLANCE, request_deadline
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_look
-from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
+from meshapi_video._policy import Policy, PollPolicy
+from meshapi_video._polling import Look, Poll, Sleep
 from meshapi_video._sync_way import Way
 from meshapi_video._tasks import Video, task_in, video_of
 from meshapi_video._times import age_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from meshapi_video._adaptive import AdaptivePolicy
     from meshapi_video._schedule import WaitProgress
     from meshapi_video._sync_download import WayOut
     from meshapi_video._sync_waits import Updates, WaitResults
@@ -119,7 +121,7 @@ class VideoClient:
         task_id: str | WaitToken,
         *,
         timeout: float | None = 900.0,
-        poll: PollPolicy = PollPolicy(),
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
         on_update: Callable[[VideoTaskResponse], object] | None = None,
         stop: threading.Event | None = None,
     ) -> Video:
@@ -153,7 +155,7 @@ class VideoClient:
         task_id: str | WaitToken,
         *,
         timeout: float | None = 900.0,
-        poll: PollPolicy = PollPolicy(),
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
         stop: threading.Event | None = None,
     ) -> Updates:
         """An iterator over the first answer and each that differs from the one before, to the last.
@@ -172,7 +174,7 @@ class VideoClient:
         task_ids: Iterable[str | WaitToken],
         *,
         timeout: float | None = 900.0,
-        poll: PollPolicy = PollPolicy(),
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
         max_in_flight: int | None = None,
         requests_per_minute: float | None = None,
         max_waiting: int = MAX_WAITING,
@@ -275,7 +277,7 @@ class VideoClient:
 
         return WayOut(self._http_client)
 
-    def _begin(self, deadline: float | None, policy: PollPolicy, task: str | WaitToken) -> Poll:
+    def _begin(self, deadline: float | None, policy: Policy, task: str | WaitToken) -> Poll:
         return _polling.wait(task, policy, deadline, self._clock(), self._unix_clock())
 
     def _advance(self, poll: Poll, stop: threading.Event | None = None) -> Poll:
@@ -306,6 +308,10 @@ class VideoClient:
         else:
             now = self._clock()
             looked = _polling.answered(poll, task, age, now, self._chance())
+        if not isinstance(poll.policy, PollPolicy):
+            from meshapi_video._adaptive import learn  # noqa: PLC0415
+
+            learn(poll, looked, now)
         log_look(poll, looked, now - begun, now)
         return looked
 

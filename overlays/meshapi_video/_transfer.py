@@ -31,7 +31,8 @@ from urllib.parse import urljoin, urlsplit
 from attrs import evolve, field, frozen
 
 from meshapi_video._heads import Head, Note
-from meshapi_video._polling import PollPolicy, Sleep
+from meshapi_video._policy import PollPolicy
+from meshapi_video._polling import Sleep
 
 MOST_REDIRECTS: Final = 5
 """In a row; object storage needs none, and a network in front of it one."""

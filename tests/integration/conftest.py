@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from meshapi_video import PollPolicy
+from meshapi_video import PollPolicy, VideoTaskResponse
 from meshapi_video_sandbox import Sandbox, running_sandbox
 from support.clients import KEY, Caller, Kind
 from support.clock import Clock
@@ -38,8 +38,10 @@ def hurried(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Has the time that a wait would sleep pass at once, for clients on an event loop too."""
     delay = PollPolicy.delay
 
-    def passing(policy: PollPolicy, age: float, chance: float, misses: int = 0) -> float:
-        clock.now += delay(policy, age, chance, misses)
+    def passing(
+        policy: PollPolicy, age: float, chance: float, misses: int = 0, task: VideoTaskResponse | None = None
+    ) -> float:
+        clock.now += delay(policy, age, chance, misses, task)
         return 0
 
     monkeypatch.setattr(PollPolicy, "delay", passing)

@@ -76,7 +76,7 @@ def test_get_prints_json(configured: Sandbox, capsys: Output) -> None:
 def test_wait_prints_the_address_alone_on_stdout_and_its_progress_on_stderr(
     configured: Sandbox, capsys: Output
 ) -> None:
-    task_id = configured.create_task()
+    task_id = configured.create_task(running_for=20)
     assert run(["wait", task_id]) == 0
     said = capsys.readouterr()
     assert said.out == f"{video_url(configured, task_id)}\n"

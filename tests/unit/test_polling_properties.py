@@ -233,7 +233,9 @@ class AWait(RuleBasedStateMachine):
 
     @invariant()
     def the_number_of_looks_stays_within_the_bound_of_the_policy(self) -> None:
-        least = self.poll.policy.initial_delay * (1 - self.poll.policy.jitter)
+        policy = self.poll.policy
+        assert isinstance(policy, PollPolicy)
+        least = policy.initial_delay * (1 - policy.jitter)
         # The first, one after each delay, and one at the deadline, for which a delay may be cut short; where the
         # server moves the deadline, it can cut short no more than every other delay.
         cut_short = 2 if self.timeout is None else 1

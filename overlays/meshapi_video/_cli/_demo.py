@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import TYPE_CHECKING
 
-from meshapi_video import VideoClient
+from meshapi_video import PollPolicy, VideoClient
 from meshapi_video._errors import DownloadError
 from meshapi_video_sandbox import running_sandbox
 
@@ -21,7 +21,7 @@ def run_demo(output: Path | None, *, say: Callable[[str], None]) -> None:
         task_id = sandbox.create_task(queued_for=2, running_for=4)
         say(f"A video task was made there: {task_id}")
         with VideoClient(sandbox.api_key, base_url=sandbox.base_url) as client:
-            for task in client.updates(task_id):
+            for task in client.updates(task_id, poll=PollPolicy(initial_delay=1.0)):
                 say(f"  {task.status}")
             video = client.wait(task_id)
             say(f"It is over; its video is at {video.url}")

@@ -94,7 +94,7 @@ def _ids_in(context: click.Context, parameter: click.Parameter, name: str, lines
 
 def checked_timeout(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
     """A number of seconds, or wrong usage."""
-    from meshapi_video._polling import check_seconds  # noqa: PLC0415
+    from meshapi_video._policy import check_seconds  # noqa: PLC0415
 
     try:
         return check_seconds("timeout", value)
