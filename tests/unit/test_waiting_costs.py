@@ -71,8 +71,7 @@ def test_after_a_sudden_change_no_task_costs_much_more_than_by_default(before: D
 def test_the_simulation_counts_as_one_would_by_hand() -> None:
     minute = Durations("a minute", lambda age: float(age >= 60), 60)
     found: dict[str, Cost] = {name: cost(delay, minute, 3) for name, delay in _SIMPLE.items()}
-    assert found["7 s"] == Cost(10, pytest.approx(3))
-    assert found["100 s"] == Cost(2, pytest.approx(40))
+    assert [(c.looks, round(c.lag, 6)) for c in found.values()] == [(10, 3), (2, 40)]
     assert cost(of_policy(AdaptivePolicy()), minute, 3) == cost(of_policy(PollPolicy()), minute, 3)
 
 
