@@ -150,9 +150,9 @@ def pictures(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Side by side with the peers: tables and pictures for docs/benchmarks.md, in half an hour; `-- --help`."""
+    """Side by side with the peers: tables and a picture in docs/benchmarks.md, in 45 minutes; `-- --help`."""
     install_groups(session, "bench")
-    session.install("-e", ".[cli,sandbox]")
+    session.install("-e", ".[cli,sandbox,aiohttp]")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

@@ -48,5 +48,5 @@ def measure(plan: Plan) -> Section:
     claims = [
         Claim(f"{name} over {ALONE}", results.ratio("wall", name, ALONE), at_most=1.15) for name in (CHECKED, PARSED)
     ]
-    heading = f"the example's {len(BODY)} bytes; {rounds} rounds of {each}"
+    heading = f"the example's {len(BODY)} bytes; rounds of {each}: {rounds}"
     return Section(f"{table(heading, results, CONTENDERS, columns)}\n\n{verdicts(claims)}")

@@ -66,7 +66,7 @@ def measure(plan: Plan) -> Section:
         Claim(f"{HELP} over {OURS}", results.ratio("wall", HELP, OURS), at_most=0.5),
     ]
     imports = "; ".join(f"{name} {_imports_httpx(CONTENDERS[name])}" for name in (VERSION, HELP))
-    heading = f"a process each; {rounds} rounds"
+    heading = f"a process each; rounds: {rounds}"
     return Section(f"{table(heading, results, CONTENDERS, columns)}\n\n{verdicts(claims)}\n\n{imports}.")
 
 

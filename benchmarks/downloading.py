@@ -159,7 +159,7 @@ def measure(plan: Plan) -> Section:
     claims += [
         Claim(f"MiB more while {name} fetches", results.series(name, "memory"), at_most=16) for name in (SYNC, ASYNC)
     ]
-    heading = f"{size / 1e6:.0f} MB; {rounds} rounds"
+    heading = f"{size / 1e6:.0f} MB; rounds: {rounds}"
     return Section(f"{table(heading, results, CONTENDERS, columns)}\n\n{verdicts(claims)}")
 
 

@@ -183,25 +183,26 @@ async def _wait_many(question: Many) -> NoReturn:
 
 
 async def _hold_all(question: Many) -> NoReturn:
-    from meshapi_video import PollPolicy, WaitProgress
+    from meshapi_video import PollPolicy
 
     client = await _client(question)
     count = Count()
-
-    def note(progress: WaitProgress) -> None:
-        count.begun = progress.begun
-        count.finished = progress.statuses.get("running", 0)
-
-    def look() -> None:
-        count.look()
-        if count.finished == question.tasks:
-            count.leave()
-
-    watched(question.bound, 0.1, look, count.leave)
+    watched(question.bound, 0.1, count.look, count.leave)
     poll = PollPolicy(initial_delay=3600.0, growth=1.0, max_delay=3600.0, jitter=0.0)
     ids = (f"{os.getpid()}-{number}" for number in range(question.tasks))
-    async for result in client.wait_many(ids, timeout=None, poll=poll, max_waiting=question.tasks, on_progress=note):
-        count.problem = f"{result.task_id} ended: {result.error}"
+    results = client.wait_many(ids, timeout=None, poll=poll, max_waiting=question.tasks)
+
+    async def note() -> None:
+        while count.finished < question.tasks:
+            await asyncio.sleep(0.2)
+            progress = results.progress
+            count.begun, count.finished = progress.begun, progress.statuses.get("running", 0)
+        count.leave()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(note())
+        async for result in results:
+            count.problem = f"{result.task_id} ended: {result.error}"
     count.leave()
 
 
@@ -253,17 +254,18 @@ def measure(plan: Plan) -> Section:
         Column("CPU per look, µs", "cpu", "{:.0f}"),
         Column("memory per task, KiB", "memory", "{:.1f}"),
     ]
+    holds = _hold(plan, held)
     heading = f"{tasks:,} tasks over {spread:.0f} s"
     return Section(f"""
 {table(heading, results, CONTENDERS, columns)}
 
-{_held(plan, held)}
+{table(f"{held:,} tasks at once", holds, [HOLD_BASE, HOLD_EXTRA], HELD)}
 
-{verdicts(_claims(results))}
+{verdicts([*_claims(results), *_claims_to_hold(holds, held)])}
 """)
 
 
-def _held(plan: Plan, tasks: int) -> str:
+def _hold(plan: Plan, tasks: int) -> Results:
     """How many tasks one process can wait for: each looked at once, and then again in an hour."""
     results, bound = Results(), 150.0
     with server(looks=LOOKS) as base_url:
@@ -278,14 +280,18 @@ def _held(plan: Plan, tasks: int) -> str:
             memory = held.most - held.idle
             results.take(name, tasks=held.begun, looked=held.finished, seconds=held.seconds)
             results.take(name, whole=memory / 2**20, each=memory / max(held.begun, 1) / 1024)
-    columns = [
-        Column("waiting", "tasks", "{:,.0f}"),
-        Column("looked at once", "looked", "{:,.0f}"),
-        Column("in seconds", "seconds", "{:.1f}"),
-        Column("memory, MiB", "whole", "{:.0f}"),
-        Column("memory per task, KiB", "each", "{:.1f}"),
-    ]
-    return table(f"{tasks:,} tasks at once", results, [HOLD_BASE, HOLD_EXTRA], columns)
+            if held.problem:
+                results.problems[name] = held.problem
+    return results
+
+
+HELD: Final = [
+    Column("waiting", "tasks", "{:,.0f}"),
+    Column("looked at once", "looked", "{:,.0f}"),
+    Column("in seconds", "seconds", "{:.1f}"),
+    Column("memory, MiB", "whole", "{:.0f}"),
+    Column("memory per task, KiB", "each", "{:.1f}"),
+]
 
 
 def _claims(results: Results) -> list[Claim]:
@@ -296,6 +302,13 @@ def _claims(results: Results) -> list[Claim]:
         Claim(f"CPU per look, base, over {LIMITED}", results.ratio("cpu", BASE, LIMITED), at_most=1.3),
         Claim("KiB per waiting task, base", results.series(BASE, "memory"), at_most=3),
         Claim("KiB per waiting task with `[aiohttp]`", results.series(EXTRA, "memory"), at_most=3),
+    ]
+
+
+def _claims_to_hold(holds: Results, tasks: int) -> list[Claim]:
+    return [
+        Claim(f"tasks {name}", holds.series(name, "looked"), at_least=tasks, form="{:,.0f}")
+        for name in (HOLD_BASE, HOLD_EXTRA)
     ]
 
 

@@ -130,7 +130,7 @@ def measure(plan: Plan) -> Section:
         Claim(f"CPU of {OURS} over {RAW}", results.ratio("cpu", OURS, RAW), at_most=1.0),
         Claim(f"CPU of {OURS} over {MESH}", results.ratio("cpu", OURS, MESH), at_most=1.0),
     ]
-    heading = f"one look; {rounds} rounds of {each}"
+    heading = f"one look; rounds of {each}: {rounds}"
     return Section(f"{table(heading, results, CONTENDERS, columns)}\n\n{verdicts(claims)}")
 
 

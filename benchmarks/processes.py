@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Final, NoReturn, TypeVar
@@ -178,11 +179,12 @@ def watched(bound: float, every: float, look: Callable[[], object], end: Callabl
     From a thread: the loop of a client that has collapsed may not turn once in all that time. Set
     the event that comes back to have it stop.
     """
-    over = threading.Event()
+    over, until = threading.Event(), time.monotonic() + bound
 
     def watch() -> None:
-        for _ in range(int(bound / every)):
-            if over.wait(every):
+        # By the clock: a busy loop gives a thread its turn late, each time.
+        while (left := until - time.monotonic()) > 0:
+            if over.wait(min(every, left)):
                 return
             look()
         end()

@@ -33,7 +33,8 @@ def measure(plan: Plan) -> Section:
         for name in NEEDED:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, checkout / name)
-        for number, name in enumerate(in_rounds([BY_HAND, SESSION], rounds)):
+        # The first round writes byte code and fills the file cache.
+        for number, name in enumerate(in_rounds([BY_HAND, SESSION], rounds + 1)):
             plan.say(f"figure 7: {name}")
             into = Path(folder, f"by-hand-{number}")
             begun = time.perf_counter()
@@ -45,12 +46,13 @@ def measure(plan: Plan) -> Section:
             except Failed as error:
                 results.fail(name, str(error), "wall")
                 continue
-            results.take(name, wall=time.perf_counter() - begun)
+            if number >= 2:
+                results.take(name, wall=time.perf_counter() - begun)
             if name == BY_HAND and not same(into, checkout / "generated"):
                 results.problems[name] = "it wrote something else"
     columns = [Column("wall, s", "wall"), Column("over by hand", "wall", over=BY_HAND)]
     claims = [Claim(f"{SESSION} over {BY_HAND}", results.ratio("wall", SESSION, BY_HAND), at_most=1.2)]
-    heading = f"{rounds} rounds"
+    heading = f"rounds: {rounds}"
     return Section(f"{table(heading, results, [BY_HAND, SESSION], columns)}\n\n{verdicts(claims)}")
 
 

@@ -97,19 +97,13 @@ class Column:
 
 
 def table(heading: str, results: Results, contenders: Iterable[str], columns: Sequence[Column]) -> str:
-    """A Markdown table, a row for each contender; where one failed, the last column says so."""
-    problems = results.problems
-    rows = [
-        [contender, *(column.cell(results, contender) for column in columns), problems.get(contender, "")]
-        for contender in contenders
-    ]
-    head = [heading, *(column.heading for column in columns), "what went wrong"]
-    if not problems:
-        head, rows = head[:-1], [row[:-1] for row in rows]
-    rule = ["---", *["---:"] * len(columns), *["---"] * (len(head) - len(columns) - 1)]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in [head, rule, *rows]
-    )
+    """A Markdown table, a row for each contender, which says so where one failed."""
+    lines = [[heading, *(column.heading for column in columns)], ["---", *["---:"] * len(columns)]]
+    for contender in contenders:
+        problem = results.problems.get(contender)
+        name = contender if problem is None else f"{contender}: *{problem}*"
+        lines.append([name, *(column.cell(results, contender) for column in columns)])
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 @dataclass(frozen=True)
@@ -120,6 +114,7 @@ class Claim:
     ratio: Series
     at_least: float = -math.inf
     at_most: float = math.inf
+    form: str = "{:.2f}"
 
     @property
     def verdict(self) -> str:
@@ -133,8 +128,8 @@ def verdicts(claims: Iterable[Claim]) -> str:
     """A Markdown table of claims."""
     lines = ["| what is claimed | measured | |", "| --- | ---: | --- |"]
     for claim in claims:
-        bound = f"at least {claim.at_least:g}" if claim.at_least > -math.inf else f"at most {claim.at_most:g}"
-        lines.append(f"| {claim.text}: {bound} | {claim.ratio.text()} | **{claim.verdict}** |")
+        bound = f"at least {claim.at_least:,g}" if claim.at_least > -math.inf else f"at most {claim.at_most:,g}"
+        lines.append(f"| {claim.text}: {bound} | {claim.ratio.text(claim.form)} | **{claim.verdict}** |")
     return "\n".join(lines)
 
 
