@@ -71,7 +71,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Types by mypy and pyright, both strict, over everything hand-written."""
     install_groups(session, "types", "test", "contract", "screenshots", "pictures")
-    session.install("-e", ".[cli,sandbox]", "nox")
+    session.install("-e", ".[cli,sandbox,aiohttp]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
@@ -80,7 +80,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
     install_groups(session, "test")
-    session.install("-e", ".[cli,sandbox]")
+    session.install("-e", ".[cli,sandbox,aiohttp]")
     # Measuring takes as long again as the tests, and the branches are the same on every Python.
     if session.posargs or session.python != THIS:
         session.run("pytest", *(session.posargs or [*BESIDE_EACH_OTHER, *QUICK]))
@@ -96,7 +96,7 @@ def tests(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Everything that can go wrong on the wire, played for real, and a table of what the caller sees."""
     install_groups(session, "test")
-    session.install("-e", ".[cli,sandbox]")
+    session.install("-e", ".[cli,sandbox,aiohttp]")
     session.run("pytest", "--quiet", "tests/drivers/test_faults.py", *session.posargs)
 
 
@@ -105,7 +105,7 @@ def lowest(session: nox.Session) -> None:
     """The same tests with the oldest dependencies that pyproject.toml admits."""
     # In one go: what is installed already would not be brought down again.
     groups = nox.project.dependency_groups(PROJECT, "test")
-    session.install("--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox]")
+    session.install("--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp]")
     session.run("pytest", *(session.posargs or [*BESIDE_EACH_OTHER, *QUICK]))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from support.clients import KEY, KINDS, Caller, Kind
+from support.clients import ASYNC_DRIVERS, DRIVERS, KEY, Caller, Driver, Kind, kind_of
 from support.fault_table import print_faults
 from support.leaks import watching
 from support.server import Server, serving
@@ -36,10 +36,32 @@ def server() -> Generator[Server]:
         yield started
 
 
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    chosen: Kind = request.param
-    return chosen
+@pytest.fixture(autouse=True)
+def over_httpcore(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed beside the tests decides nothing: aiohttp is used where the driver has its name."""
+    monkeypatch.setattr("meshapi_video._async_way.HAS_AIOHTTP", False)
+
+
+def drive(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    if driver == "aiohttp":
+        monkeypatch.setattr("meshapi_video._async_way.HAS_AIOHTTP", True)
+    return driver
+
+
+@pytest.fixture(params=DRIVERS)
+def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    return drive(request.param, monkeypatch)
+
+
+@pytest.fixture
+def kind(driver: Driver) -> Kind:
+    return kind_of(driver)
+
+
+@pytest.fixture(params=ASYNC_DRIVERS)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kind:
+    """An event loop for an asynchronous client."""
+    return kind_of(drive(request.param, monkeypatch))
 
 
 @pytest.fixture

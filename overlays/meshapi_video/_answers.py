@@ -29,7 +29,8 @@ from meshapi_video._polling import LONGEST_LIFE
 if TYPE_CHECKING:
     import httpx
 
-    from meshapi_video._config import ApiKey
+    from meshapi_video._bodies import Answer
+    from meshapi_video._config import ApiKey, Config
     from meshapi_video_generated.models import VideoTaskResponse
 
 _BY_STATUS: Final[dict[int, type[APIError]]] = {
@@ -42,31 +43,32 @@ _BY_STATUS: Final[dict[int, type[APIError]]] = {
     422: RequestRejectedError,
     429: RateLimitedError,
 }
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SHOWN: Final = 2_000
 """Characters of a body that an error keeps."""
 
 
-def check_answer(response: httpx.Response, api_key: ApiKey) -> None:
-    """Raises an `APIError` or `InvalidResponse` unless the response, already read, is a task."""
-    if response.status_code != http.HTTPStatus.OK:
-        raise _api_error(response, api_key)
+def check_answer(answer: Answer, config: Config) -> None:
+    """Parses an answer that is a task; raises an `APIError` or `InvalidResponse` for any other."""
+    if answer.status_code != http.HTTPStatus.OK:
+        raise _api_error(answer, config)
     try:
-        _check_silence(response, api_key)
-        check_task(response.content)
+        _check_silence(answer, config.api_key)
+        answer.parsed = check_task(answer.content)
     except InvalidResponse as error:
-        error.body = api_key.blot(_text_of(response))[:_SHOWN]
+        error.body = config.api_key.blot(_text_of(answer))[:_SHOWN]
         raise
 
 
-def _check_silence(response: httpx.Response, api_key: ApiKey) -> None:
-    if api_key.is_in(_text_of(response)):
+def _check_silence(answer: Answer, api_key: ApiKey) -> None:
+    if api_key.is_in(_text_of(answer)):
         # Refused as a whole: the key would go on to the user's logs and to whatever keeps the task.
         raise InvalidResponse("the answer gives away the API key that it was asked with", path="$")
 
 
-def _text_of(response: httpx.Response) -> str:
+def _text_of(answer: Answer) -> str:
     # Not kept in a local of `check_answer`: a traceback may print those, and a server may echo the key.
-    return response.content.decode("utf-8", errors="replace")
+    return answer.content.decode("utf-8", errors="replace")
 
 
 class _Details(msgspec.Struct):
@@ -93,9 +95,9 @@ class _Envelope(msgspec.Struct):
     request_id: object = None
 
 
-def _api_error(response: httpx.Response, api_key: ApiKey) -> APIError:
-    status = response.status_code
-    text = _text_of(response)
+def _api_error(answer: Answer, config: Config) -> APIError:
+    status = answer.status_code
+    text = _text_of(answer)
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
     except (msgspec.DecodeError, RecursionError):
@@ -104,14 +106,14 @@ def _api_error(response: httpx.Response, api_key: ApiKey) -> APIError:
     problems = envelope.detail if isinstance(envelope.detail, list) else []
     detail = envelope.detail if isinstance(envelope.detail, str) else None
     kind = _BY_STATUS.get(status, UpstreamError if status >= 500 else APIError)
-    blot = api_key.blot
-    request_id = _text(envelope.request_id) or response.headers.get("x-request-id")
+    blot = config.api_key.blot
+    request_id = _text(envelope.request_id) or answer.headers.get("x-request-id")
     return kind(
         status_code=status,
         code=blot(_text(details.code)) or None,
-        message=blot(_text(details.message) or detail or _describe(response)),
+        message=blot(_text(details.message) or detail or _describe(answer, config.base_url)),
         request_id=blot(request_id or "") or None,
-        retry_after=retry_after(response, details.retry_after_seconds),
+        retry_after=retry_after(answer.headers, details.retry_after_seconds),
         body=blot(text)[:_SHOWN],
         errors=tuple(FieldError(blot(".".join(map(str, p.loc))), blot(p.msg), blot(p.type)) for p in problems),
     )
@@ -121,30 +123,30 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _describe(response: httpx.Response) -> str:
+def _describe(answer: Answer, base_url: str) -> str:
     """A sentence for an answer that brings none of its own."""
-    if response.has_redirect_location:
-        return f"a redirect to {_leads_to(response)}, which is not followed"
+    location = answer.headers.get("location")
+    if location is not None and answer.status_code in _REDIRECTS:
+        return f"a redirect to {_leads_to(location, base_url)}, which is not followed"
     try:
-        phrase = http.HTTPStatus(response.status_code).phrase
+        phrase = http.HTTPStatus(answer.status_code).phrase
     except ValueError:
         phrase = "no standard status"
-    kind = response.headers.get("content-type", "").partition(";")[0]
+    kind = answer.headers.get("content-type", "").partition(";")[0]
     return f"{phrase} ({kind} instead of a JSON error)" if kind and kind != "application/json" else phrase
 
 
-def _leads_to(response: httpx.Response) -> str:
+def _leads_to(location: str, base_url: str) -> str:
     # No more than the host: what follows it may be meant for one pair of eyes.
     try:
-        target = urlsplit(urljoin(str(response.url), response.headers["location"]))
+        target = urlsplit(urljoin(base_url, location))
         return f"{target.scheme}://{target.hostname}" if target.hostname else "no web address"
     except ValueError:
         return "no web address"
 
 
-def retry_after(response: httpx.Response, in_body: object = None) -> float | None:
+def retry_after(headers: httpx.Headers, in_body: object = None) -> float | None:
     """Seconds for which the server asks to be left alone; None if it does not, or not sensibly."""
-    headers = response.headers
     milliseconds = _seconds(headers.get("retry-after-ms"))
     stated = headers.get("retry-after")
     candidates = (

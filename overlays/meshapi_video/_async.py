@@ -8,17 +8,16 @@ import time
 import weakref
 from collections.abc import AsyncIterable
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import anyio
 import httpx
 
 from meshapi_video import _polling
-from meshapi_video._answers import age_of, check_answer
+from meshapi_video._answers import age_of
 from meshapi_video._async_download import AsyncDownload, AsyncWayOut
 from meshapi_video._async_waits import AsyncUpdates, AsyncWaitResults, Looks
-from meshapi_video._bodies import AsyncBoundedTransport
-from meshapi_video._borrowed import AsyncBorrowedTransport
+from meshapi_video._async_way import AsyncWay
 from meshapi_video._config import ApiKey, Config
 from meshapi_video._contract import task_in
 from meshapi_video._errors import ConnectionFailed, MeshVideoError
@@ -28,15 +27,7 @@ from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
 from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
 from meshapi_video._tasks import Video, video_of
 from meshapi_video._tokens import WaitToken
-from meshapi_video._transport import (
-    HEADERS,
-    BearerAuth,
-    about,
-    environment_proxy,
-    no_cookies,
-    tls_context,
-    typed_errors,
-)
+from meshapi_video._transport import about, typed_errors
 from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.client import AuthenticatedClient
 from meshapi_video_generated.models import VideoTaskResponse
@@ -57,10 +48,13 @@ class AsyncVideoClient:
     with its own proxies and certificates; it stays yours to close.
 
     Use it as an async context manager, or `close` it. It can be shared between the tasks of one
-    event loop; at most 20 of its requests are under way at once besides those of `wait_many`, and
-    others take turns. Without a key, or with a proxy in the environment that cannot be used, it
-    raises `MeshVideoError`; any other setting that cannot work is a `ValueError`, and an
-    `http_client` of the wrong kind a `TypeError`.
+    event loop; at most 250 of its requests are under way at once besides those of `wait_many`, or 20
+    through an `http_client` of yours, and others take turns. Without a key, or with a proxy in the
+    environment that cannot be used, it raises `MeshVideoError`; any other setting that cannot work
+    is a `ValueError`, and an `http_client` of the wrong kind a `TypeError`.
+
+    On asyncio, and with no proxy in the environment, requests go through aiohttp if the extra
+    `[aiohttp]` is installed, which is faster.
     """
 
     def __init__(
@@ -76,23 +70,14 @@ class AsyncVideoClient:
         # Whatever is raised from here on, a traceback that prints its locals does not show it.
         del api_key
         self._config = config = Config.resolve(key, base_url, timeout, max_retries)
-        self._http = httpx.AsyncClient(
-            base_url=config.base_url,
-            auth=BearerAuth(config),
-            headers=HEADERS,
-            timeout=timeout,
-            cookies=no_cookies(),
-            event_hooks={"response": [self._check]},
-            transport=AsyncBoundedTransport(
-                AsyncBorrowedTransport(http_client)
-                if http_client is not None
-                else httpx.AsyncHTTPTransport(tls_context(config.base_url), proxy=environment_proxy(config.base_url))
-            ),
-        )
+        self._way = AsyncWay(config, http_client)
         self._way_out = AsyncWayOut(http_client)
-        # Without the token: only the client's own httpx clients would use it, and its `repr` shows it.
-        self._generated = AuthenticatedClient(config.base_url, token="").set_async_httpx_client(self._http)
-        self._in_flight = anyio.Semaphore(MAX_IN_FLIGHT)
+        # Without the token: only httpx clients that it makes itself would use it, and its `repr` shows it.
+        # What it is given has of httpx's clients what the generated functions call.
+        self._generated = AuthenticatedClient(config.base_url, token="").set_async_httpx_client(
+            cast("httpx.AsyncClient", self._way)
+        )
+        self._in_flight = anyio.Semaphore(self._way.capacity, fast_acquire=True)
         self._waits = weakref.WeakSet[AsyncWaitResults]()
         self._clock: Callable[[], float] = time.monotonic
         self._unix_clock: Callable[[], float] = time.time
@@ -117,7 +102,7 @@ class AsyncVideoClient:
         """
         for results in list(self._waits):
             await results.close()
-        await self._http.aclose()
+        await self._way.aclose()
 
     async def get(self, task_id: str) -> VideoTaskResponse:
         """The task as it is now.
@@ -186,7 +171,7 @@ class AsyncVideoClient:
         *,
         timeout: float | None = 900.0,
         poll: PollPolicy = PollPolicy(),
-        max_in_flight: int = MAX_IN_FLIGHT,
+        max_in_flight: int | None = None,
         requests_per_minute: float | None = None,
         max_waiting: int = MAX_WAITING,
         on_progress: Callable[[WaitProgress], object] | None = None,
@@ -196,8 +181,9 @@ class AsyncVideoClient:
         Takes ids and tokens from any iterable, of which at most `max_waiting` are waited for at
         once, so that it may be endless; an async one may take its time over each, and what it
         brings after the deadline stays in it. A duplicate is asked for once. At most
-        `max_in_flight` requests are under way, and `requests_per_minute` begun, for all tasks
-        together; a 429 slows all of them. `timeout` is for the whole call, and means for each
+        `max_in_flight` requests are under way, 100 unless you say otherwise (20 through an
+        `http_client` of yours), and `requests_per_minute` begun, for all tasks together; a 429
+        slows all of them. `timeout` is for the whole call, and means for each
         task what it means to `wait`: no error ends the loop, each is its task's own result.
         `on_progress` is called with a `WaitProgress`, for a bar, while a result is waited for.
 
@@ -211,7 +197,11 @@ class AsyncVideoClient:
         deadline = _polling.deadline_after(timeout, self._clock())
         at_hand, arriving = ((), task_ids) if isinstance(task_ids, AsyncIterable) else (task_ids, None)
         looks = Looks(
-            Schedule(max_in_flight=max_in_flight, requests_per_minute=requests_per_minute, max_waiting=max_waiting),
+            Schedule(
+                max_in_flight=min(MAX_IN_FLIGHT, self._way.capacity) if max_in_flight is None else max_in_flight,
+                requests_per_minute=requests_per_minute,
+                max_waiting=max_waiting,
+            ),
             begin=partial(self._begin, deadline, poll),
             look=self._look,
             clock=self._clock,
@@ -252,7 +242,7 @@ class AsyncVideoClient:
         when the task ended without a video; given an id, also what `get` raises; and `ValueError`
         for what cannot be a task's id or a time. Cancelling it keeps what was fetched, too.
         """
-        if self._http.is_closed:
+        if self._way.is_closed:
             raise RuntimeError("this client has been closed")
         order = Order.of(
             video_or_task_id,
@@ -289,20 +279,26 @@ class AsyncVideoClient:
                     return poll
 
     async def _look_in_turn(self, poll: Poll, seconds: float) -> Poll:
-        # Waiting for a turn counts towards the poll's deadline, not towards the request's time.
         deadline = anyio.current_time() + seconds
-        with anyio.move_on_after(seconds) as queue:
-            await self._in_flight.acquire()
-        if queue.cancelled_caught:
-            reason = f"no turn among the {MAX_IN_FLIGHT} requests under way within {seconds:.3g} s"
-            now, error = self._clock(), about(poll.task_id, ConnectionFailed(reason))
-            missed = _polling.missed(poll, error, now, self._chance(), asked=False)
-            log_look(poll, missed, seconds, now)
-            return missed
+        try:
+            self._in_flight.acquire_nowait()
+        except anyio.WouldBlock:
+            # Waiting for a turn counts towards the poll's deadline, not towards the request's time.
+            with anyio.move_on_after(seconds) as queue:
+                await self._in_flight.acquire()
+            if queue.cancelled_caught:
+                return self._no_turn(poll, seconds)
         try:
             return await self._look(poll, deadline - anyio.current_time())
         finally:
             self._in_flight.release()
+
+    def _no_turn(self, poll: Poll, seconds: float) -> Poll:
+        reason = f"no turn among the {self._way.capacity} requests under way within {seconds:.3g} s"
+        now, error = self._clock(), about(poll.task_id, ConnectionFailed(reason))
+        missed = _polling.missed(poll, error, now, self._chance(), asked=False)
+        log_look(poll, missed, seconds, now)
+        return missed
 
     async def _look(self, poll: Poll, seconds: float) -> Poll:
         """The state after a look that may take so long."""
@@ -319,11 +315,8 @@ class AsyncVideoClient:
         return looked
 
     async def _ask(self, task_id: str, seconds: float) -> tuple[VideoTaskResponse, float | None]:
+        self._way.open()
         with typed_errors(task_id, self._config, seconds), anyio.fail_after(seconds):
             answer = await get_video_generation.asyncio_detailed(task_id, client=self._generated)
             task = task_in(answer.parsed)
             return task, age_of(task, answer.headers.get("date"))
-
-    async def _check(self, response: httpx.Response) -> None:
-        await response.aread()
-        check_answer(response, self._config.api_key)

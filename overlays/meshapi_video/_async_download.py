@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import aclosing, asynccontextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import anyio
 import httpx
@@ -13,19 +12,23 @@ from anyio import to_thread
 from attrs import define
 
 from meshapi_video import _transfer
-from meshapi_video._fetching import Broken, Order, Refused, breaking, failed, head_of, request
+from meshapi_video._fetching import AT_ONCE, Authorities, Broken, Order, Refused, breaking, failed, head_of, request
 from meshapi_video._logging import log_attempt
 from meshapi_video._part import Part
 from meshapi_video._polling import Sleep
 from meshapi_video._transfer import Done, Fetch, GiveUp, Transfer
-from meshapi_video._transport import environment_proxy, tls_context
+from meshapi_video._transport import environment_proxy
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
     from meshapi_video_generated.models import VideoTaskResponse
+
+_MUCH: Final = 512 * 1024
+"""Bytes that are written together."""
+_A_WHILE: Final = 0.25
+"""Seconds: what was fetched in less than that is lost when the process is killed."""
 
 
 class AsyncWayOut:
@@ -33,14 +36,7 @@ class AsyncWayOut:
 
     def __init__(self, http_client: httpx.AsyncClient | None) -> None:
         self._http_client = http_client
-
-    @cached_property
-    def _authorities(self) -> ssl.SSLContext:
-        # Loading them costs more than the rest of a small download.
-        return tls_context("https:")
-
-    def _tls(self, url: httpx.URL) -> ssl.SSLContext:
-        return self._authorities if url.scheme == "https" else tls_context(str(url))
+        self._authorities = Authorities()
 
     @asynccontextmanager
     async def to(self, url: httpx.URL) -> AsyncGenerator[httpx.AsyncBaseTransport]:
@@ -49,7 +45,10 @@ class AsyncWayOut:
             # Below its `send`, which would log the address, and let its hooks read a whole video into memory.
             yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
         else:
-            async with httpx.AsyncHTTPTransport(self._tls(url), proxy=environment_proxy(str(url))) as transport:
+            tls, proxy = self._authorities.of(url), environment_proxy(str(url))
+            from meshapi_video._sockets import WideTransport  # noqa: PLC0415 - it loads httpcore, which takes a while
+
+            async with WideTransport(tls, proxy, at_once=AT_ONCE) as transport:
                 yield transport
 
 
@@ -112,14 +111,49 @@ class AsyncDownload:
         if transfer.note is not None and transfer.kept == 0:
             await to_thread.run_sync(part.begin, transfer.note)
         pieces = aiter(cast("httpx.AsyncByteStream", answer.stream))
-        while True:
-            if self.on_progress is not None:
-                told = self.on_progress(part.size, part.total)
-                if inspect.isawaitable(told):
-                    await told
-            seconds = min(self.timeout, transfer.deadline - self.clock())
-            with breaking(host, seconds), anyio.fail_after(seconds):
-                piece = await anext(pieces, None)
-            if piece is None:
-                return
-            await to_thread.run_sync(part.write, piece)
+        written = _Written(part, self.clock)
+        try:
+            while True:
+                if self.on_progress is not None:
+                    told = self.on_progress(written.size, part.total)
+                    if inspect.isawaitable(told):
+                        await told
+                seconds = min(self.timeout, transfer.deadline - self.clock())
+                with breaking(host, seconds), anyio.fail_after(seconds):
+                    piece = await anext(pieces, None)
+                if piece is None:
+                    return
+                await written.add(piece)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await written.all()
+
+
+class _Written:
+    """Writes several pieces in one go: going to another thread costs more than writing one does."""
+
+    def __init__(self, part: Part, clock: Callable[[], float]) -> None:
+        self._part = part
+        self._clock = clock
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._last = clock()
+
+    @property
+    def size(self) -> int:
+        """The bytes that are in the file, or on their way to it."""
+        return self._part.size + self._size
+
+    async def add(self, piece: bytes) -> None:
+        """Takes a piece, and writes what was taken if that is much, or was taken a while ago."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size >= _MUCH or self._clock() >= self._last + _A_WHILE:
+            await self.all()
+
+    async def all(self) -> None:
+        """Writes what was taken."""
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if pieces:
+            await to_thread.run_sync(self._part.write, *pieces)
+            self._last = self._clock()

@@ -1,118 +1,65 @@
-"""Bounds what is read of an answer, so that no server fills the memory."""
+"""Takes in an answer's body, and no more of it than it may have, so that no server fills the memory."""
 
 from __future__ import annotations
 
 import contextlib
 import http
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from attrs import define
 
 from meshapi_video._errors import InvalidResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Sequence
 
 LARGEST_BODY: Final = 4 * 1024 * 1024
 """Bytes of an answer, as sent and as unpacked; a task has a few thousand."""
 
 
-class BoundedTransport(httpx.BaseTransport):
-    """Sends through another transport, and hands on no more of an answer than it may have."""
+# Without a `repr`: it may hold what should not be in a traceback that prints its locals.
+@define(repr=False)
+class Answer:
+    """An answer that was read whole: what the generated functions and the check of it use of httpx's."""
 
-    def __init__(self, transport: httpx.BaseTransport) -> None:
-        self._transport = transport
+    status_code: int
+    headers: httpx.Headers
+    content: bytes
+    parsed: object = None
+    """What its JSON says, once it was checked."""
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Part of httpx's protocol for transports."""
-        answer = self._transport.handle_request(request)
-        try:
-            return _bounded(answer, _BoundedStream(answer))
-        except InvalidResponse:
-            answer.close()
-            raise
-
-    def close(self) -> None:
-        """Part of httpx's protocol for transports."""
-        self._transport.close()
+    # The generated parser casts whatever it is.
+    def json(self) -> Any:  # noqa: ANN401
+        """What the JSON says; it was parsed when it was checked, and need not be again."""
+        return self.parsed
 
 
-class AsyncBoundedTransport(httpx.AsyncBaseTransport):
-    """The same for an asynchronous client."""
+class Intake:
+    """Counts what arrives, and unpacks it where it was packed although nobody asked for that.
 
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
+    Raises `InvalidResponse` for an answer that says itself that it is too much.
+    """
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Part of httpx's protocol for transports."""
-        answer = await self._transport.handle_async_request(request)
-        try:
-            return _bounded(answer, _AsyncBoundedStream(answer))
-        except InvalidResponse:
-            await answer.aclose()
-            raise
-
-    async def aclose(self) -> None:
-        """Part of httpx's protocol for transports."""
-        await self._transport.aclose()
-
-
-def _bounded(answer: httpx.Response, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
-    stated = answer.headers.get("content-length", "")
-    if answer.status_code == http.HTTPStatus.OK and stated.isdecimal() and int(stated) > LARGEST_BODY:
-        raise _too_large()
-    if answer.is_closed:
-        # A borrowed client's hook has read it, or its transport never sent for it.
-        return answer
-    # Unpacked here: httpx would unpack a whole part at a time, however much that makes.
-    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
-    return httpx.Response(answer.status_code, headers=headers, stream=stream, extensions=answer.extensions)
-
-
-class _BoundedStream(httpx.SyncByteStream):
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
-        self._intake = _Intake(answer)
-
-    def __iter__(self) -> Iterator[bytes]:
-        with self._intake.forgiving:
-            for part in self._answer.iter_raw():
-                yield self._intake.take(part)
-
-    def close(self) -> None:
-        self._answer.close()
-
-
-class _AsyncBoundedStream(httpx.AsyncByteStream):
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
-        self._intake = _Intake(answer)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with self._intake.forgiving:
-            async for part in self._answer.aiter_raw():
-                yield self._intake.take(part)
-
-    async def aclose(self) -> None:
-        await self._answer.aclose()
-
-
-class _Intake:
-    """Counts what arrives, and unpacks it where it was packed although nobody asked for that."""
-
-    def __init__(self, answer: httpx.Response) -> None:
+    def __init__(self, status: int, headers: httpx.Headers | Sequence[tuple[bytes, bytes]]) -> None:
+        self._status = status
+        self._headers = httpx.Headers(headers)
+        self._parts = list[bytes]()
         self._left = LARGEST_BODY
-        self._encoding = answer.headers.get("content-encoding", "").strip().lower()
+        self._encoding = self._headers.pop("content-encoding", "").strip().lower()
         packed = self._encoding in {"gzip", "x-gzip"}
         self._unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if packed else None
-        refused = answer.status_code != http.HTTPStatus.OK
+        refused = status != http.HTTPStatus.OK
         # The status of a refusal says enough, even where its body is too much or cannot be unpacked.
         self.forgiving = contextlib.suppress(InvalidResponse) if refused else contextlib.nullcontext()
         """What to take the parts inside of: it ends the answer before what cannot be taken of a refusal."""
+        stated = self._headers.get("content-length", "")
+        if not refused and stated.isdecimal() and int(stated) > LARGEST_BODY:
+            raise _too_large()
 
-    def take(self, part: bytes) -> bytes:
-        """What `part` holds. Raises `InvalidResponse` when it is too much, or cannot be unpacked."""
+    def take(self, part: bytes) -> None:
+        """Takes in `part`. Raises `InvalidResponse` when it is too much, or cannot be unpacked."""
         if self._unpacker is not None:
             try:
                 part = self._unpacker.decompress(part, self._left + 1)
@@ -124,7 +71,11 @@ class _Intake:
         self._left -= len(part)
         if self._left < 0:
             raise _too_large()
-        return part
+        self._parts.append(part)
+
+    def answer(self) -> Answer:
+        """The answer, with what was taken in."""
+        return Answer(self._status, self._headers, b"".join(self._parts))
 
 
 def _too_large() -> InvalidResponse:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-import attrs
 import msgspec
 
 from meshapi_video._errors import InvalidResponse
@@ -26,12 +25,23 @@ def _number(text: str) -> int | float:
 
 
 _reader: Final = msgspec.json.Decoder(float_hook=_number)
+_quick_reader: Final = msgspec.json.Decoder()
 
 
-def check_task(body: bytes | str) -> None:
-    """Raises `InvalidResponse` unless `body` is a task as the document describes it."""
+def check_task(body: bytes | str) -> dict[str, object]:
+    """What `body` says, in Python's own types. Raises `InvalidResponse` unless it is a task as the document has it."""
     try:
-        parsed = _reader.decode(body)
+        parsed: object = _quick_reader.decode(body)
+        msgspec.convert(parsed, WireTask)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        # Seldom, and so not prepared for with every answer.
+        parsed = _read_with_care(body)
+    return cast("dict[str, object]", parsed)
+
+
+def _read_with_care(body: bytes | str) -> object:
+    try:
+        parsed: object = _reader.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         # Some of what comes here is JSON, and too much for Python: thousands of digits or levels.
         raise InvalidResponse(f"the answer is not JSON, or cannot be read: {error}") from None
@@ -39,6 +49,7 @@ def check_task(body: bytes | str) -> None:
         msgspec.convert(parsed, WireTask)
     except msgspec.ValidationError as error:
         raise _violation(error) from None
+    return parsed
 
 
 def task_in(parsed: object) -> VideoTaskResponse:
@@ -48,21 +59,7 @@ def task_in(parsed: object) -> VideoTaskResponse:
     """
     if not isinstance(parsed, VideoTaskResponse):
         raise InvalidResponse(f"the generated client made {type(parsed).__name__} of the answer, not a task")
-    _make_whole(parsed)
     return parsed
-
-
-def _make_whole(model: object) -> None:
-    """Makes 5 of 5.0 in declared fields: their types say `int`, and the generated parser makes a `float`."""
-    kind = type(model)
-    if not attrs.has(kind):
-        return
-    for field in attrs.fields(kind):
-        value: object = getattr(model, field.name)
-        if isinstance(value, float) and value.is_integer():
-            setattr(model, field.name, int(value))
-        else:
-            _make_whole(value)
 
 
 def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse:
@@ -76,11 +73,10 @@ def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse
     try:
         # One way for both: the same JSON gives the same answer, parsed or not.
         body = payload if isinstance(payload, bytes | str) else json.dumps(payload, allow_nan=False, default=dict)
-        check_task(body)
-        parsed = json.loads(body)
+        parsed = check_task(body)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidResponse(f"the payload is not JSON, or cannot be read: {error}") from None
-    return task_in(VideoTaskResponse.from_dict(parsed))
+    return VideoTaskResponse.from_dict(parsed)
 
 
 def _violation(error: msgspec.ValidationError) -> InvalidResponse:

@@ -108,14 +108,15 @@ class Part:
             self._noted.seek(0)
             self._noted.write(msgspec.json.encode(note))
 
-    def write(self, piece: bytes) -> None:
+    def write(self, *pieces: bytes) -> None:
         """Adds bytes."""
         with self._telling(f"{self._bytes_at} cannot be written"):
-            left = memoryview(piece)
-            while left:
-                written = self._bytes.write(left)
-                self.size += written
-                left = left[written:]
+            for piece in pieces:
+                left = memoryview(piece)
+                while left:
+                    written = self._bytes.write(left)
+                    self.size += written
+                    left = left[written:]
 
     def finish(self) -> Path:
         """Gives the file its final name, now that it is whole."""

@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 
     from meshapi_video._tokens import WaitToken
 
-MAX_IN_FLIGHT: Final = 20
-"""Requests that are under way at once unless told otherwise. httpcore's pool does work for every
-request in proportion to all that are queued and open, and collapses when they are many."""
+MAX_IN_FLIGHT: Final = 100
+"""Requests that are under way at once unless told otherwise."""
 MAX_WAITING: Final = 10_000
 """Tasks that are waited for at once unless told otherwise."""
 _REMEMBERED: Final = 100_000

@@ -7,16 +7,15 @@ import threading
 import time
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import httpx
 
 from meshapi_video import _polling
-from meshapi_video._answers import age_of, check_answer
-from meshapi_video._bodies import BoundedTransport
-from meshapi_video._borrowed import BorrowedTransport
+from meshapi_video._answers import age_of
 from meshapi_video._config import ApiKey, Config
 from meshapi_video._contract import task_in
+from meshapi_video._deadline import GLANCE, request_deadline
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._fetching import Order
 from meshapi_video._logging import log_look
@@ -24,19 +23,10 @@ from meshapi_video._polling import Look, Poll, PollPolicy, Sleep
 from meshapi_video._schedule import MAX_IN_FLIGHT, MAX_WAITING, Schedule, WaitProgress
 from meshapi_video._sync_download import Download, WayOut
 from meshapi_video._sync_waits import Looks, Updates, WaitResults
+from meshapi_video._sync_way import Way
 from meshapi_video._tasks import Video, video_of
 from meshapi_video._tokens import WaitToken
-from meshapi_video._transport import (
-    GLANCE,
-    HEADERS,
-    BearerAuth,
-    DeadlineTransport,
-    environment_proxy,
-    no_cookies,
-    request_deadline,
-    tls_context,
-    typed_errors,
-)
+from meshapi_video._transport import typed_errors
 from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.client import AuthenticatedClient
 from meshapi_video_generated.models import VideoTaskResponse
@@ -78,22 +68,13 @@ class VideoClient:
         # Whatever is raised from here on, a traceback that prints its locals does not show it.
         del api_key
         self._config = config = Config.resolve(key, base_url, timeout, max_retries)
-        self._http = httpx.Client(
-            base_url=config.base_url,
-            auth=BearerAuth(config),
-            headers=HEADERS,
-            timeout=timeout,
-            cookies=no_cookies(),
-            event_hooks={"response": [self._check]},
-            transport=BoundedTransport(
-                BorrowedTransport(http_client)
-                if http_client is not None
-                else DeadlineTransport(tls_context(config.base_url), environment_proxy(config.base_url))
-            ),
-        )
+        self._way = Way(config, http_client)
         self._way_out = WayOut(http_client)
-        # Without the token: only the client's own httpx clients would use it, and its `repr` shows it.
-        self._generated = AuthenticatedClient(config.base_url, token="").set_httpx_client(self._http)
+        # Without the token: only httpx clients that it makes itself would use it, and its `repr` shows it.
+        # What it is given has of httpx's clients what the generated functions call.
+        self._generated = AuthenticatedClient(config.base_url, token="").set_httpx_client(
+            cast("httpx.Client", self._way)
+        )
         self._waits = weakref.WeakSet[WaitResults]()
         self._clock: Callable[[], float] = time.monotonic
         self._unix_clock: Callable[[], float] = time.time
@@ -118,7 +99,7 @@ class VideoClient:
         """
         for results in list(self._waits):
             results.close()
-        self._http.close()
+        self._way.close()
 
     def get(self, task_id: str) -> VideoTaskResponse:
         """The task as it is now.
@@ -189,7 +170,7 @@ class VideoClient:
         *,
         timeout: float | None = 900.0,
         poll: PollPolicy = PollPolicy(),
-        max_in_flight: int = MAX_IN_FLIGHT,
+        max_in_flight: int | None = None,
         requests_per_minute: float | None = None,
         max_waiting: int = MAX_WAITING,
         on_progress: Callable[[WaitProgress], object] | None = None,
@@ -199,7 +180,8 @@ class VideoClient:
 
         Takes ids and tokens from any iterable, of which at most `max_waiting` are waited for at
         once, so that it may be endless; one that blocks keeps results back, and no look. A
-        duplicate is asked for once. At most `max_in_flight` requests are under way, and
+        duplicate is asked for once. At most `max_in_flight` requests are under way, each in a thread,
+        100 unless you say otherwise (20 through an `http_client` of yours), and
         `requests_per_minute` begun, for all tasks together; a 429 slows all of them. `timeout` is
         for the whole call, and means for each task what it means to `wait`: no error ends the
         loop, each is its task's own result. `on_progress` is called with a `WaitProgress`, for a
@@ -213,7 +195,11 @@ class VideoClient:
         if isinstance(task_ids, str | bytes):
             raise TypeError("task_ids should be an iterable of ids; for a single one there is wait")
         looks = Looks(
-            Schedule(max_in_flight=max_in_flight, requests_per_minute=requests_per_minute, max_waiting=max_waiting),
+            Schedule(
+                max_in_flight=min(MAX_IN_FLIGHT, self._way.capacity) if max_in_flight is None else max_in_flight,
+                requests_per_minute=requests_per_minute,
+                max_waiting=max_waiting,
+            ),
             begin=partial(self._begin, _polling.deadline_after(timeout, self._clock()), poll),
             look=self._look,
             clock=self._clock,
@@ -252,7 +238,7 @@ class VideoClient:
         when the task ended without a video; given an id, also what `get` raises; and `ValueError`
         for what cannot be a task's id or a time. Ctrl-C keeps what was fetched, too.
         """
-        if self._http.is_closed:
+        if self._way.is_closed:
             raise RuntimeError("this client has been closed")
         order = Order.of(
             video_or_task_id,
@@ -311,11 +297,8 @@ class VideoClient:
     def _ask(
         self, task_id: str, seconds: float, stop: threading.Event | None
     ) -> tuple[VideoTaskResponse, float | None]:
+        self._way.open()
         with typed_errors(task_id, self._config, seconds), request_deadline(seconds, stop):
             answer = get_video_generation.sync_detailed(task_id, client=self._generated)
             task = task_in(answer.parsed)
             return task, age_of(task, answer.headers.get("date"))
-
-    def _check(self, response: httpx.Response) -> None:
-        response.read()
-        check_answer(response, self._config.api_key)

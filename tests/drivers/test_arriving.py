@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 
@@ -13,15 +12,14 @@ import anyio.lowlevel
 import pytest
 
 from meshapi_video import AsyncVideoClient, WaitProgress, WaitResult
-from support.by_id import LONG, QUICK, Loop, by_id, collect, eventually_so, over_after
+from support.by_id import QUICK, Loop, by_id, collect, eventually_so, over_after
 from support.clients import KEY, Kind
 from support.server import Server
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def many(request: pytest.FixtureRequest, server: Server) -> Loop:
-    kind: Kind = request.param
-    return Loop(kind, server)
+@pytest.fixture
+def many(backend: Kind, server: Server) -> Loop:
+    return Loop(backend, server)
 
 
 def test_an_endless_async_iterable_is_taken_from_as_results_are(many: Loop, server: Server) -> None:
@@ -65,14 +63,11 @@ def test_an_idle_async_iterable_does_not_outlive_the_timeout(many: Loop, server:
 
     async def idle() -> AsyncIterator[str]:
         yield "t0"
-        await anyio.sleep(10 * LONG)
+        await anyio.sleep_forever()
 
-    started = time.monotonic()
     assert len(many(idle(), poll=QUICK, timeout=0.2)) == 1
-    assert time.monotonic() - started < LONG
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_an_async_iterable_runs_with_the_callers_context_variables(server: Server, backend: str) -> None:
     by_id(server, over_after(1))
     whose: ContextVar[str] = ContextVar("whose", default="nobodys")

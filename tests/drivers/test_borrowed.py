@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from typing import Any
 
 import anyio
@@ -26,19 +25,26 @@ from support.clients import KEY, Kind
 from support.server import Server, answer, raw, serving, task, task_json
 
 
-def get(kind: Kind, base_url: str, *, wait: float | None = None, **borrowed: Any) -> VideoTaskResponse:  # noqa: ANN401
+def get(
+    kind: Kind,
+    base_url: str,
+    *,
+    wait: float | None = None,
+    patience: float = 30,
+    **borrowed: Any,  # noqa: ANN401
+) -> VideoTaskResponse:
     """One look, or a wait, through a borrowed client with these settings of httpx's."""
     if kind == "sync":
         with (
             httpx.Client(**borrowed) as http,
-            VideoClient(KEY, base_url=base_url, http_client=http, max_retries=0) as client,
+            VideoClient(KEY, base_url=base_url, timeout=patience, http_client=http, max_retries=0) as client,
         ):
             return client.get("task-1") if wait is None else client.wait("task-1", timeout=wait).task
 
     async def main() -> VideoTaskResponse:
         async with (
             httpx.AsyncClient(**borrowed) as http,
-            AsyncVideoClient(KEY, base_url=base_url, http_client=http, max_retries=0) as client,
+            AsyncVideoClient(KEY, base_url=base_url, timeout=patience, http_client=http, max_retries=0) as client,
         ):
             return await client.get("task-1") if wait is None else (await client.wait("task-1", timeout=wait)).task
 
@@ -130,7 +136,5 @@ def test_a_deadline_that_comes_before_the_clients_timeout_bounds_a_borrowed_clie
 ) -> None:
     monkeypatch.setattr("meshapi_video._polling.LAST_LOOK", 0.2)
     server.script(server.stall())
-    started = time.monotonic()
     with pytest.raises(WaitTimeout):
-        get(kind, server.base_url, wait=0.0)
-    assert time.monotonic() - started < 2
+        get(kind, server.base_url, wait=0.0, patience=9999)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from meshapi_video import ConnectionFailed, WaitTimeout
@@ -34,10 +32,8 @@ def stalled(request: pytest.FixtureRequest, server: Server) -> Server:
 
 def test_one_request_takes_no_longer_than_the_clients_timeout(client: Caller, stalled: Server) -> None:
     client.settings |= {"timeout": 0.2, "max_retries": 0}
-    started = time.monotonic()
     with pytest.raises(ConnectionFailed, match=r"no whole answer from http://127\.0\.0\.1:\d+ within 0\.2 s"):
         client.get()
-    assert time.monotonic() - started < 2
     assert len(stalled.requests) == 1
 
 
@@ -45,11 +41,9 @@ def test_the_deadline_of_a_wait_bounds_the_request_under_way(
     client: Caller, stalled: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "LAST_LOOK", 0.2)
-    client.clock.now = time.monotonic()
-    started = time.monotonic()
+    client.settings["timeout"] = 9999
     with pytest.raises(WaitTimeout) as caught:
         client.wait(timeout=0)
-    assert time.monotonic() - started < 2
     assert isinstance(caught.value.last_error, ConnectionFailed)
     assert len(stalled.requests) == 1
 

@@ -5,44 +5,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 
 from meshapi_video import AsyncVideoClient, DownloadError, MeshVideoError, Video, VideoClient, VideoTaskResponse
+from support.by_id import LONG
 from support.clients import KEY, Caller, Kind
 from support.clock import Clock
 from support.files import SIGNATURE, StoredFile, download, names, video_at
-from support.server import Answer, Server, answer, close, http, raw, serving
+from support.server import Answer, Server, answer, close, http, raw
 
 left_by_httpx = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def store() -> Generator[Server]:
-    with serving() as started:
-        yield started
-
-
-@pytest.fixture
-def stored(store: Server) -> StoredFile:
-    file = StoredFile(store)
-    store.script(file)
-    return file
-
-
-@pytest.fixture
-def video(store: Server) -> Video:
-    return video_at(store)
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out.mp4"
 
 
 def redirect(target: str, status: int = 302) -> Answer:
@@ -121,6 +100,13 @@ def test_an_address_that_is_not_to_be_asked_is_refused(
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_plain_http_is_good_enough_for_this_machine(client: Caller, stored: StoredFile, out: Path, host: str) -> None:
     download(client, video_at(f"{stored.server.base_url.replace('127.0.0.1', host)}/v"), out)
+    assert out.read_bytes() == stored.content
+
+
+def test_a_file_comes_over_tls(client: Caller, secure: Server, out: Path) -> None:
+    stored = StoredFile(secure)
+    secure.script(stored)
+    download(client, video_at(secure), out)
     assert out.read_bytes() == stored.content
 
 
@@ -231,9 +217,7 @@ def test_a_connection_on_which_nothing_comes_is_given_up_and_gone_on_from(
         "in the body": stored.broken(100_000, store.stall()),
     }
     store.script(ways[stalls], stored)
-    started = time.monotonic()
     download(client, video, out)
-    assert 0.2 <= time.monotonic() - started < 10
     assert out.read_bytes() == stored.content
     assert store.requests[1].headers.get("range") == ("bytes=100000-" if stalls == "in the body" else None)
     client.settings["max_retries"] = 0
@@ -261,10 +245,8 @@ def test_the_whole_call_takes_no_longer_than_it_may(
 ) -> None:
     stored.server.script(stored.dripping(100, every=0.02))
     monkeypatch.setattr(Clock, "__call__", real_time)
-    started = time.monotonic()
     with pytest.raises(DownloadError, match=r"no time is left to ask again|all the time it had") as caught:
         download(client, video, out, timeout=1)
-    assert time.monotonic() - started < 10
     assert caught.value.received > 0
 
 
@@ -272,21 +254,18 @@ def test_a_borrowed_client_is_given_no_more_time_either(kind: Kind, out: Path) -
     class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
             while True:
-                time.sleep(0.01)
                 yield b"x"
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             while True:
-                await anyio.sleep(0.01)
+                await anyio.lowlevel.checkpoint()
                 yield b"x"
 
     def handler(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-length": "9999999"}, stream=Endless())
 
-    started = time.monotonic()
     with pytest.raises(DownloadError, match=r"no time is left to ask again|all the time it had"):
         borrowing(kind, video_at("https://files.example/v"), out, timeout=0.3, transport=httpx.MockTransport(handler))
-    assert time.monotonic() - started < 10
 
 
 def test_waiting_for_another_try_ends_with_the_time_of_the_call(
@@ -326,30 +305,61 @@ def test_cancelling_is_prompt_and_keeps_the_bytes(stored: StoredFile, video: Vid
     assert stored.server.requests[1].headers["range"] == "bytes=100000-"
 
 
+@left_by_httpx
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("seconds", [0, 3600])
+def test_what_comes_slowly_is_written_soon_and_what_comes_fast_in_few_pieces(
+    stored: StoredFile, video: Video, out: Path, backend: str, seconds: float
+) -> None:
+    stored.server.script(stored.broken(200_000, stored.server.stall(), pieces=100_000, every=0.1), stored)
+    part, sizes = out.with_name("out.mp4.part"), list[tuple[int, int]]()
+
+    async def main() -> None:
+        async with AsyncVideoClient(KEY) as client:
+            with anyio.CancelScope() as scope:
+
+                def on_progress(so_far: int, _total: int | None) -> None:
+                    clock.now += seconds
+                    sizes.append((so_far, part.stat().st_size))
+                    if so_far == 200_000:
+                        scope.cancel()
+
+                clock = Clock()
+                client._clock = clock
+                await client.download(video, out, timeout=None, on_progress=on_progress)
+
+    anyio.run(main, backend=backend)
+    assert all(size == (so_far if seconds else 0) for so_far, size in sizes)
+    assert part.stat().st_size == 200_000
+
+
 @pytest.mark.parametrize("step", ["open", "begin", "write", "finish"])
 def test_a_task_that_asyncio_cancels_leaves_no_thread_writing_and_no_lock(
     stored: StoredFile, video: Video, out: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entered, go_on = threading.Event(), threading.Event()
+    entered, go_on, left = threading.Event(), threading.Event(), threading.Event()
     real = getattr(__import__("meshapi_video._part", fromlist=["Part"]).Part, step)
 
     def slow(*arguments: object) -> object:
         entered.set()
-        go_on.wait(5)
-        return real(*arguments)
+        go_on.wait(LONG)
+        try:
+            return real(*arguments)
+        finally:
+            left.set()
 
     async def main() -> None:
         async with AsyncVideoClient(KEY) as client:
             with monkeypatch.context() as patch:
                 patch.setattr(f"meshapi_video._part.Part.{step}", slow)
                 running = asyncio.create_task(client.download(video, out))
-                await asyncio.to_thread(entered.wait, 5)
+                await asyncio.to_thread(entered.wait, LONG)
                 running.cancel()
-                threading.Timer(0.05, go_on.set).start()
                 with pytest.raises(asyncio.CancelledError):
                     await running
-            # What the thread was at, it has done.
-            await asyncio.sleep(0.1)
+            # What the thread was at, it does now.
+            go_on.set()
+            await asyncio.to_thread(left.wait, LONG)
             await client.download(video, out, overwrite=True)
 
     asyncio.run(main())

@@ -8,7 +8,6 @@ import re
 import resource
 import signal
 import threading
-from collections.abc import Generator
 from pathlib import Path
 
 import anyio
@@ -33,30 +32,6 @@ from support.server import Answer, Server, answer, close, finished, http, raw, r
 
 # httpx leaves the generators of a body that is not read to its end to the garbage collector, and trio says so.
 left_by_httpx = pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def store() -> Generator[Server]:
-    """Where the videos lie: another server than the API's."""
-    with serving() as started:
-        yield started
-
-
-@pytest.fixture
-def stored(store: Server) -> StoredFile:
-    file = StoredFile(store)
-    store.script(file)
-    return file
-
-
-@pytest.fixture
-def video(store: Server) -> Video:
-    return video_at(store)
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out.mp4"
 
 
 def ranges(store: Server) -> list[str | None]:

@@ -7,15 +7,13 @@ import random
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
-import pytest
-
 from support import victim
+from support.by_id import eventually
 from support.files import StoredFile, names
-from support.server import Server, serving
+from support.server import Server
 
 # `nox -s kills` asks for more.
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -23,14 +21,12 @@ STEP = int(os.environ.get("STEP", "12"))
 SEED = int(os.environ.get("SEED", "6"))
 
 
-@pytest.fixture
-def store() -> Generator[Server]:
-    with serving() as started:
-        yield started
-
-
 def command(store: Server, *arguments: str | Path | int) -> list[str]:
     return [sys.executable, victim.__file__, f"{store.base_url}/v?X-Signature=x", *map(str, arguments)]
+
+
+def has(file: Path, size: int) -> bool:
+    return file.exists() and file.stat().st_size >= size
 
 
 def test_killed_at_random_moments_of_a_large_download_it_ends_up_right(store: Server, tmp_path: Path) -> None:
@@ -44,8 +40,7 @@ def test_killed_at_random_moments_of_a_large_download_it_ends_up_right(store: Se
     for _ in range(KILLS):
         moment = kept[-1] + chance.randrange(1, most)
         with subprocess.Popen(command(store, out)) as running:
-            while not part.exists() or part.stat().st_size < moment:
-                time.sleep(0.001)
+            eventually(partial(has, part, moment))
             running.kill()
         assert running.returncode == -signal.SIGKILL
         kept.append(part.stat().st_size)
@@ -59,7 +54,6 @@ def test_killed_at_random_moments_of_a_large_download_it_ends_up_right(store: Se
     ]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_killed_between_any_two_steps_of_keeping_it_it_ends_up_right(store: Server, tmp_path: Path) -> None:
     stored = StoredFile(store, content=random.Random(SEED).randbytes(200_000))  # noqa: S311 - no secret
     store.script(stored)

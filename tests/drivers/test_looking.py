@@ -222,7 +222,6 @@ def test_every_answer_is_reported(client: Caller, server: Server) -> None:
     assert seen == ["queued", "running", "running", "succeeded"]
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_an_async_callback_is_awaited(server: Server, backend: Kind) -> None:
     server.script(task("queued"), finished())
     seen = list[str]()

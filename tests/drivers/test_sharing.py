@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import httpx
-import pytest
 
 from meshapi_video import AsyncVideoClient, Video, VideoClient
 from support.by_id import LONG, QUICK, by_id, collect, eventually, eventually_so, held, over_after, tasks, threads
@@ -49,7 +48,6 @@ def test_threads_share_a_client_for_many_each_and_an_event_stops_its_own(server:
     eventually(lambda: threads() == 0)
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_tasks_share_a_client(server: Server, backend: str) -> None:
     asked = by_id(server, over_after(3))
     ended = list[str]()
@@ -73,7 +71,6 @@ def test_tasks_share_a_client(server: Server, backend: str) -> None:
     assert asked == dict.fromkeys(ALL, 3)
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_cancelling_one_of_the_tasks_that_share_a_client_leaves_the_others_alone(server: Server, backend: str) -> None:
     by_id(server, lambda task_id, look: held if task_id == "stuck" else over_after(3)(task_id, look))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Literal, TypeVar
 
 import anyio
@@ -13,10 +14,17 @@ from support.clock import Clock
 from support.server import TASK_ID
 
 Kind = Literal["sync", "asyncio", "trio"]
-KINDS: tuple[Kind, ...] = ("sync", "asyncio", "trio")
+Driver = Literal["sync", "asyncio", "trio", "aiohttp"]
+# The last is asyncio's too, over the extra of that name, wherever that is installed.
+DRIVERS: tuple[Driver, ...] = ("sync", "asyncio", "trio", *(("aiohttp",) if find_spec("aiohttp") else ()))
+ASYNC_DRIVERS = DRIVERS[1:]
 KEY = "rsk_test_0123456789"
 
 T = TypeVar("T")
+
+
+def kind_of(driver: Driver) -> Kind:
+    return "asyncio" if driver == "aiohttp" else driver
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.clients import KINDS
+from support.clients import DRIVERS
 
 _LEGEND = """
 a miss: ...       `get` raises it; `wait` looks again, and ends with the video
@@ -19,10 +19,13 @@ def print_faults(reporter: pytest.TerminalReporter) -> None:
     for report in (*reporter.getreports("passed"), *reporter.getreports("failed")):
         properties = dict(report.user_properties)
         if "fault" in properties:
-            rows.setdefault(properties["fault"], {})[properties["kind"]] = properties["seen"]
+            rows.setdefault(properties["fault"], {})[properties["driver"]] = properties["seen"]
     if not rows:
         return
-    table = [("fault", *KINDS), *((fault, *(row.get(kind, "") for kind in KINDS)) for fault, row in rows.items())]
+    table = [
+        ("fault", *DRIVERS),
+        *((fault, *(row.get(driver, "") for driver in DRIVERS)) for fault, row in rows.items()),
+    ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     reporter.write_sep("=", "faults on the wire, and what the caller sees")
     for line in table:

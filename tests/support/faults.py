@@ -179,10 +179,12 @@ class Fault:
     """Of a wait in which it happens twice, after one answer and before the last."""
     impatient: bool = False
     """Whether it happens once only, and the client gives up soon; a busy machine may make it miss more looks."""
+    over_aiohttp: str = ""
+    """What it is seen as there, if that is another kind of miss."""
 
 
-def miss(name: str, play: Play, error: str, says: str = "", *, looks: int = 4) -> Fault:
-    return Fault(name, play, f"a miss: {error}", says, looks)
+def miss(name: str, play: Play, error: str, says: str = "", *, looks: int = 4, over_aiohttp: str = "") -> Fault:
+    return Fault(name, play, f"a miss: {error}", says, looks, over_aiohttp=over_aiohttp and f"a miss: {over_aiohttp}")
 
 
 def stalled(name: str, play: Play) -> Fault:
@@ -220,7 +222,13 @@ FAULTS = (
     stalled("body, byte by byte", drips(HEAD.replace(b"37", b"9999") + b" " * 9999)),
     miss("content-length too long, closed", gives(raw(MORE + BODY)), LOST),
     stalled("content-length too long, open", stalls(MORE + BODY)),
-    miss("content-length too short", gives(raw(HEAD.replace(b"37", b"30") + BODY, stays_open=True)), BAD),
+    miss(
+        "content-length too short",
+        gives(raw(HEAD.replace(b"37", b"30") + BODY, stays_open=True)),
+        BAD,
+        # It has read on, to what cannot be another answer.
+        over_aiohttp=LOST,
+    ),
     miss("content-length is no number", gives(raw(HEAD.replace(b"37", b"-1") + BODY)), LOST),
     miss("two content-lengths", gives(raw(MORE[:-2] + b"content-length: 37\r\n\r\n" + BODY)), LOST),
     miss("chunks of garbage", gives(raw(CHUNKED + b"zz\r\n" + BODY)), LOST),
@@ -241,7 +249,7 @@ FAULTS = (
     refusal("redirect 301 to another host", redirects(301), "APIError 301", ELSEWHERE),
     refusal("redirect 308 to another host", redirects(308), "APIError 308", ELSEWHERE),
     miss("no such name, at first", has_no_name, LOST, "Name or service not known", looks=5),
-    miss("down, at first", is_down, LOST, "refused|attempts to connect|connection attempts", looks=5),
+    miss("down, at first", is_down, LOST, "refused|attempts to connect|connection attempts|call failed", looks=5),
     Fault("an expired certificate", has_expired, f"WaitTimeout: {LOST}", "certificate has expired", looks=7),
     Fault(
         "429, silence for an hour", gives(answer(429, retry_after="3600")), "WaitTimeout: RateLimitedError 429", looks=2

@@ -20,22 +20,24 @@ from meshapi_video import (
     UpstreamError,
 )
 from meshapi_video._answers import check_answer
-from meshapi_video._config import ApiKey
+from meshapi_video._bodies import Answer
+from meshapi_video._config import ApiKey, Config
 
 KEY = "rsk_secret"
-URL = "https://api.example/v1/video/generations/t"
+
+
+def config(key: str = KEY) -> Config:
+    return Config.resolve(ApiKey(key), "https://api.example", 30.0, 0)
+
+
+def answer(status: int, content: bytes, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(status, httpx.Headers(headers), content)
 
 
 def refused(status: int, body: object = None, headers: dict[str, str] | None = None) -> APIError:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    response = httpx.Response(
-        status,
-        content=content,
-        headers={"content-type": "application/json", **(headers or {})},
-        request=httpx.Request("GET", URL),
-    )
     with pytest.raises(APIError) as caught:
-        check_answer(response, ApiKey(KEY))
+        check_answer(answer(status, content, {"content-type": "application/json", **(headers or {})}), config())
     return caught.value
 
 
@@ -221,9 +223,9 @@ def test_a_key_that_comes_back_in_json_escapes_is_blotted_out_as_well(escaped: s
         f'{{"error": {{"code": "{escaped}", "message": "bad {escaped}"}}, "request_id": "{escaped}", '
         f'"detail": [{{"msg": "{escaped}", "loc": ["{escaped}"], "type": "{escaped}"}}]}}'
     )
-    response = httpx.Response(400, content=body.encode(), request=httpx.Request("GET", URL))
+    response = answer(400, body.encode())
     with pytest.raises(RequestRejectedError) as caught:
-        check_answer(response, ApiKey(key))
+        check_answer(response, config(key))
     shown = f"{caught.value} {vars(caught.value)}"
     assert key not in shown
     assert escaped not in caught.value.body
@@ -234,27 +236,27 @@ def test_a_key_that_comes_back_in_json_escapes_is_blotted_out_as_well(escaped: s
 @pytest.mark.parametrize("field", ["id", "status", "model"])
 def test_a_task_that_gives_the_key_away_is_refused(field: str) -> None:
     body = json.dumps({"id": "t", "status": "failed", field: f"x{KEY}"}).encode()
-    response = httpx.Response(200, content=body, request=httpx.Request("GET", URL))
+    response = answer(200, body)
     with pytest.raises(InvalidResponse, match="gives away the API key") as caught:
-        check_answer(response, ApiKey(KEY))
+        check_answer(response, config())
     assert KEY not in f"{caught.value} {vars(caught.value)}"
     assert caught.value.path == "$"
 
 
 def test_a_key_of_a_few_letters_may_be_in_an_answer_by_chance() -> None:
     body = json.dumps({"id": "key-1", "status": "running"}).encode()
-    check_answer(httpx.Response(200, content=body, request=httpx.Request("GET", URL)), ApiKey("key"))
+    check_answer(answer(200, body), config("key"))
 
 
 def test_a_200_that_is_no_task_is_an_invalid_response_with_its_body() -> None:
-    page = httpx.Response(200, content=f"<html>{KEY}".encode(), request=httpx.Request("GET", URL))
+    page = answer(200, f"<html>{KEY}".encode())
     with pytest.raises(InvalidResponse) as caught:
-        check_answer(page, ApiKey(KEY))
+        check_answer(page, config())
     assert caught.value.body == "<html>***"
 
 
 def test_a_page_instead_of_a_task_is_kept_to_be_read() -> None:
-    page = httpx.Response(200, content=b"<html>Log in", request=httpx.Request("GET", URL))
+    page = answer(200, b"<html>Log in")
     with pytest.raises(InvalidResponse, match="not JSON") as caught:
-        check_answer(page, ApiKey(KEY))
+        check_answer(page, config())
     assert (caught.value.body, caught.value.path) == ("<html>Log in", None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
 from collections.abc import Callable, Generator
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,8 @@ import httpcore
 import httpx
 import pytest
 
-from meshapi_video._transport import DeadlineTransport, request_deadline
+from meshapi_video._deadline import request_deadline
+from meshapi_video._sockets import DeadlineTransport
 from support.server import Server, http
 
 
@@ -70,7 +70,7 @@ class Stream(httpcore.NetworkStream):
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     fake = Network()
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", fake.connect)
-    monkeypatch.setattr("meshapi_video._transport.time", SimpleNamespace(monotonic=lambda: fake.now))
+    monkeypatch.setattr("meshapi_video._deadline.time", SimpleNamespace(monotonic=lambda: fake.now))
     return fake
 
 
@@ -147,15 +147,13 @@ def test_a_name_that_cannot_be_looked_up_is_no_connection(client: httpx.Client) 
 
 
 def test_waiting_for_a_connection_gets_what_is_left(server: Server) -> None:
-    started = time.monotonic()
     server.script(server.stall(http(200, b" ")[:-1]))
     transport = DeadlineTransport(ssl.create_default_context(), None)
     transport._pool._max_connections = 1  # pyright: ignore[reportAttributeAccessIssue]
     with (
-        httpx.Client(transport=transport, timeout=30) as client,
+        httpx.Client(transport=transport, timeout=9999) as client,
         client.stream("GET", server.base_url),
         request_deadline(0.2),
         pytest.raises(httpx.PoolTimeout),
     ):
         client.get(server.base_url)
-    assert time.monotonic() - started < 2

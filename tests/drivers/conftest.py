@@ -1,0 +1,51 @@
+"""What the tests of the drivers share: a server over TLS, and one on which a video lies."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from meshapi_video import Video
+from support.files import StoredFile, video_at
+from support.server import Server, serving
+
+
+@pytest.fixture
+def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Server]:
+    """A server over TLS, whose authority SSL_CERT_FILE names."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # trustme leaves out the type of a context that is OpenSSL's.
+    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    with serving(context) as started:
+        yield started
+
+
+@pytest.fixture
+def store() -> Generator[Server]:
+    """Where the videos lie: another server than the API's."""
+    with serving() as started:
+        yield started
+
+
+@pytest.fixture
+def stored(store: Server) -> StoredFile:
+    file = StoredFile(store)
+    store.script(file)
+    return file
+
+
+@pytest.fixture
+def video(store: Server) -> Video:
+    return video_at(store)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out.mp4"
