@@ -156,6 +156,14 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Side by side with the peers: tables and a picture in docs/benchmarks.md, in 45 minutes; `-- --help`."""
+    install_groups(session, "bench")
+    session.install("-e", ".[cli,sandbox,aiohttp]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
 def load(session: nox.Session) -> None:
     """Hundreds of clients and thousands of tasks at a sandbox, with figures; `-- --clients N --tasks N --rounds N`."""
     session.install("-e", ".[sandbox]")
