@@ -204,6 +204,19 @@ def test_more_than_was_announced_is_not_the_file(kind: Kind, out: Path) -> None:
 # How long it may take.
 
 
+@pytest.mark.parametrize("target", ["http://127.0.0.1:9/admin", "https://localhost/admin", "http://[::1]/"])
+def test_nobody_elsewhere_points_at_what_only_this_machine_can_reach(kind: Kind, out: Path, target: str) -> None:
+    asked = list[str]()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(302, headers={"location": target})
+
+    with pytest.raises(DownloadError, match="it redirects to this machine itself"):
+        borrowing(kind, video_at("https://files.example/v"), out, transport=httpx.MockTransport(handler))
+    assert asked == ["files.example"]
+
+
 @left_by_httpx
 @pytest.mark.parametrize("stalls", ["at once", "in the headers", "in the body"])
 def test_a_connection_on_which_nothing_comes_is_given_up_and_gone_on_from(
