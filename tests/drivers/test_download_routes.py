@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from meshapi_video import AsyncVideoClient, DownloadError, MeshVideoError, Video, VideoClient, VideoTaskResponse
-from support.by_id import LONG
+from support.by_id import LONG, RealTime
 from support.clients import KEY, Caller, Kind
 from support.clock import Clock
 from support.files import SIGNATURE, StoredFile, download, names, video_at
@@ -133,12 +133,14 @@ def borrowing(
     out: Path,
     *,
     timeout: float = 60,
+    clock: Clock | None = None,
     **borrowed: Any,  # noqa: ANN401
 ) -> httpx.Client | httpx.AsyncClient:
     """Downloads through a client with these settings of httpx's, and hands it back as it was afterwards."""
+    clock = clock or Clock()
     if kind == "sync":
         with httpx.Client(**borrowed) as http_client, VideoClient(KEY, http_client=http_client) as client:
-            client._sleep = Clock().sleep
+            client._clock, client._sleep = clock, clock.sleep
             client.download(video, out, timeout=timeout)
             client.close()
             assert not http_client.is_closed
@@ -149,7 +151,7 @@ def borrowing(
             httpx.AsyncClient(**borrowed) as http_client,
             AsyncVideoClient(KEY, http_client=http_client) as client,
         ):
-            client._sleep = Clock().sleep_async
+            client._clock, client._sleep = clock, clock.sleep_async
             await client.download(video, out, timeout=timeout)
             await client.close()
             assert not http_client.is_closed
@@ -259,7 +261,7 @@ def test_the_whole_call_takes_no_longer_than_it_may(
     stored.server.script(stored.dripping(100, every=0.02))
     monkeypatch.setattr(Clock, "__call__", real_time)
     with pytest.raises(DownloadError, match=r"no time is left to ask again|all the time it had") as caught:
-        download(client, video, out, timeout=1)
+        download(client, video, out, timeout=0.4)
     assert caught.value.received > 0
 
 
@@ -277,8 +279,9 @@ def test_a_borrowed_client_is_given_no_more_time_either(kind: Kind, out: Path) -
     def handler(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-length": "9999999"}, stream=Endless())
 
+    transport = httpx.MockTransport(handler)
     with pytest.raises(DownloadError, match=r"no time is left to ask again|all the time it had"):
-        borrowing(kind, video_at("https://files.example/v"), out, timeout=0.3, transport=httpx.MockTransport(handler))
+        borrowing(kind, video_at("https://files.example/v"), out, timeout=0.3, clock=RealTime(), transport=transport)
 
 
 def test_waiting_for_another_try_ends_with_the_time_of_the_call(
