@@ -38,6 +38,9 @@ QUICK = [*TESTS, *(f"--ignore={path}" for path in SLOW)]
 # Most of a test's time is waiting for a socket.
 BESIDE_EACH_OTHER = ["-n", "auto", "--dist", "loadfile"]
 
+# Tests start many Pythons, and each would compile anew all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 if "PYENV_ROOT" in os.environ:
     # pyenv puts every Python it has on the path and lets only the selected ones run: select ours.
     installed = (path.name for path in Path(os.environ["PYENV_ROOT"], "versions").iterdir())

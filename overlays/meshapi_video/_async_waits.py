@@ -64,7 +64,7 @@ class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
 
 
 class AsyncWaitResults(AsyncIterator[WaitResult]):
-    """The result of each wait, as it ends. Leaving the loop, or `close`, ends the others."""
+    """The result of each wait, as it ends. The others end with this iterator, or at `close`."""
 
     def __init__(
         self,

@@ -112,11 +112,15 @@ class Authorities:
         return self._for_https if url.scheme == "https" else tls_context(str(url))
 
 
-def request(fetch: Fetch, timeout: float) -> httpx.Request:
+def request(fetch: Fetch, transfer: Transfer, timeout: float) -> httpx.Request:
     """What is sent: no key, no cookie, no password. Raises `Refused` for an address that is not to be asked."""
+    url = _checked(fetch.address)
+    # What only this machine can reach is nobody else's to point at.
+    if is_loopback(url.host) and not is_loopback(httpx.URL(transfer.address).host):
+        raise Refused(f"it redirects to this machine itself, {url.host}")
     return httpx.Request(
         "GET",
-        _checked(fetch.address),
+        url,
         headers={**HEADERS, "Accept": "*/*", **fetch.headers},
         extensions={"timeout": httpx.Timeout(min(timeout, fetch.seconds)).as_dict()},
     )

@@ -170,7 +170,7 @@ class Part:
 
     def _check_name(self) -> None:
         if not self._overwrite and os.path.lexists(self.path):
-            raise self.error(f"{self.path} exists already; pass overwrite=True to replace it")
+            raise self.error(f"{self.path} exists already, and is replaced only when told to overwrite")
 
     def _locked_note(self) -> FileIO:
         while True:

@@ -81,7 +81,7 @@ class Download:
     def _fetch(self, fetch: Fetch, transfer: Transfer, part: Part) -> Transfer:
         """The state after one request."""
         try:
-            asked = request(fetch, self.timeout)
+            asked = request(fetch, transfer, self.timeout)
             host, seconds = asked.url.host, min(self.timeout, fetch.seconds)
             with self.way_out.to(asked.url) as transport:
                 with breaking(host, seconds), request_deadline(seconds):

@@ -54,7 +54,7 @@ class Updates(Iterator[VideoTaskResponse]):
 
 
 class WaitResults(Iterator[WaitResult]):
-    """The result of each wait, as it ends. Leaving the loop, or `close`, ends the others."""
+    """The result of each wait, as it ends. The others end with this iterator, or at `close`."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from meshapi_video import AsyncVideoClient, DownloadError, MeshVideoError, Video, VideoClient, VideoTaskResponse
-from support.by_id import LONG
+from support.by_id import LONG, RealTime
 from support.clients import KEY, Caller, Kind
 from support.clock import Clock
 from support.files import SIGNATURE, StoredFile, download, names, video_at
@@ -133,12 +133,14 @@ def borrowing(
     out: Path,
     *,
     timeout: float = 60,
+    clock: Clock | None = None,
     **borrowed: Any,  # noqa: ANN401
 ) -> httpx.Client | httpx.AsyncClient:
     """Downloads through a client with these settings of httpx's, and hands it back as it was afterwards."""
+    clock = clock or Clock()
     if kind == "sync":
         with httpx.Client(**borrowed) as http_client, VideoClient(KEY, http_client=http_client) as client:
-            client._sleep = Clock().sleep
+            client._clock, client._sleep = clock, clock.sleep
             client.download(video, out, timeout=timeout)
             client.close()
             assert not http_client.is_closed
@@ -149,7 +151,7 @@ def borrowing(
             httpx.AsyncClient(**borrowed) as http_client,
             AsyncVideoClient(KEY, http_client=http_client) as client,
         ):
-            client._sleep = Clock().sleep_async
+            client._clock, client._sleep = clock, clock.sleep_async
             await client.download(video, out, timeout=timeout)
             await client.close()
             assert not http_client.is_closed
@@ -204,6 +206,19 @@ def test_more_than_was_announced_is_not_the_file(kind: Kind, out: Path) -> None:
 # How long it may take.
 
 
+@pytest.mark.parametrize("target", ["http://127.0.0.1:9/admin", "https://localhost/admin", "http://[::1]/"])
+def test_nobody_elsewhere_points_at_what_only_this_machine_can_reach(kind: Kind, out: Path, target: str) -> None:
+    asked = list[str]()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        return httpx.Response(302, headers={"location": target})
+
+    with pytest.raises(DownloadError, match="it redirects to this machine itself"):
+        borrowing(kind, video_at("https://files.example/v"), out, transport=httpx.MockTransport(handler))
+    assert asked == ["files.example"]
+
+
 @left_by_httpx
 @pytest.mark.parametrize("stalls", ["at once", "in the headers", "in the body"])
 def test_a_connection_on_which_nothing_comes_is_given_up_and_gone_on_from(
@@ -246,7 +261,7 @@ def test_the_whole_call_takes_no_longer_than_it_may(
     stored.server.script(stored.dripping(100, every=0.02))
     monkeypatch.setattr(Clock, "__call__", real_time)
     with pytest.raises(DownloadError, match=r"no time is left to ask again|all the time it had") as caught:
-        download(client, video, out, timeout=1)
+        download(client, video, out, timeout=0.4)
     assert caught.value.received > 0
 
 
@@ -264,8 +279,9 @@ def test_a_borrowed_client_is_given_no_more_time_either(kind: Kind, out: Path) -
     def handler(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-length": "9999999"}, stream=Endless())
 
+    transport = httpx.MockTransport(handler)
     with pytest.raises(DownloadError, match=r"no time is left to ask again|all the time it had"):
-        borrowing(kind, video_at("https://files.example/v"), out, timeout=0.3, transport=httpx.MockTransport(handler))
+        borrowing(kind, video_at("https://files.example/v"), out, timeout=0.3, clock=RealTime(), transport=transport)
 
 
 def test_waiting_for_another_try_ends_with_the_time_of_the_call(

@@ -452,7 +452,7 @@ def test_a_file_that_is_there_stays_and_nothing_is_asked(
     else:
         out.symlink_to("nowhere")
     for wanted in (video, "task-1"):
-        with pytest.raises(DownloadError, match=r"out\.mp4 exists already; pass overwrite=True"):
+        with pytest.raises(DownloadError, match=r"out\.mp4 exists already, and is replaced only when told to"):
             download(client, wanted, out)
     assert server.requests == store.requests == []
     assert names(out.parent) == ["out.mp4"]

@@ -360,6 +360,14 @@ def test_the_key_is_asked_for_on_a_terminal_and_not_shown(
     assert KEY not in said.out + said.err
 
 
+def test_ids_in_a_file_that_is_no_text_are_wrong_usage(keyless: Server, tmp_path: Path, capsys: Output) -> None:
+    file = tmp_path / "ids"
+    file.write_bytes(b"t1\n\xff\n")
+    assert run(["wait", "--from", str(file)]) == 2
+    assert f"{file} is no text in UTF-8" in capsys.readouterr().err
+    assert keyless.requests == []
+
+
 def test_a_key_and_ids_from_the_same_place_are_wrong_usage(
     keyless: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
@@ -455,6 +463,12 @@ def test_several_tasks_have_a_line_above_that_counts_them() -> None:
     counted, *lines = drawn(WaitProgress(5, 3, 9, {"running": 1, "queued": 1}), waiting, {})
     assert counted == "3 of 5 over, 1 queued, 1 running; 9 looks"
     assert [line.split()[0] for line in lines] == ["task-0", "u"]
+
+
+def test_a_status_that_a_terminal_would_obey_is_spelled_out() -> None:
+    lines = drawn(WaitProgress(2, 0, 2, {"\x1b[2J": 2}), [Waiting("t", "\x1b[2J", 1.0, 1.0)], {})
+    assert "\x1b" not in "".join(lines)
+    assert lines[1].split()[:2] == ["t", r"\x1b[2J"]
 
 
 def test_what_there_is_no_room_for_is_counted() -> None:

@@ -109,6 +109,22 @@ def test_a_refusal_and_a_silent_server_leave_with_3(scripted: Server, capsys: Ou
     assert "meshapi-video: task t: no answer from http://127.0.0.1:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["get", "wait"])
+def test_a_terminal_obeys_nothing_that_a_server_says(scripted: Server, capsys: Output, command: str) -> None:
+    words = "\x1b[31m\x07\r\nmeshapi-video: forged"
+    for said in (
+        answer(404, {"error": {"code": words, "message": words}}),
+        task(f"succeeded{words}" if command == "get" else "failed", "t", error={"code": words, "message": words}),
+        finished("t", url=f"https://x.example/{words}"),
+    ):
+        scripted.script(said)
+        run([command, "t"])
+        printed = capsys.readouterr()
+        assert "forged" in printed.out + printed.err
+        assert all(line.isprintable() for line in (printed.out + printed.err).split("\n"))
+        assert "\nmeshapi-video: forged" not in printed.out + printed.err
+
+
 def test_a_wait_that_runs_out_of_time_leaves_with_4_and_what_to_do(scripted: Server, capsys: Output) -> None:
     scripted.script(task("running", "t"))
     assert run(["wait", "t", "--timeout", "10"]) == 4

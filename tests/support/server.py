@@ -183,7 +183,7 @@ def serving(tls: ssl.SSLContext | None = None, *, down: bool = False) -> Generat
         # From here on the port is taken, and connections are refused.
         tcp.server_bind()
         server.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{tcp.server_address[1]}"
-        thread = threading.Thread(target=tcp.serve_forever, args=(0.01,), daemon=True)
+        thread = threading.Thread(target=tcp.serve_forever, args=(0.002,), daemon=True)
 
         def open_up() -> None:
             tcp.server_activate()

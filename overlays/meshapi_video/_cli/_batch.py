@@ -23,7 +23,7 @@ from meshapi_video import (
     WaitTimeout,
 )
 from meshapi_video._cli._board import Board
-from meshapi_video._cli._exit import ExitCode, complain, say
+from meshapi_video._cli._exit import ExitCode, complain, plain, say
 from meshapi_video._part import file_name
 
 _DOWNLOADS: Final = 4
@@ -128,7 +128,7 @@ class Batch:
             if self.order.as_json:
                 click.echo(json.dumps(described(result, path)))
             elif result.error is None:
-                found = path or (result.video and result.video.url)
+                found = path or (result.video and plain(result.video.url))
                 click.echo(found if len(self.order.task_ids) == 1 else f"{result.task_id}\t{found}")
             if result.error is not None:
                 complain(str(result.error))

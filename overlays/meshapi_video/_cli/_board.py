@@ -17,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from meshapi_video._cli._exit import say
+from meshapi_video._cli._exit import plain, say
 from meshapi_video._logging import LOOKS, TASKS
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ class Fetching:
     """Bytes that were there before."""
     received: int = 0
     total: int | None = None
-    shown: float = 0.0
-    """When it was shown last, by a clock that nobody can set."""
 
     def took(self, received: int, total: int | None) -> None:
         """Takes note of more bytes."""
@@ -127,12 +125,12 @@ def picture(progress: WaitProgress, waiting: list[Waiting], files: dict[str, Fet
     for task_id, file in files.items():
         table.add_row(Text(task_id), Text("fetching", "green"), *_amounts(file))
     for task in waiting:
-        status = task.status or "asking"
+        status = plain(task.status or "asking")
         look = f"next look in {math.ceil(task.next_look)} s" if task.next_look > 0 else "looking"
         table.add_row(Text(task.task_id), Text(status, _STYLES.get(status, "")), Text(clock(task.age)), Text(look))
     if total == 1:
         return Group(table)
-    statuses = "".join(f", {number} {status}" for status, number in sorted(progress.statuses.items()))
+    statuses = "".join(f", {number} {plain(status)}" for status, number in sorted(progress.statuses.items()))
     said = Text(f"{progress.ended} of {total} over{statuses}; {progress.looks} looks", "bold")
     more = total - progress.ended - len(waiting)
     return Group(said, table, Text(f"and {more} more", "dim")) if more > 0 else Group(said, table)
@@ -161,15 +159,16 @@ def clock(seconds: float) -> str:
 def shown_download(task_id: str) -> Generator[Callable[[int, int | None], None]]:
     """Shows one download where stderr is a terminal; what it yields is to be called with each progress."""
     console = Console(stderr=True)
-    file = Fetching()
+    file, shown = Fetching(), 0.0
     with Live(
         console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
     ) as live:
 
         def show(received: int, total: int | None) -> None:
+            nonlocal shown
             file.took(received, total)
-            if console.is_terminal and time.monotonic() >= file.shown + _EVERY:
-                file.shown = time.monotonic()
+            if console.is_terminal and time.monotonic() >= shown + _EVERY:
+                shown = time.monotonic()
                 table = _table()
                 table.add_row(Text(task_id), *_amounts(file))
                 live.update(table, refresh=True)

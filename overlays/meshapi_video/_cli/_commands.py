@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 import click
 from click.shell_completion import shell_complete
 
-from meshapi_video._cli._exit import ExitCode, complain
+from meshapi_video._cli._exit import ExitCode, complain, plain
 from meshapi_video._cli._options import (
     asks_the_api,
     checked_id,
@@ -82,7 +82,7 @@ def _readable(task: VideoTaskResponse) -> str:
     shown: list[str] = []
     for name, value in task.to_dict().items():
         if value is not None:
-            shown.append(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+            shown.append(f"{name}: {plain(value) if isinstance(value, str) else json.dumps(value)}")
     return "\n".join(shown)
 
 

@@ -24,12 +24,17 @@ class ExitCode(enum.IntEnum):
     PIPE = 141
 
 
+def plain(text: str) -> str:
+    """`text` on one line, with nothing in it that a terminal obeys: servers have a say in it."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def say(sentence: str) -> None:
     """Prints it on stderr, where that can be written."""
     # None where the process was started with stderr closed.
     if sys.stderr is not None:
         with suppress(OSError):
-            sys.stderr.write(f"{sentence}\n")
+            sys.stderr.write(f"{plain(sentence)}\n")
 
 
 def complain(sentence: str) -> None:

@@ -76,10 +76,14 @@ def ids_in(context: click.Context, parameter: click.Parameter, file: IO[str] | N
     if file.name == _STDIN and (context.params["api_key_stdin"] or (key_file and key_file.name == _STDIN)):
         # The key would be taken for an id, and be sent and shown as one.
         raise click.UsageError("standard input has either the ids or the API key, not both")
-    lines = file.readlines()
-    if file.name != _STDIN:
-        # click closes it only where all is well.
-        file.close()
+    try:
+        lines = file.readlines()
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"{file.name} is no text in UTF-8") from None
+    finally:
+        if file.name != _STDIN:
+            # click closes it only where all is well.
+            file.close()
     return list(_ids_in(context, parameter, file.name, lines))
 
 
