@@ -42,7 +42,7 @@ def measure(plan: Plan) -> Section:
                 if name == BY_HAND:
                     by_hand(checkout, into)
                 else:
-                    _run([sys.executable, "-m", "codegen.regenerate"], checkout)
+                    run([sys.executable, "-m", "codegen.regenerate"], checkout)
             except Failed as error:
                 results.fail(name, str(error), "wall")
                 continue
@@ -68,12 +68,12 @@ openapi-python-client generate --meta none --config {config} --path {document} -
 datamodel-codegen --input {document} --input-file-type openapi --output {wire} \
     --output-model-type msgspec.Struct --target-python-version 3.11 --no-formatters \
     --strict-refs --no-allow-remote-refs --custom-file-header {shlex.quote(header)}
-ruff check --fix --select=F401,I --isolated --no-cache --quiet --target-version=py311 {into}
+ruff check --fix --select=F401,I,TC006 --isolated --no-cache --quiet --target-version=py311 {into}
 ruff format --isolated --no-cache --quiet --target-version=py311 {into}
 """
     for line in commands.replace("\\\n", "").strip().splitlines():
         program, *rest = shlex.split(line)
-        _run([str(Path(sys.executable).parent / program), *rest], checkout)
+        run([str(Path(sys.executable).parent / program), *rest], checkout)
 
 
 def same(made: Path, kept: Path) -> bool:
@@ -83,7 +83,8 @@ def same(made: Path, kept: Path) -> bool:
     return len(equal) == len(names)
 
 
-def _run(command: list[str], folder: Path) -> None:
+def run(command: list[str], folder: Path) -> None:
+    """Runs a command in a copy of the checkout; raises `Failed` with its last words."""
     # The copy's own codegen, not the checkout's.
     surroundings = {**environment(), "PYTHONPATH": str(folder)}
     try:

@@ -55,7 +55,7 @@ class VideoTaskContent:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            return cast("None | str | Unset", data)
 
         last_frame_url = _parse_last_frame_url(d.pop("last_frame_url", UNSET))
 
@@ -64,7 +64,7 @@ class VideoTaskContent:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            return cast("None | str | Unset", data)
 
         video_url = _parse_video_url(d.pop("video_url", UNSET))
 

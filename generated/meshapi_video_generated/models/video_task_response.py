@@ -269,7 +269,7 @@ class VideoTaskResponse:
                 return content_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(None | Unset | VideoTaskContent, data)
+            return cast("None | Unset | VideoTaskContent", data)
 
         content = _parse_content(d.pop("content", UNSET))
 
@@ -278,7 +278,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(int | None | Unset, data)
+            return cast("int | None | Unset", data)
 
         created_at = _parse_created_at(d.pop("created_at", UNSET))
 
@@ -287,7 +287,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(bool | None | Unset, data)
+            return cast("bool | None | Unset", data)
 
         draft = _parse_draft(d.pop("draft", UNSET))
 
@@ -296,7 +296,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            return cast("None | str | Unset", data)
 
         draft_task_id = _parse_draft_task_id(d.pop("draft_task_id", UNSET))
 
@@ -305,7 +305,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(int | None | Unset, data)
+            return cast("int | None | Unset", data)
 
         duration = _parse_duration(d.pop("duration", UNSET))
 
@@ -322,7 +322,7 @@ class VideoTaskResponse:
                 return error_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(None | Unset | VideoTaskError, data)
+            return cast("None | Unset | VideoTaskError", data)
 
         error = _parse_error(d.pop("error", UNSET))
 
@@ -331,7 +331,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(int | None | Unset, data)
+            return cast("int | None | Unset", data)
 
         execution_expires_after = _parse_execution_expires_after(
             d.pop("execution_expires_after", UNSET)
@@ -342,7 +342,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(int | None | Unset, data)
+            return cast("int | None | Unset", data)
 
         frames = _parse_frames(d.pop("frames", UNSET))
 
@@ -351,7 +351,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(int | None | Unset, data)
+            return cast("int | None | Unset", data)
 
         framespersecond = _parse_framespersecond(d.pop("framespersecond", UNSET))
 
@@ -360,7 +360,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(bool | None | Unset, data)
+            return cast("bool | None | Unset", data)
 
         generate_audio = _parse_generate_audio(d.pop("generate_audio", UNSET))
 
@@ -369,7 +369,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            return cast("None | str | Unset", data)
 
         model = _parse_model(d.pop("model", UNSET))
 
@@ -378,7 +378,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(int | None | Unset, data)
+            return cast("int | None | Unset", data)
 
         priority = _parse_priority(d.pop("priority", UNSET))
 
@@ -387,7 +387,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            return cast("None | str | Unset", data)
 
         ratio = _parse_ratio(d.pop("ratio", UNSET))
 
@@ -396,7 +396,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            return cast("None | str | Unset", data)
 
         resolution = _parse_resolution(d.pop("resolution", UNSET))
 
@@ -405,7 +405,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            return cast("None | str | Unset", data)
 
         safety_identifier = _parse_safety_identifier(d.pop("safety_identifier", UNSET))
 
@@ -414,7 +414,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(int | None | Unset, data)
+            return cast("int | None | Unset", data)
 
         seed = _parse_seed(d.pop("seed", UNSET))
 
@@ -423,7 +423,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(None | str | Unset, data)
+            return cast("None | str | Unset", data)
 
         service_tier = _parse_service_tier(d.pop("service_tier", UNSET))
 
@@ -432,7 +432,7 @@ class VideoTaskResponse:
                 return data
             if isinstance(data, Unset):
                 return data
-            return cast(int | None | Unset, data)
+            return cast("int | None | Unset", data)
 
         updated_at = _parse_updated_at(d.pop("updated_at", UNSET))
 
@@ -449,7 +449,7 @@ class VideoTaskResponse:
                 return usage_type_0
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
-            return cast(None | Unset | VideoTaskUsage, data)
+            return cast("None | Unset | VideoTaskUsage", data)
 
         usage = _parse_usage(d.pop("usage", UNSET))
 
