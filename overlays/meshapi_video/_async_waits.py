@@ -75,6 +75,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
         self._looks = looks
         self._task_ids = iter(task_ids)
         self._on_progress = on_progress
+        looks.watched = on_progress is not None
         self._told: WaitProgress | None = None
         self._exhausted = False
         self._closed = False
@@ -173,11 +174,14 @@ class Looks:
         """Is set, and replaced by another one, when the schedule has changed."""
         self.ended: anyio.Event = anyio.Event()
         self.nothing_arrives: bool = arriving is None
+        self.watched: bool = False
+        """Whether somebody wants to know of every look."""
         self._begin = begin
         self._look = look
         self._clock = clock
         self._arriving = arriving
         self._deadline = math.inf if deadline is None else deadline
+        self._asleep_until = -math.inf
         self._problem: BaseException | None = None
         self._scope: anyio.CancelScope | None = None
         self._soon: Soon | None = None
@@ -268,17 +272,20 @@ class Looks:
             if isinstance(found, Job):
                 group.start_soon(self._guarded, self._make_look, found)
                 continue
-            changed = self.changed
             if self.schedule.has_results:
                 self._tell()
-                changed = self.changed
+            changed, self._asleep_until = self.changed, self._clock() + found
             with anyio.move_on_after(found):
                 await changed.wait()
 
     async def _make_look(self, job: Job) -> None:
         poll = await self._look(job.poll, job.timeout)
+        was_full = self.schedule.is_full
         self.schedule.looked(job, poll, self._clock())
-        self._tell()
+        # Of most looks nobody has to know, and waking others up costs a part of what the look did.
+        changes = poll.error is not None or self.schedule.has_results or poll.due < self._asleep_until
+        if self.watched or was_full or changes:
+            self._tell()
 
     async def _arrive(self, task_ids: AsyncIterable[str | WaitToken]) -> None:
         """Takes in what an async iterable brings, which may take its time over each."""

@@ -139,6 +139,11 @@ class Schedule:
         return not self._waiting and not self._ended
 
     @property
+    def is_full(self) -> bool:
+        """Whether as many looks are being made as may be."""
+        return self._in_flight >= self._max_in_flight
+
+    @property
     def in_flight(self) -> int:
         """How many looks are being made."""
         return self._in_flight
@@ -184,7 +189,7 @@ class Schedule:
         last_turn = self._first_deadline + _LAST_TURN
         if not self._turns:
             return math.inf
-        if self._in_flight >= self._max_in_flight:
+        if self.is_full:
             return last_turn - now
         due, _, poll = self._turns[0]
         if (at := max(due, self._pace.next_at)) > now:
