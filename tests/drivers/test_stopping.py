@@ -144,7 +144,7 @@ def test_looks_that_cannot_be_cut_short_hold_up_a_close_for_one_moment_together(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Through somebody else's client a request ends when it ends.
-    by_id(server, never_answered)
+    by_id(server, lambda _task_id, _look: server.stall())
     with httpx.Client() as borrowed, VideoClient(KEY, base_url=server.base_url, http_client=borrowed) as client:
         results = client.wait_many([*NAMES[:20], AT_ONCE])
         assert next(results).task_id == AT_ONCE
@@ -163,6 +163,7 @@ def test_looks_that_cannot_be_cut_short_hold_up_a_close_for_one_moment_together(
             results.close()
             assert len(given) == 21
         server.stopping.set()
+        eventually(lambda: threads() == 0)
 
 
 # What follows are whole processes.
