@@ -174,7 +174,7 @@ class AdaptivePolicy:
         policy = cls(lag_weight=lag_weight, fallback=fallback)
         try:
             policy._groups |= {tuple(kind.of): _Group(kind.table()) for kind in _read(text).kinds}
-        except (ValueError, RecursionError) as error:
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
             raise ValueError(f"not what AdaptivePolicy.to_json wrote: {error}") from None
         return policy
 

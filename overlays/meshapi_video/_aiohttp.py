@@ -30,8 +30,7 @@ class _Connector(aiohttp.TCPConnector):
     # aiohttp's own signature, and nothing to us.
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:  # noqa: ANN401
         connection = await super().connect(*args, **kwargs)
-        if connection.transport is not None:
-            self.transports.add(connection.transport)
+        self.transports.update(filter(None, [connection.transport]))
         return connection
 
 

@@ -52,16 +52,20 @@ class AsyncWay:
         """How many looks it takes well at once."""
         self.is_closed = False
 
-    def open(self) -> None:
-        """Opens it where it was not, on the event loop that runs, and before the first look's time does."""
+    def open(self) -> _Sender:
+        """Opens it where it was not, on the event loop that runs, and before the first look's time does.
+
+        Raises `RuntimeError` once it is closed.
+        """
+        if self.is_closed:
+            raise RuntimeError("this client has been closed")
         if self._sender is None:
             self._sender = self._opened()
+        return self._sender
 
     async def request(self, method: str, url: str) -> Answer:
         """A task's answer; raises `APIError` or `InvalidResponse` for any other, and what httpx raises."""
-        if self.is_closed or self._sender is None:
-            raise RuntimeError("this client has been closed")
-        answer = await self._sender.send(method, url)
+        answer = await self.open().send(method, url)
         check_answer(answer, self._config)
         return answer
 

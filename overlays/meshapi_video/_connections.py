@@ -16,7 +16,7 @@ import httpcore
 import httpx
 
 from meshapi_video._bodies import Answer, Intake
-from meshapi_video._deadline import time_left
+from meshapi_video._deadline import GLANCE, time_left
 from meshapi_video._sockets import KEPT, connection_pool, core_proxy
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Connections:
 
     def send(self, method: str, path: str) -> Answer:
         """The answer, read whole, to a look at `path`."""
-        if not self._turns.acquire(timeout=time_left()):
-            raise TimeoutError
+        while not self._turns.acquire(timeout=time_left(GLANCE)):
+            pass
         try:
             with _in_httpx_words():
                 return self._send(self._target.request(method, path))

@@ -15,7 +15,7 @@ from meshapi_video._transport import BORROWED_CAPACITY, CAPACITY, environment_pr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Protocol, TypeAlias
 
     import httpx
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
         def close(self) -> None: ...
 
+    _Check: TypeAlias = Callable[[Answer, Config], None]
+
 
 class Way:
     """For blocking code, in any number of threads."""
@@ -35,37 +37,42 @@ class Way:
         self._config = config
         self._prepared = Prepared(config)
         self._proxy = None if http_client is not None else environment_proxy(config.base_url)
-        self._sender: _Sender | None = None if http_client is None else Borrowed(self._prepared, http_client)
+        self._borrowed = None if http_client is None else Borrowed(self._prepared, http_client)
         self.capacity: Final = CAPACITY if http_client is None else BORROWED_CAPACITY
         """How many looks it takes well at once."""
-        self._check: Callable[[Answer, Config], None] | None = None
+        self._opened: tuple[_Sender, _Check] | None = None
         self._opening = threading.Lock()
         self.is_closed = False
 
-    def open(self) -> None:
-        """Loads what the first look needs, whose time does not run while this does."""
+    def open(self) -> tuple[_Sender, _Check]:
+        """Loads what the first look needs, whose time does not run while this does.
+
+        Raises `RuntimeError` once it is closed.
+        """
         with self._opening:
-            if self._check is None:
+            if self.is_closed:
+                raise RuntimeError("this client has been closed")
+            if self._opened is None:
                 from meshapi_video._answers import check_answer  # noqa: PLC0415 - see above
 
-                self._sender = self._sender or self._opened()
-                self._check = check_answer
+                self._opened = self._borrowed or self._connections(), check_answer
+            return self._opened
 
     def request(self, method: str, url: str) -> Answer:
         """A task's answer; raises `APIError` or `InvalidResponse` for any other, and what httpx raises."""
-        if self.is_closed or self._sender is None or self._check is None:
-            raise RuntimeError("this client has been closed")
-        answer = self._sender.send(method, url)
-        self._check(answer, self._config)
+        sender, check = self.open()
+        answer = sender.send(method, url)
+        check(answer, self._config)
         return answer
 
     def close(self) -> None:
         """Closes what was opened."""
-        self.is_closed = True
-        if self._sender is not None:
-            self._sender.close()
+        with self._opening:
+            self.is_closed = True
+        if self._opened is not None:
+            self._opened[0].close()
 
-    def _opened(self) -> _Sender:
+    def _connections(self) -> _Sender:
         from meshapi_video._connections import Connections  # noqa: PLC0415 - see above
 
         return Connections(self._prepared, tls_context(self._config.base_url), self._proxy, self.capacity)

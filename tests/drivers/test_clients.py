@@ -59,13 +59,30 @@ def test_an_answer_that_drips_through_a_borrowed_client_is_bounded_too(server: S
         client.get("task-1")
 
 
-def test_connections_are_closed_with_the_client_and_cannot_be_used_afterwards(server: Server) -> None:
+@pytest.mark.parametrize("looks", [0, 1])
+def test_a_closed_client_looks_no_more_and_opens_nothing(kind: Kind, server: Server, looks: int) -> None:
     server.script(task())
-    client = VideoClient(KEY, base_url=server.base_url)
-    client.get("task-1")
-    client.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        client.get("task-1")
+    if kind == "sync":
+        client = VideoClient(KEY, base_url=server.base_url)
+        for _ in range(looks):
+            client.get("task-1")
+        client.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            client.get("task-1")
+    else:
+
+        async def main() -> None:
+            client = AsyncVideoClient(KEY, base_url=server.base_url)
+            for _ in range(looks):
+                await client.get("task-1")
+            await client.close()
+            with pytest.raises(RuntimeError, match="closed"):
+                await client.get("task-1")
+
+        anyio.run(main, backend=kind)
+    assert len(server.requests) == looks
+    # What was left open says so here.
+    gc.collect()
 
 
 def test_tls_is_spoken_and_bounded_by_the_timeout_as_well(kind: Kind, secure: Server) -> None:
