@@ -26,6 +26,7 @@ TESTS = ["tests/unit", "tests/drivers", "tests/integration"]
 SLOW = [
     "tests/unit/test_polling_properties.py",
     "tests/unit/test_schedule_properties.py",
+    "tests/unit/test_waiting_costs.py",
     "tests/drivers/test_faults.py",
     "tests/drivers/test_killed.py",
     "tests/integration/test_batches.py",
@@ -35,8 +36,8 @@ SLOW = [
     "tests/integration/test_sandbox_process.py",
 ]
 QUICK = [*TESTS, *(f"--ignore={path}" for path in SLOW)]
-# Most of a test's time is waiting for a socket.
-BESIDE_EACH_OTHER = ["-n", "auto", "--dist", "loadfile"]
+# More than there are cores: most of a test's time is waiting for a socket.
+BESIDE_EACH_OTHER = ["-n", str((os.cpu_count() or 1) * 3 // 2), "--dist", "loadfile"]
 
 # Tests start many Pythons, and each would compile anew all that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
