@@ -29,8 +29,13 @@ def peer(name: str) -> Any:  # noqa: ANN401 - where types are checked, the peers
 
 
 def raw_httpx(base_url: str) -> AsyncLook:
-    """`httpx.AsyncClient` as it comes."""
+    """`httpx.AsyncClient`, which has the time that all have."""
     return through(httpx.AsyncClient(base_url=base_url, headers=_headers(), timeout=TIMEOUT))
+
+
+def raw_httpx_as_it_comes(base_url: str) -> AsyncLook:
+    """`httpx.AsyncClient` with its own timeout, of five seconds."""
+    return through(httpx.AsyncClient(base_url=base_url, headers=_headers()))
 
 
 def httpx_behind_ten(base_url: str) -> AsyncLook:
@@ -39,7 +44,7 @@ def httpx_behind_ten(base_url: str) -> AsyncLook:
 
 
 def httpx_behind_twenty(base_url: str) -> AsyncLook:
-    """As many as `wait_many` sends at once by default."""
+    """The same with a limit that a busier pool still bears."""
     return limited(raw_httpx(base_url), 20)
 
 

@@ -10,7 +10,10 @@ from typing import Final
 from benchmarks.looks import peer
 
 GREY: Final = "#808080"
-COLOURS: Final = ["#d1495b", "#e0803a", "#b58a00", "#8a8f98", "#3d8fd1", "#7a6fd0", "#9a9a9a", "#1fa37a", "#c2479f"]
+COLOURS: Final = [
+    *("#d1495b", "#c98a94", "#e0803a", "#b58a00", "#8a8f98"),
+    *("#3d8fd1", "#7a6fd0", "#9a9a9a", "#1fa37a", "#c2479f"),
+]
 """Each has enough contrast with white and with nearly black."""
 OURS: Final = "VideoClient"
 
@@ -33,7 +36,7 @@ def rates(in_flight: Sequence[int], lines: Mapping[str, Sequence[float]]) -> str
     }
     with mpl.rc_context(settings):
         figure, axes = pyplot.subplots(figsize=(9, 5), layout="constrained")
-        for (name, values), colour in zip(lines.items(), COLOURS, strict=False):
+        for (name, values), colour in zip(lines.items(), COLOURS, strict=True):
             if all(math.isnan(value) for value in values):
                 continue
             width = 3.0 if OURS in name else 1.5

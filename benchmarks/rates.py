@@ -16,6 +16,7 @@ from benchmarks.tables import Claim, Column, Results, in_rounds, table, verdicts
 
 CONTENDERS: Final[dict[str, Callable[[str], looks.AsyncLook]]] = {
     "raw `httpx.AsyncClient`": looks.raw_httpx,
+    "the same with its own timeout, 5 s": looks.raw_httpx_as_it_comes,
     "Mesh's SDK": looks.mesh,
     "generated `asyncio_detailed`": looks.generated,
     "httpx behind a limit of 10": looks.httpx_behind_ten,
@@ -25,7 +26,7 @@ CONTENDERS: Final[dict[str, Callable[[str], looks.AsyncLook]]] = {
     "`AsyncVideoClient.get`, base": looks.ours,
     "`AsyncVideoClient.get`, `[aiohttp]`": looks.ours_over_aiohttp,
 }
-RAW, MESH, _, _, OVER, _, _, BASE, EXTRA = CONTENDERS
+RAW, IMPATIENT, MESH, _, _, OVER, _, _, BASE, EXTRA = CONTENDERS
 PICTURE: Final = "bench-rates.svg"
 
 
@@ -142,6 +143,7 @@ def _claims(results: Results) -> list[Claim]:
     near, far = NEAR[-1].name, FAR.name
     return [
         Claim(f"{near} in flight, base, over {RAW}", results.ratio(near, BASE, RAW), at_least=100),
+        Claim(f"{near} in flight, base, over {IMPATIENT}", results.ratio(near, BASE, IMPATIENT), at_least=100),
         Claim(f"{near} in flight, base, over {MESH}", results.ratio(near, BASE, MESH), at_least=100),
         Claim(f"{near} in flight, `[aiohttp]`, over {OVER}", results.ratio(near, EXTRA, OVER), at_least=0.9),
         Claim(f"{far} in flight, base, over {OVER}", results.ratio(far, BASE, OVER), at_least=0.4),
