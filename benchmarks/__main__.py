@@ -48,7 +48,7 @@ def main() -> None:
         choices=FIGURES,
         default=list(FIGURES),
         metavar="N",
-        help="these figures (all take about 45 minutes)",
+        help="these figures (all take about 40 minutes)",
     )
     parser.add_argument("--rounds", type=_positive, help="rounds of each figure, instead of its own number")
     parser.add_argument("--quick", action="store_true", help="small and rough, in a few minutes; leaves docs/ as it is")
