@@ -161,7 +161,7 @@ def simulate(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Side by side with the peers: tables and a picture in docs/benchmarks.md, in 45 minutes; `-- --help`."""
+    """Side by side with the peers: tables and a picture in docs/benchmarks.md, in 40 minutes; `-- --help`."""
     install_groups(session, "bench")
     session.install("-e", ".[cli,sandbox,aiohttp]")
     session.run("python", "-m", "benchmarks", *session.posargs)

@@ -179,7 +179,10 @@ class AdaptivePolicy:
         return policy
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes all that was learned to the file at `path`, as a whole or not at all. Raises `OSError`."""
+        """Writes all that was learned to the file at `path`, as a whole or not at all. Raises `OSError`.
+
+        What is there is replaced, by a file that you alone may read.
+        """
         path = Path(path)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -214,8 +217,9 @@ class AdaptivePolicy:
         if groups is None:
             kinds = _kinds_of(known)
             new = [kind for kind in kinds if kind not in self._groups]
-            # Those that came first go first, except for what is known of all tasks.
-            for kind in [*islice(self._groups, 1, 1 + max(len(self._groups) + len(new) - _KINDS, 0))]:
+            # Those that came first go first, except for what is known of all tasks, and of this one.
+            others = (kind for kind in self._groups if kind and kind not in kinds)
+            for kind in [*islice(others, max(len(self._groups) + len(new) - _KINDS, 0))]:
                 del self._groups[kind]
                 self._chains.clear()
             groups = self._chains[known] = [self._groups.setdefault(kind, _Group()) for kind in reversed(kinds)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from meshapi_video._prepared import Prepared
 
+IS_NEW_ENOUGH: Final = tuple(int(part) for part in aiohttp.__version__.split(".")[:2]) >= (3, 11)
+"""Whether it is of a release that the extra admits: it may have come with something else."""
+
 _LONGEST_LINE: Final = 100 * 1024
 """Bytes of a header, as h11 has it."""
 
@@ -30,7 +34,9 @@ class _Connector(aiohttp.TCPConnector):
     # aiohttp's own signature, and nothing to us.
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:  # noqa: ANN401
         connection = await super().connect(*args, **kwargs)
-        self.transports.update(filter(None, [connection.transport]))
+        # uvloop's know no weak references where TLS is spoken, and end by themselves.
+        with contextlib.suppress(TypeError):
+            self.transports.update(filter(None, [connection.transport]))
         return connection
 
 

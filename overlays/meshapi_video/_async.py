@@ -54,8 +54,8 @@ class AsyncVideoClient:
     environment that cannot be used, it raises `MeshVideoError`; any other setting that cannot work
     is a `ValueError`, and an `http_client` of the wrong kind a `TypeError`.
 
-    On asyncio, and with no proxy in the environment, requests go through aiohttp if the extra
-    `[aiohttp]` is installed, which is faster.
+    On asyncio, with no proxy in the environment and no `http_client`, looks go through aiohttp if
+    the extra `[aiohttp]` is installed, which is faster; downloads never do.
     """
 
     def __init__(
@@ -317,8 +317,9 @@ class AsyncVideoClient:
         return looked
 
     async def _ask(self, task_id: str, seconds: float) -> tuple[VideoTaskResponse, float | None]:
-        self._way.open()
-        with typed_errors(task_id, self._config, seconds), anyio.fail_after(seconds):
-            answer = await get_video_generation.asyncio_detailed(task_id, client=self._generated)
+        with typed_errors(task_id, self._config, seconds):
+            self._way.open()
+            with anyio.fail_after(seconds):
+                answer = await get_video_generation.asyncio_detailed(task_id, client=self._generated)
             task = task_in(answer.parsed)
             return task, age_of(task, answer.headers.get("date"))

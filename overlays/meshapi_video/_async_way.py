@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -33,11 +32,14 @@ if TYPE_CHECKING:
         async def aclose(self) -> None: ...
 
 
-HAS_AIOHTTP: Final = importlib.util.find_spec("aiohttp") is not None
-"""Whether the extra of that name is installed."""
-with contextlib.suppress(ImportError):
-    # Now: it takes a while, and later an event loop would wait for it.
-    importlib.import_module("meshapi_video._aiohttp")
+def has_aiohttp() -> bool:
+    """Whether the extra of that name is installed; loads it, for which later an event loop would wait."""
+    with contextlib.suppress(ImportError):
+        return bool(importlib.import_module("meshapi_video._aiohttp").IS_NEW_ENOUGH)
+    return False
+
+
+HAS_AIOHTTP: Final = has_aiohttp()
 
 
 class AsyncWay:
@@ -73,7 +75,9 @@ class AsyncWay:
         """Closes what was opened."""
         self.is_closed = True
         if self._sender is not None:
-            await self._sender.aclose()
+            # All of it, where this is cancelled too.
+            with anyio.CancelScope(shield=True):
+                await self._sender.aclose()
 
     def _opened(self) -> _Sender:
         tls = tls_context(self._config.base_url)

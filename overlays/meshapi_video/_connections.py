@@ -6,7 +6,7 @@ are open and all that are queued with every request, and comes to a stand when t
 
 from __future__ import annotations
 
-import threading
+import ssl
 from collections import deque
 from contextlib import aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, cast
@@ -16,11 +16,9 @@ import httpcore
 import httpx
 
 from meshapi_video._bodies import Answer, Intake
-from meshapi_video._deadline import GLANCE, time_left
-from meshapi_video._sockets import KEPT, connection_pool, core_proxy
+from meshapi_video._sockets import async_connection_pool, connection_pool
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 
     from meshapi_video._prepared import Prepared
@@ -36,7 +34,8 @@ def _in_httpx_words() -> Generator[None]:
         yield
     except httpcore.TimeoutException as error:
         raise httpx.TimeoutException(str(error)) from error
-    except _BROKEN as error:
+    # The last is what anyio raises for what TLS says is wrong after the handshake.
+    except (*_BROKEN, ssl.SSLError) as error:
         raise httpx.TransportError(str(error)) from error
 
 
@@ -62,23 +61,17 @@ class _Target:
 class Connections:
     """For blocking code, in any number of threads."""
 
-    def __init__(self, prepared: Prepared, tls: ssl.SSLContext, proxy: httpx.Proxy | None, most: int) -> None:
+    def __init__(self, prepared: Prepared, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._target = _Target(prepared)
         # It makes the connections, and keeps none of them.
         self._pool = connection_pool(tls, proxy)
         self._free = deque[httpcore.ConnectionInterface]()
-        self._turns = threading.BoundedSemaphore(most)
         self._closed = False
 
     def send(self, method: str, path: str) -> Answer:
         """The answer, read whole, to a look at `path`."""
-        while not self._turns.acquire(timeout=time_left(GLANCE)):
-            pass
-        try:
-            with _in_httpx_words():
-                return self._send(self._target.request(method, path))
-        finally:
-            self._turns.release()
+        with _in_httpx_words():
+            return self._send(self._target.request(method, path))
 
     def close(self) -> None:
         """Closes every connection; those in use, when they no longer are."""
@@ -115,9 +108,7 @@ class Connections:
         if connection.is_closed():
             return
         self._free.append(connection)
-        if self._closed:
-            self.close()
-        elif len(self._free) > 1:
+        if len(self._free) > 1:
             # After a crowd, those that nobody takes any more are closed one by one.
             with suppress(IndexError):
                 idle = self._free.popleft()
@@ -125,6 +116,9 @@ class Connections:
                     idle.close()
                 else:
                     self._free.appendleft(idle)
+        # At the end: another thread may have closed all there was meanwhile.
+        if self._closed:
+            self.close()
 
 
 class AsyncConnections:
@@ -133,9 +127,7 @@ class AsyncConnections:
     def __init__(self, prepared: Prepared, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._target = _Target(prepared)
         # It makes the connections, and keeps none of them.
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls, proxy=None if proxy is None else core_proxy(proxy), keepalive_expiry=KEPT
-        )
+        self._pool = async_connection_pool(tls, proxy)
         self._free = deque[httpcore.AsyncConnectionInterface]()
         self._closed = False
 

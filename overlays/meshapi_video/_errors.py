@@ -31,7 +31,8 @@ class MeshVideoError(Exception):
     """The base of every error that this package raises on purpose.
 
     Raised as this class itself: a missing API key, a proxy in the environment that cannot be
-    used, an `http_client` whose hooks use up the answers. A wrong argument is a `ValueError`.
+    used, certificates that cannot be loaded, an `http_client` whose hooks use up the answers. A
+    wrong argument is a `ValueError`.
     """
 
     task_id: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import ssl
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,7 +24,6 @@ from meshapi_video._transport import is_loopback, reason_of, tls_context
 
 if TYPE_CHECKING:
     import os
-    import ssl
     from collections.abc import Generator
 
     from meshapi_video._part import Part
@@ -162,7 +162,8 @@ def breaking(host: str, seconds: float) -> Generator[None]:
         yield
     except (httpx.TimeoutException, TimeoutError):
         raise Broken(f"nothing came from {host} for {max(seconds, 0):.3g} s") from None
-    except httpx.HTTPError as error:
+    # The last is what anyio raises for what TLS says is wrong after the handshake.
+    except (httpx.HTTPError, ssl.SSLError) as error:
         raise Broken(f"the connection to {host} failed: {reason_of(error)}") from None
 
 

@@ -7,6 +7,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import anyio
 import httpcore
 import httpx
 
@@ -34,6 +35,18 @@ def connection_pool(tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, at_once: 
         proxy=None if proxy is None else core_proxy(proxy),
         keepalive_expiry=KEPT,
         network_backend=_DeadlineBackend(at_once),
+    )
+
+
+def async_connection_pool(
+    tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, at_once: int = 0
+) -> httpcore.AsyncConnectionPool:
+    """The same for asyncio and trio."""
+    return httpcore.AsyncConnectionPool(
+        ssl_context=tls,
+        proxy=None if proxy is None else core_proxy(proxy),
+        keepalive_expiry=KEPT,
+        network_backend=_WideBackend(at_once),
     )
 
 
@@ -122,11 +135,7 @@ class WideTransport(httpx.AsyncHTTPTransport):
 
     def __init__(self, ssl_context: ssl.SSLContext, proxy: httpx.Proxy | None, *, at_once: int) -> None:
         super().__init__(verify=ssl_context)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context,
-            proxy=None if proxy is None else core_proxy(proxy),
-            network_backend=_WideBackend(at_once),
-        )
+        self._pool = async_connection_pool(ssl_context, proxy, at_once=at_once)
 
 
 # Below, timeouts are parameters because they are in httpcore's own signatures.
@@ -170,7 +179,13 @@ class _WideStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
-        secured = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        try:
+            secured = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            # httpcore closes it after an error, and not where it is cancelled.
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
         return _WideStream(secured, self._at_once)
 
     # httpcore's own signature: what comes back depends on what is asked for.

@@ -318,8 +318,9 @@ class VideoClient:
     def _ask(
         self, task_id: str, seconds: float, stop: threading.Event | None
     ) -> tuple[VideoTaskResponse, float | None]:
-        self._way.open()
-        with typed_errors(task_id, self._config, seconds), request_deadline(seconds, stop):
-            answer = get_video_generation.sync_detailed(task_id, client=self._generated)
+        with typed_errors(task_id, self._config, seconds):
+            self._way.open()
+            with request_deadline(seconds, stop):
+                answer = get_video_generation.sync_detailed(task_id, client=self._generated)
             task = task_in(answer.parsed)
             return task, age_of(task, answer.headers.get("date"))

@@ -6,6 +6,7 @@ It is opened by its first look, which loads what a program that never looks has 
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,7 @@ class Way:
         """How many looks it takes well at once."""
         self._opened: tuple[_Sender, _Check] | None = None
         self._opening = threading.Lock()
+        self._process = os.getpid()
         self.is_closed = False
 
     def open(self) -> tuple[_Sender, _Check]:
@@ -49,6 +51,9 @@ class Way:
 
         Raises `RuntimeError` once it is closed.
         """
+        if self._process != os.getpid():
+            # After a fork: what is kept is the parent's, and so is the lock.
+            self._process, self._opening, self._opened = os.getpid(), threading.Lock(), None
         with self._opening:
             if self.is_closed:
                 raise RuntimeError("this client has been closed")
@@ -75,4 +80,4 @@ class Way:
     def _connections(self) -> _Sender:
         from meshapi_video._connections import Connections  # noqa: PLC0415 - see above
 
-        return Connections(self._prepared, tls_context(self._config.base_url), self._proxy, self.capacity)
+        return Connections(self._prepared, tls_context(self._config.base_url), self._proxy)

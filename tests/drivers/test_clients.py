@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gc
+import socket
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import httpx
 import pytest
 
 from meshapi_video import AsyncVideoClient, ConnectionFailed, MeshVideoError, VideoClient, WaitTimeout
+from meshapi_video._async_way import has_aiohttp
 from meshapi_video._transport import CAPACITY
+from support.by_id import LONG, eventually, eventually_so
 from support.clients import KEY, Caller, Kind
 from support.server import Server, task
 
@@ -172,3 +177,69 @@ def test_authorities_that_cannot_be_loaded_are_named(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / named))
     with pytest.raises(MeshVideoError, match=r"the certificates to trust cannot be loaded: .*SSL_CERT_FILE"):
         Caller(kind, "https://api.example").get()
+
+
+def test_a_handshake_that_stalls_leaves_no_connection_with_the_error_that_tells_of_it(kind: Kind) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stalling:
+        stalling.settimeout(LONG)
+        address = f"https://127.0.0.1:{stalling.getsockname()[1]}"
+        with pytest.raises(ConnectionFailed) as kept:
+            Caller(kind, address, settings={"timeout": 0.3, "max_retries": 0}).get()
+        connection, _ = stalling.accept()
+        with connection:
+            connection.settimeout(LONG / 4)
+            while connection.recv(65536):
+                pass
+    assert "no whole answer" in str(kept.value)
+
+
+def test_a_client_that_is_closed_while_all_is_cancelled_closes_every_connection(server: Server, backend: str) -> None:
+    seen = list[socket.socket]()
+
+    def reply(connection: socket.socket) -> bool:
+        seen.append(connection)
+        eventually(lambda: len(seen) >= 4)
+        return task()(connection)
+
+    server.script(reply)
+
+    async def main() -> None:
+        with anyio.CancelScope() as scope:
+            async with AsyncVideoClient(KEY, base_url=server.base_url) as client:
+                async with anyio.create_task_group() as group:
+                    for _ in range(4):
+                        group.start_soon(client.get, "task-1")
+                scope.cancel()
+        await eventually_so(lambda: all(connection.fileno() < 0 for connection in seen))
+
+    anyio.run(main, backend=backend)
+    assert len(seen) == 4
+
+
+def test_a_forked_process_makes_connections_of_its_own(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[socket.socket]()
+
+    def reply(connection: socket.socket) -> bool:
+        seen.append(connection)
+        return task()(connection)
+
+    server.script(reply)
+    with VideoClient(KEY, base_url=server.base_url) as client:
+        client.get("task-1")
+        client.get("task-1")
+        parents, way = client._way.open(), client._way
+        monkeypatch.setattr("meshapi_video._sync_way.os", SimpleNamespace(getpid=lambda: -1))
+        client.get("task-1")
+        parents[0].close()
+    assert seen[0] is seen[1]
+    assert seen[2] is not seen[0]
+    assert way.is_closed
+
+
+@pytest.mark.parametrize("found", [None, SimpleNamespace(IS_NEW_ENOUGH=False)])
+def test_without_the_extra_or_with_too_old_an_aiohttp_it_is_not_used(
+    found: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # None makes the import fail.
+    monkeypatch.setitem(sys.modules, "meshapi_video._aiohttp", found)
+    assert not has_aiohttp()

@@ -11,7 +11,6 @@ import pytest
 
 from meshapi_video._config import ApiKey, Config
 from meshapi_video._connections import AsyncConnections, Connections
-from meshapi_video._deadline import request_deadline
 from meshapi_video._prepared import Prepared
 from meshapi_video._transport import tls_context
 from support.by_id import LONG, eventually, eventually_so
@@ -56,7 +55,7 @@ class Crowd:
         """The statuses of the answers, after which so many connections should be left."""
         tls = tls_context("http://")
         if self.kind == "sync":
-            connections = Connections(self.prepared, tls, None, looks)
+            connections = Connections(self.prepared, tls, None)
             with ThreadPoolExecutor(looks) as pool:
                 sent = [pool.submit(connections.send, "get", PATH) for _ in range(looks)]
                 eventually(lambda: len(self.seen) == looks)
@@ -99,33 +98,9 @@ def test_after_a_crowd_all_connections_are_kept_that_may_be_of_use(crowd: Crowd)
 
 
 def test_those_that_were_idle_for_too_long_are_closed(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("_sockets", "_connections"):
-        monkeypatch.setattr(f"meshapi_video.{module}.KEPT", 0.0)
+    monkeypatch.setattr("meshapi_video._sockets.KEPT", 0.0)
     assert crowd.comes(4, left=1) == [200] * 4
 
 
 def test_looks_under_way_when_all_is_closed_are_answered_and_leave_no_connection(crowd: Crowd) -> None:
     assert crowd.comes(4, left=0, closed_meanwhile=True) == [200] * 4
-
-
-@pytest.mark.parametrize("how", ["its time is over", "it is stopped"])
-def test_blocking_code_waits_for_a_turn_until(how: str, server: Server, prepared: Prepared) -> None:
-    server.script(server.stall())
-    connections = Connections(prepared, tls_context("http://"), None, 1)
-    stops = threading.Event(), threading.Event()
-
-    def send(seconds: float, stop: threading.Event) -> None:
-        with request_deadline(seconds, stop):
-            connections.send("get", PATH)
-
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(send, LONG, stops[0])
-        eventually(lambda: len(server.requests) == 1)
-        second = pool.submit(send, LONG if how == "it is stopped" else 0.15, stops[1])
-        if how == "it is stopped":
-            stops[1].set()
-        assert isinstance(second.exception(LONG / 2), TimeoutError)
-        assert not first.done()
-        stops[0].set()
-        assert isinstance(first.exception(LONG), TimeoutError)
-    assert len(server.requests) == 1

@@ -202,6 +202,17 @@ def test_of_very_many_kinds_the_latest_are_known() -> None:
     assert policy.to_json().count('"of"') <= 256
 
 
+def test_what_is_known_of_a_model_is_kept_when_another_of_its_kinds_is_one_too_many() -> None:
+    policy = AdaptivePolicy(fallback=STILL)
+    see(policy, *around(100, 10), model="first")
+    for number in range(254):
+        see(policy, *around(100, 1), of=10 * number + 100, model=f"m-{number}")
+    see(policy, *around(100, 1), of=9000, model="first", resolution="720p", duration=5)
+    assert policy.to_json().count('"of"') == 256
+    assert AdaptivePolicy.from_json(policy.to_json()).to_json() == policy.to_json()
+    assert policy.delay(100, 0, 0, task(model="first")) == knowing(*around(100, 10), *around(100, 1)).delay(100, 0)
+
+
 def test_the_end_of_a_task_counts_once_however_many_waits_see_it() -> None:
     policy = AdaptivePolicy()
     for number in (1, 1, 2, 1):
