@@ -539,7 +539,13 @@ def test_a_thousand_tasks_are_no_taller_than_the_terminal(scripted: Server, caps
     assert len(said.out.splitlines()) == 1000
     # Each picture begins by going to the top of the one before.
     assert "and 9" in said.err
-    assert max(part.count("\n") for part in said.err.split("\x1b[1A")) < 20
+    # What is said of a look that missed, on a busy machine, stands above the picture.
+    pictures = [
+        "\n".join(line for line in part.split("\n") if "meshapi-video: " not in line)
+        for part in said.err.split("\x1b[1A")
+    ]
+    tallest = max(pictures, key=lambda picture: picture.count("\n"))
+    assert tallest.count("\n") < 20, tallest
 
 
 @pytest.mark.usefixtures("terminal")
