@@ -1,1 +1,1 @@
-"""Side by side with the peers: `nox -s bench` measures, `docs/benchmarks.md` shows."""
+"""Side by side with the peers: `nox -s bench` measures, `docs/benchmarks.md` has the results."""

@@ -1,4 +1,4 @@
-"""Figure 4: what checking an answer adds to decoding it."""
+"""Figure 4: the cost of checking a response, beside the cost of parsing it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from benchmarks.regenerating import run
 from benchmarks.server import EXAMPLE
 from benchmarks.tables import Claim, Column, Results, in_rounds, table, verdicts
 from meshapi_video import VideoTaskResponse, parse_task
-from meshapi_video._contract import check_task
+from meshapi_video._transport.contract import check_task
 
 BODY: Final = json.dumps(EXAMPLE).encode()
-STOCK: Final = "stock_generated"
-ALONE: Final = "`from_dict` as the generator writes it"
-OURS: Final = "`from_dict` as it lies in `generated/`"
+UNCHANGED_PACKAGE: Final = "unchanged_generated"
+UNCHANGED: Final = "`from_dict` as the generator writes it"
+COMMITTED: Final = "`from_dict` in `generated/`"
 CHECKED: Final = "the check and `from_dict`"
 PARSED: Final = "`parse_task`"
-OVER_STOCK: Final = Column("over the generator's", "wall", over=ALONE)
 
 
 class Model(Protocol):
@@ -37,61 +36,53 @@ class Model(Protocol):
 
 
 def measure(plan: Plan) -> Section:
-    """The table and the verdict; all in this process, which does nothing else."""
-    rounds, each = (plan.rounds or 20, 200) if plan.quick else (plan.rounds or 200, 500)
-    stock = generated_by_hand()
+    """The table and the verdicts. Everything runs in this process, which does nothing else meanwhile."""
+    rounds, per_round = (plan.rounds or 20, 200) if plan.quick else (plan.rounds or 200, 500)
+    unchanged = unchanged_model()
     contenders: dict[str, Callable[[], object]] = {
-        ALONE: lambda: stock.from_dict(EXAMPLE),
-        OURS: lambda: VideoTaskResponse.from_dict(EXAMPLE),
-        "`json.loads` and the generator's `from_dict`": lambda: stock.from_dict(json.loads(BODY)),
-        "the check, which decodes": lambda: check_task(BODY),
-        # What happens to every answer: the check, and then what the generated function does with what it read.
+        UNCHANGED: lambda: unchanged.from_dict(EXAMPLE),
+        COMMITTED: lambda: VideoTaskResponse.from_dict(EXAMPLE),
+        "`json.loads` and the generator's `from_dict`": lambda: unchanged.from_dict(json.loads(BODY)),
+        "the check, which also decodes": lambda: check_task(BODY),
+        # This is what the SDK does with each response: the check, then the generated function's parser.
         CHECKED: lambda: VideoTaskResponse.from_dict(check_task(BODY)),
         PARSED: lambda: parse_task(BODY),
     }
     results = Results()
-    plan.say(f"figure 4: {rounds} rounds of {each}")
+    plan.log(f"figure 4: {rounds} rounds of {per_round}")
     for name in in_rounds(list(contenders), rounds):
-        once = contenders[name]
-        once()
-        begun = time.perf_counter()
-        for _ in range(each):
-            once()
-        results.take(name, wall=(time.perf_counter() - begun) / each * 1e6)
-    columns = [Column("wall, µs", "wall", "{:.1f}"), OVER_STOCK, Column("over ours", "wall", over=OURS)]
-    claims = [
-        Claim(f"{name} over {ALONE}", results.ratio("wall", name, ALONE), at_most=1.15) for name in (CHECKED, PARSED)
+        function = contenders[name]
+        function()
+        started = time.perf_counter()
+        for _ in range(per_round):
+            function()
+        results.record(name, wall=(time.perf_counter() - started) / per_round * 1e6)
+    columns = [
+        Column("wall, µs", "wall", "{:.1f}"),
+        Column("over the generator's", "wall", over=UNCHANGED),
+        Column("over `generated/`", "wall", over=COMMITTED),
     ]
-    heading = f"the example's {len(BODY)} bytes; rounds of {each}: {rounds}"
+    claims = [
+        Claim(f"{name} over {UNCHANGED}", results.ratio("wall", name, UNCHANGED), at_most=1.15)
+        for name in (CHECKED, PARSED)
+    ]
+    heading = f"the example's {len(BODY)} bytes; {rounds} rounds of {per_round}"
     return Section(f"{table(heading, results, contenders, columns)}\n\n{verdicts(claims)}")
 
 
-def generated_by_hand() -> Model:
-    """The model that the generator makes of the same document without `codegen`'s last touch, as in other SDKs."""
+def unchanged_model() -> Model:
+    """The generator's model of the same document, without the changes that `codegen` makes to generated code."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.yml")
-        config.write_text(f"package_name_override: {STOCK}\npost_hooks: []\n", encoding="utf-8")
+        config.write_text(f"package_name_override: {UNCHANGED_PACKAGE}\npost_hooks: []\n", encoding="utf-8")
         generator = str(Path(sys.executable).parent / "openapi-python-client")
-        document, into = str(ROOT / "generated" / "openapi.json"), str(Path(folder, STOCK))
-        run(
-            [
-                generator,
-                "generate",
-                "--meta",
-                "none",
-                "--config",
-                str(config),
-                "--path",
-                document,
-                "--output-path",
-                into,
-            ],
-            ROOT,
-        )
+        document, output = str(ROOT / "generated" / "openapi.json"), str(Path(folder, UNCHANGED_PACKAGE))
+        paths = ["--config", str(config), "--path", document, "--output-path", output]
+        run([generator, "generate", "--meta", "none", *paths], ROOT)
         sys.path.insert(0, folder)
         try:
-            models = importlib.import_module(f"{STOCK}.models")
-            # Each of them imports others when it is first called.
+            models = importlib.import_module(f"{UNCHANGED_PACKAGE}.models")
+            # The first call imports other models.
             models.VideoTaskResponse.from_dict(EXAMPLE)
         finally:
             sys.path.remove(folder)

@@ -1,4 +1,4 @@
-"""Figure 6: a large file from this machine itself."""
+"""Figure 6: the download of a large file from a server on the same machine."""
 
 from __future__ import annotations
 
@@ -16,110 +16,118 @@ from typing import Final
 import httpx
 import msgspec
 
-from benchmarks import looks
+from benchmarks import polls
 from benchmarks.plan import Plan, Section
-from benchmarks.processes import PATIENCE, Answer, Failed, answer_questions, child, resident, watched
+from benchmarks.processes import (
+    GRACE_PERIOD,
+    ContenderFailed,
+    Reply,
+    resident_memory,
+    running_child,
+    serve_parent,
+    start_watchdog,
+)
 from benchmarks.tables import Claim, Column, Results, in_rounds, table, verdicts
 
-BOUND: Final = 120.0
-"""Seconds that a download may take."""
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of this benchmark's own in it
-"""A disk would be what is measured, where there is this instead."""
+TIMEOUT: Final = 120.0
+"""Seconds for one download."""
+MEMORY_FOLDER: Final = Path("/dev/shm")  # noqa: S108 - the benchmark makes its own folder in it
+"""A folder in memory, if the system has this one: otherwise the disk would be measured."""
 
 
 class Download(msgspec.Struct):
-    """Fetch the file."""
+    """The request to download the file."""
 
     contender: str
     base_url: str
     path: str
 
 
-class Downloaded(Answer):
-    """What that took."""
+class Downloaded(Reply):
+    """The cost of the download."""
 
     seconds: float
     cpu: float
     memory: int
-    """Bytes resident at most, above what was before."""
+    """The maximum of resident bytes, minus those before."""
 
 
-def by_curl(question: Download) -> Callable[[], object]:
+def curl(request: Download) -> Callable[[], object]:
     """The program curl."""
     program = shutil.which("curl")
     if program is None:
-        raise Failed("curl is not installed")
-    command = [program, "--silent", "--show-error", "--fail", "--output", question.path, _address(question)]
-    return lambda: subprocess.run(command, check=True, timeout=BOUND)
+        raise ContenderFailed("curl is not installed")
+    command = [program, "--silent", "--show-error", "--fail", "--output", request.path, _url(request)]
+    return lambda: subprocess.run(command, check=True, timeout=TIMEOUT)
 
 
-def by_httpx(question: Download) -> Callable[[], object]:
-    """`httpx.stream`, written to a file part by part as they come."""
+def httpx_stream(request: Download) -> Callable[[], object]:
+    """`httpx.stream`, with each part of the body written to a file."""
 
-    def fetch() -> None:
-        with Path(question.path).open("wb") as file, httpx.stream("GET", _address(question)) as answer:
-            file.writelines(answer.iter_bytes())
+    def download() -> None:
+        with Path(request.path).open("wb") as file, httpx.stream("GET", _url(request)) as response:
+            file.writelines(response.iter_bytes())
 
-    return fetch
+    return download
 
 
-def ours(question: Download) -> Callable[[], object]:
+def this_sdk(request: Download) -> Callable[[], object]:
     """`VideoClient.download`."""
     from meshapi_video import VideoClient
 
-    client = VideoClient(looks.KEY, base_url=question.base_url)
+    client = VideoClient(polls.KEY, base_url=request.base_url)
     video = client.wait("task")
-    return lambda: client.download(video, question.path)
+    return lambda: client.download(video, request.path)
 
 
-def ours_async(question: Download) -> Callable[[], object]:
+def this_sdk_async(request: Download) -> Callable[[], object]:
     """`AsyncVideoClient.download`."""
     from meshapi_video import AsyncVideoClient, VideoClient
 
-    with VideoClient(looks.KEY, base_url=question.base_url) as client:
+    with VideoClient(polls.KEY, base_url=request.base_url) as client:
         video = client.wait("task")
 
-    async def fetch() -> None:
-        async with AsyncVideoClient(looks.KEY, base_url=question.base_url) as client:
-            await client.download(video, question.path)
+    async def download() -> None:
+        async with AsyncVideoClient(polls.KEY, base_url=request.base_url) as client:
+            await client.download(video, request.path)
 
-    return lambda: asyncio.run(fetch())
+    return lambda: asyncio.run(download())
 
 
-def _address(question: Download) -> str:
-    return f"{question.base_url}/video.mp4"
+def _url(request: Download) -> str:
+    return f"{request.base_url}/video.mp4"
 
 
 CONTENDERS: Final = {
-    "curl": by_curl,
-    "`httpx.stream`": by_httpx,
-    "`VideoClient.download`": ours,
-    "`AsyncVideoClient.download`": ours_async,
+    "curl": curl,
+    "`httpx.stream`": httpx_stream,
+    "`VideoClient.download`": this_sdk,
+    "`AsyncVideoClient.download`": this_sdk_async,
 }
 CURL, _, SYNC, ASYNC = CONTENDERS
 
 
-def run(question: Download) -> Downloaded:
-    """In a child."""
-    fetch = CONTENDERS[question.contender](question)
+def run(request: Download) -> Downloaded:
+    """Downloads the file in a child."""
+    download = CONTENDERS[request.contender](request)
     gc.collect()
-    before = most = resident()
+    memory_before = max_memory = resident_memory()
 
-    def look() -> None:
-        nonlocal most
-        most = max(most, resident())
+    def sample() -> None:
+        nonlocal max_memory
+        max_memory = max(max_memory, resident_memory())
 
-    over = watched(BOUND, 0.01, look, lambda: os._exit(1))
-    begun, cpu = time.perf_counter(), _cpu()
-    fetch()
-    seconds, cpu = time.perf_counter() - begun, _cpu() - cpu
-    over.set()
-    look()
-    return Downloaded(seconds, cpu, most - before)
+    watchdog = start_watchdog(TIMEOUT, 0.01, sample, lambda: os._exit(1))
+    started, cpu = time.perf_counter(), _cpu_seconds()
+    download()
+    seconds, cpu = time.perf_counter() - started, _cpu_seconds() - cpu
+    watchdog.set()
+    sample()
+    return Downloaded(seconds, cpu, max_memory - memory_before)
 
 
-def _cpu() -> float:
-    """Seconds that this process and what it has run have used."""
+def _cpu_seconds() -> float:
+    """The CPU time of this process and of the processes that it has run."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
@@ -128,26 +136,26 @@ def measure(plan: Plan) -> Section:
     """The table and the verdicts."""
     size, rounds = (50_000_000, plan.rounds or 2) if plan.quick else (500_000_000, plan.rounds or 7)
     results = Results()
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY_FOLDER if MEMORY_FOLDER.is_dir() else None) as folder:
         source, target = Path(folder, "source.mp4"), Path(folder, "target.mp4")
         with source.open("wb") as file:
-            piece = os.urandom(1_000_000)
-            for _ in range(size // len(piece)):
-                file.write(piece)
-        with child("benchmarks.file_server", str(source)) as server:
-            base_url = f"http://127.0.0.1:{int(server.line(PATIENCE))}"
+            megabyte = os.urandom(1_000_000)
+            for _ in range(size // len(megabyte)):
+                file.write(megabyte)
+        with running_child("benchmarks.file_server", str(source)) as server:
+            base_url = f"http://127.0.0.1:{int(server.read_line(GRACE_PERIOD))}"
             for name in in_rounds(list(CONTENDERS), rounds):
-                plan.say(f"figure 6: {name}")
+                plan.log(f"figure 6: {name}")
                 try:
-                    with child("benchmarks.downloading") as one:
-                        done = one.ask(Download(name, base_url, str(target)), Downloaded, BOUND)
+                    with running_child("benchmarks.downloading") as child:
+                        cost = child.call(Download(name, base_url, str(target)), Downloaded, TIMEOUT)
                     if target.stat().st_size != size:
-                        raise Failed(f"fetched {target.stat().st_size} bytes")  # noqa: TRY301
-                except (Failed, FileNotFoundError) as error:
-                    results.fail(name, str(error), "rate", "cpu", "memory")
+                        raise ContenderFailed(f"downloaded {target.stat().st_size} bytes")  # noqa: TRY301
+                except (ContenderFailed, FileNotFoundError) as error:
+                    results.record_failure(name, str(error), "rate", "cpu", "memory")
                 else:
-                    memory = None if name == CURL else done.memory / 2**20
-                    results.take(name, rate=size / done.seconds / 1e6, cpu=done.cpu, memory=memory)
+                    memory = None if name == CURL else cost.memory / 2**20
+                    results.record(name, rate=size / cost.seconds / 1e6, cpu=cost.cpu, memory=memory)
                 target.unlink(missing_ok=True)
     columns = [
         Column("MB/s", "rate", "{:.0f}"),
@@ -156,12 +164,10 @@ def measure(plan: Plan) -> Section:
         Column("memory, MiB", "memory", "{:.1f}"),
     ]
     claims = [Claim(f"{name} over curl", results.ratio("rate", name, CURL), at_least=0.8) for name in (SYNC, ASYNC)]
-    claims += [
-        Claim(f"MiB more while {name} fetches", results.series(name, "memory"), at_most=16) for name in (SYNC, ASYNC)
-    ]
-    heading = f"{size / 1e6:.0f} MB; rounds: {rounds}"
+    claims += [Claim(f"MiB added by {name}", results.series(name, "memory"), at_most=16) for name in (SYNC, ASYNC)]
+    heading = f"{size / 1e6:.0f} MB; {rounds} rounds"
     return Section(f"{table(heading, results, CONTENDERS, columns)}\n\n{verdicts(claims)}")
 
 
 if __name__ == "__main__":
-    answer_questions(Download, run)
+    serve_parent(Download, run)

@@ -1,7 +1,7 @@
-"""Serves one file by `sendfile`: `python -m benchmarks.file_server FILE`, a process of its own.
+"""Serves one file with `sendfile`: `python -m benchmarks.file_server FILE`, in its own process.
 
-Every path is the file, but those of tasks: a task is over, and its video is the file. It says its
-port on stdout, and ends when its stdin does.
+The response for a task's path is a succeeded task, with a video that is the file. The response for
+every other path is the file. The server prints its port on stdout and ends when its stdin ends.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TASKS: Final = "/v1/video/generations/"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers the requests of one connection."""
+    """Handles the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
     file: Path
@@ -33,17 +33,17 @@ class Handler(BaseHTTPRequestHandler):
             if self.path.startswith(TASKS):
                 content = {"video_url": f"http://{self.headers['Host']}/video.mp4", "last_frame_url": None}
                 body = json.dumps({**EXAMPLE, "id": self.path.removeprefix(TASKS), "content": content}).encode()
-                self._head("application/json", len(body))
+                self._send_headers("application/json", len(body))
                 self.wfile.write(body)
             else:
-                self._head("video/mp4", self.file.stat().st_size)
+                self._send_headers("video/mp4", self.file.stat().st_size)
                 self._send_file()
 
-    def _head(self, kind: str, length: int) -> None:
+    def _send_headers(self, content_type: str, length: int) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(length))
-        self.send_header("ETag", '"the-only-one"')
+        self.send_header("ETag", '"the-only-file"')
         self.end_headers()
 
     def _send_file(self) -> None:
@@ -54,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
                 sent += os.sendfile(self.connection.fileno(), file.fileno(), sent, size - sent)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Says nothing."""
+        """Logs nothing."""
 
 
 class Server(socketserver.ThreadingTCPServer):

@@ -1,4 +1,4 @@
-"""The page that keeps the figures, `docs/benchmarks.md`: what a person wrote stays, the rest is put in."""
+"""Writes figures into `docs/benchmarks.md`, between their markers. All other text stays as it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from benchmarks.plan import Section
 from benchmarks.processes import ROOT
-from benchmarks.tables import put
+from benchmarks.tables import replace_section
 
 DOCS: Final = ROOT / "docs"
 PAGE: Final = DOCS / "benchmarks.md"
@@ -21,18 +21,18 @@ PACKAGES: Final = ["meshapi-video", "meshapi", "httpx", "httpcore", "httpx-aioht
 
 
 def write(sections: dict[str, Section]) -> None:
-    """Puts sections on the page, each with where and when it was measured, and their pictures beside it."""
+    """Writes sections into the page, each with date and machine, and their pictures into `docs/assets`."""
     page = PAGE.read_text(encoding="utf-8")
     for name, section in sections.items():
-        page = put(page, name, f"{section.text.strip()}\n\n<small>{where()}</small>")
+        page = replace_section(page, name, f"{section.text.strip()}\n\n<small>{date_and_machine()}</small>")
     for section in sections.values():
         for name, picture in section.pictures.items():
             (ASSETS / name).write_text(picture, encoding="utf-8")
     PAGE.write_text(page, encoding="utf-8")
 
 
-def where() -> str:
-    """The machine, the day, and the versions of what takes part."""
+def date_and_machine() -> str:
+    """The date, the machine, and the versions of the packages."""
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     system = f"{platform.system()} {platform.release().split('-')[0]}"
     python = f"{platform.python_implementation()} {platform.python_version()}"
@@ -40,7 +40,7 @@ def where() -> str:
 
 
 def processor() -> str:
-    """Its model, as the system names it."""
+    """The processor's model name."""
     information = Path("/proc/cpuinfo")
     if information.is_file():
         for line in information.read_text(encoding="utf-8").splitlines():
@@ -50,7 +50,7 @@ def processor() -> str:
 
 
 def versions(packages: Iterable[str]) -> list[str]:
-    """Those that are installed, with their versions."""
+    """Each package with its version, or "no" before the name of a package that is not installed."""
     found: list[str] = []
     for package in packages:
         try:

@@ -1,4 +1,4 @@
-"""The picture of figure 1, an SVG that can be read on light and on dark pages."""
+"""The picture of figure 1: an SVG that is readable on light and on dark pages."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from benchmarks.looks import peer
+from benchmarks.polls import import_peer
 
 GREY: Final = "#808080"
 COLOURS: Final = [
     *("#d1495b", "#c98a94", "#e0803a", "#b58a00", "#8a8f98"),
     *("#3d8fd1", "#7a6fd0", "#9a9a9a", "#1fa37a", "#c2479f"),
 ]
-"""Each has enough contrast with white and with nearly black."""
-OURS: Final = "VideoClient"
+"""Colours with enough contrast to white and to almost black."""
+SDK: Final = "VideoClient"
+"""The part of a name by which this SDK's lines are drawn thick."""
 
 
 def rates(in_flight: Sequence[int], lines: Mapping[str, Sequence[float]]) -> str:
-    """Requests per second against requests in flight, both logarithmic; the same numbers give the same text."""
-    mpl = peer("matplotlib")
+    """Requests per second against requests in flight, on logarithmic axes. The same values give the same text."""
+    mpl = import_peer("matplotlib")
     mpl.use("svg")
-    pyplot = peer("matplotlib.pyplot")
+    pyplot = import_peer("matplotlib.pyplot")
 
     settings = {
-        "svg.fonttype": "none",  # text stays text
-        "svg.hashsalt": "meshapi-video",  # and names of parts stay the same
+        "svg.fonttype": "none",  # keeps text as text
+        "svg.hashsalt": "meshapi-video",  # keeps the names of the parts the same
         "font.family": "sans-serif",
         "text.color": GREY,
         "axes.labelcolor": GREY,
@@ -39,7 +40,7 @@ def rates(in_flight: Sequence[int], lines: Mapping[str, Sequence[float]]) -> str
         for (name, values), colour in zip(lines.items(), COLOURS, strict=True):
             if all(math.isnan(value) for value in values):
                 continue
-            width = 3.0 if OURS in name else 1.5
+            width = 3.0 if SDK in name else 1.5
             axes.plot(in_flight, values, color=colour, linewidth=width, marker="o", label=name.replace("`", ""))
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -57,5 +58,5 @@ def rates(in_flight: Sequence[int], lines: Mapping[str, Sequence[float]]) -> str
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
         pyplot.close(figure)
-    # No white space at line ends, which editors and Git would complain of.
+    # Git warns about white space at the ends of lines.
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"

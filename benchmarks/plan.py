@@ -1,4 +1,4 @@
-"""What a run is told, and what each figure gives back."""
+"""The settings of a run, and the result of a figure."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ class Plan:
     """How much to measure."""
 
     rounds: int | None = None
-    """None for as many as each figure has by itself."""
+    """None for each figure's own number of rounds."""
     quick: bool = False
 
-    def say(self, text: str) -> None:
-        """What is being measured, on stderr; tables alone go to stdout."""
+    def log(self, text: str) -> None:
+        """Reports progress on stderr, so that stdout has only the tables."""
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
 @dataclass(frozen=True)
 class Section:
-    """The part of the page that one figure has."""
+    """One figure's part of the page."""
 
     text: str
     pictures: dict[str, str] = field(default_factory=dict[str, str])
-    """SVG by file name."""
+    """SVG texts by file name."""

@@ -1,4 +1,4 @@
-"""Child processes: each contender runs in one of its own, and is asked by a line of JSON each way."""
+"""Child processes: each contender runs in its own process. A request and a reply are one line of JSON each."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ import httpx
 import msgspec
 
 ROOT: Final = Path(__file__).parents[1]
-PATIENCE: Final = 30.0
-"""Seconds beyond its own bound after which a child is given up."""
+GRACE_PERIOD: Final = 30.0
+"""Seconds that a child has for its reply after its own timeout."""
 
-T = TypeVar("T", bound="Answer")
-Question = TypeVar("Question")
-
-
-class Failed(Exception):
-    """A contender could not do it; the message goes into its row."""
+ReplyT = TypeVar("ReplyT", bound="Reply")
+RequestT = TypeVar("RequestT")
 
 
-class Answer(msgspec.Struct, tag=True):
-    """What a child says."""
+class ContenderFailed(Exception):
+    """A contender could not do its work; the message goes into its row of the table."""
 
 
-class Refusal(Answer):
-    """What it says instead."""
-
-    refusal: str
+class Reply(msgspec.Struct, tag=True):
+    """A child's reply to a request."""
 
 
-def environment() -> dict[str, str]:
-    """That of this process, without what would lead a client elsewhere than to the server on this machine."""
-    # Nor what would have Python compile everything anew at each start.
+class ErrorReply(Reply):
+    """The reply of a child that failed."""
+
+    error: str
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of this process without proxies, so that every client reaches the server on this machine."""
+    # Also without the variable that makes Python compile all modules again at each start.
     dropped = ("_PROXY", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.upper().endswith(dropped)}
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, [kept.get("PYTHONPATH"), str(ROOT)]))}
 
 
 class Child:
-    """A process that answers questions."""
+    """A process that replies to requests."""
 
     def __init__(self, module: str, *arguments: str) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it stays open as long as the child runs
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
@@ -61,40 +61,41 @@ class Child:
             stderr=self._errors,
             bufsize=0,
             cwd=ROOT,
-            env=environment(),
-            # A ctrl-C is this process's to deal with, which then ends the children.
+            env=child_environment(),
+            # Ctrl-C reaches this process only, which then kills the children.
             start_new_session=True,
         )
 
-    def ask(self, question: object, kind: type[T], within: float) -> T:
-        """The answer; raises `Failed` with what the child says instead, or with how it ended."""
-        assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
-        with contextlib.suppress(BrokenPipeError):  # its last words tell more
-            self._process.stdin.write(msgspec.json.encode(question) + b"\n")
-        line = self.line(within + PATIENCE)
-        answer: T | Refusal = msgspec.json.decode(line, type=kind | Refusal)
-        if isinstance(answer, Refusal):
-            raise Failed(answer.refusal)
-        return answer
+    def call(self, request: object, reply_type: type[ReplyT], timeout: float) -> ReplyT:
+        """The child's reply. Raises `ContenderFailed` if the child reports an error, or has ended."""
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        # The last line on stderr says more than a broken pipe.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(msgspec.json.encode(request) + b"\n")
+        line = self.read_line(timeout + GRACE_PERIOD)
+        reply: ReplyT | ErrorReply = msgspec.json.decode(line, type=reply_type | ErrorReply)
+        if isinstance(reply, ErrorReply):
+            raise ContenderFailed(reply.error)
+        return reply
 
-    def line(self, within: float) -> bytes:
-        """The next line that the child writes; raises `Failed` when none comes."""
+    def read_line(self, timeout: float) -> bytes:
+        """The next line that the child writes. Raises `ContenderFailed` if there is none."""
         out = self._process.stdout
-        assert out is not None  # noqa: S101 - a pipe was asked for
-        ready, _, _ = select.select([out], [], [], within)
+        assert out is not None  # noqa: S101 - it is a pipe
+        ready, _, _ = select.select([out], [], [], timeout)
         line = out.readline() if ready else b""
         if not line:
-            raise Failed(self._last_words() if ready else f"nothing came within {within:.0f} s")
+            raise ContenderFailed(self._last_error() if ready else f"no reply within {timeout:.0f} s")
         return line
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         code = self._process.wait()
         self._errors.seek(0)
-        written = self._errors.read().decode(errors="replace").split("\n")
-        return next((line for line in reversed(written) if line.strip()), f"ended with {code}")
+        lines = self._errors.read().decode(errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), f"ended with exit code {code}")
 
-    def end(self) -> None:
-        """Ends it at once, whatever it does."""
+    def kill(self) -> None:
+        """Ends the child at once."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
@@ -103,91 +104,92 @@ class Child:
 
 
 @contextlib.contextmanager
-def child(module: str, *arguments: str) -> Generator[Child]:
-    """A child that ends with the block."""
-    one = Child(module, *arguments)
+def running_child(module: str, *arguments: str) -> Generator[Child]:
+    """A child that runs until the block ends."""
+    child = Child(module, *arguments)
     try:
-        yield one
+        yield child
     finally:
-        one.end()
+        child.kill()
 
 
 @contextlib.contextmanager
-def server(*, delay: float = 0.0, looks: int = 1) -> Generator[str]:
-    """The canned server's address, while it runs."""
-    with child("benchmarks.server", "--delay", str(delay), "--looks", str(looks)) as one:
-        yield f"http://127.0.0.1:{int(one.line(PATIENCE))}"
+def running_server(*, delay: float = 0.0, polls: int = 1) -> Generator[str]:
+    """The base URL of `benchmarks.server`, which runs until the block ends."""
+    with running_child("benchmarks.server", "--delay", str(delay), "--polls", str(polls)) as child:
+        yield f"http://127.0.0.1:{int(child.read_line(GRACE_PERIOD))}"
 
 
-def used(base_url: str) -> tuple[int, float]:
-    """The requests that the canned server has answered, and the seconds of CPU it has used."""
-    requests, seconds = json.loads(httpx.get(f"{base_url}/used", trust_env=False).content)
+def server_usage(base_url: str) -> tuple[int, float]:
+    """The number of requests that the server has received, and the seconds of CPU that it has used."""
+    requests, seconds = json.loads(httpx.get(f"{base_url}/usage", trust_env=False).content)
     return requests, seconds
 
 
-def answer_questions(kind: type[Question], answer: Callable[[Question], Answer]) -> None:
-    """A child's whole life: it ends when its stdin does."""
+def serve_parent(request_type: type[RequestT], handle: Callable[[RequestT], Reply]) -> None:
+    """The main function of a child: replies to requests until stdin ends."""
     for line in sys.stdin.buffer:
         try:
-            said: Answer = answer(msgspec.json.decode(line, type=kind))
-        except Exception as error:  # noqa: BLE001 - the table has a row for it, of whatever kind
-            said = Refusal(_in_short(error))
-        say(said)
+            reply: Reply = handle(msgspec.json.decode(line, type=request_type))
+        except Exception as error:  # noqa: BLE001 - the table shows every kind of error
+            reply = ErrorReply(_summary(error))
+        send_reply(reply)
 
 
-def say(answer: Answer) -> None:
-    """Writes a line to whoever asked."""
-    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
+def send_reply(reply: Reply) -> None:
+    """Writes a reply to the parent."""
+    sys.stdout.buffer.write(msgspec.json.encode(reply) + b"\n")
     sys.stdout.buffer.flush()
 
 
-def leave(answer: Answer) -> NoReturn:
-    """Says it and ends this process where it stands: closing a jammed pool would take longer than filling it."""
+def reply_and_exit(reply: Reply) -> NoReturn:
+    """Sends a reply and ends this process without cleaning up: a jammed pool takes minutes to close."""
     try:
-        say(answer)
+        send_reply(reply)
     finally:
-        # Whoever asked may be gone.
+        # Even if the parent has ended and the reply cannot be sent.
         os._exit(0)
 
 
-def _in_short(error: BaseException) -> str:
+def _summary(error: BaseException) -> str:
     first, *_ = str(error).splitlines() or [""]
     return f"{type(error).__name__}: {first}"[:160]
 
 
-def without(*packages: str) -> None:
-    """Makes this process one where these packages are not installed: importing them raises `ImportError`."""
+def hide_packages(*packages: str) -> None:
+    """Makes packages look uninstalled in this process: importing them raises `ImportError`."""
     for package in packages:
         if package in sys.modules:
-            raise Failed(f"{package} was imported already")
-        # What Python itself keeps for "there is none"; also what `importlib.util.find_spec` goes by.
-        sys.modules[package] = None  # type: ignore[assignment]  # pyright: ignore[reportArgumentType] - typed as if there always were one
+            raise ContenderFailed(f"{package} was imported already")
+        # Python uses None here for a module that does not exist; `importlib.util.find_spec` understands it.
+        sys.modules[package] = None  # type: ignore[assignment]  # pyright: ignore[reportArgumentType] - its type has no None
 
 
-def resident() -> int:
-    """Bytes of memory that this process has in use; on other systems than Linux the most it ever had."""
+def resident_memory() -> int:
+    """The resident memory of this process in bytes; on systems other than Linux, its maximum so far."""
     with contextlib.suppress(FileNotFoundError):
         pages = int(Path("/proc/self/statm").read_bytes().split()[1])
         return pages * resource.getpagesize()
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return maximum if sys.platform == "darwin" else maximum * 1024
 
 
-def watched(bound: float, every: float, look: Callable[[], object], end: Callable[[], object]) -> threading.Event:
-    """Calls `look` so often and, after so many seconds, `end`, whatever the event loop is busy with.
+def start_watchdog(
+    timeout: float, interval: float, sample: Callable[[], object], on_timeout: Callable[[], object]
+) -> threading.Event:
+    """Calls `sample` every `interval` seconds and `on_timeout` after `timeout` seconds. Set the event to stop it.
 
-    From a thread: the loop of a client that has collapsed may not turn once in all that time. Set
-    the event that comes back to have it stop.
+    It runs in a thread, because the event loop of a jammed client may be blocked all the time.
     """
-    over, until = threading.Event(), time.monotonic() + bound
+    stopped, deadline = threading.Event(), time.monotonic() + timeout
 
-    def watch() -> None:
-        # By the clock: a busy loop gives a thread its turn late, each time.
-        while (left := until - time.monotonic()) > 0:
-            if over.wait(min(every, left)):
+    def run() -> None:
+        # This counts time and not calls: a busy event loop delays every turn of this thread.
+        while (left := deadline - time.monotonic()) > 0:
+            if stopped.wait(min(interval, left)):
                 return
-            look()
-        end()
+            sample()
+        on_timeout()
 
-    threading.Thread(target=watch, daemon=True).start()
-    return over
+    threading.Thread(target=run, daemon=True).start()
+    return stopped

@@ -1,4 +1,4 @@
-"""A profile of figure 3's look: `nox -s bench -- --profile before` or `after` puts it on the page."""
+"""A profile of figure 3's poll: `nox -s bench -- --profile before` or `after` writes it into the page."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from pathlib import Path
 from types import CodeType
 from typing import Final
 
-from benchmarks.looks import KEY
 from benchmarks.plan import Plan, Section
-from benchmarks.processes import server
+from benchmarks.polls import KEY
+from benchmarks.processes import running_server
 from meshapi_video import VideoClient, __version__
 
-LOOKS: Final = 2000
+POLLS: Final = 2000
 SHOWN: Final = 20
 
 
 def measure(_plan: Plan) -> Section:
-    """A table of where the time of a look goes, by function."""
-    with server() as base_url, VideoClient(KEY, base_url=base_url) as client:
+    """A table of the functions in which a poll spends its time."""
+    with running_server() as base_url, VideoClient(KEY, base_url=base_url) as client:
         for _ in range(100):
             client.get("task")
         profiler = cProfile.Profile()
         profiler.enable()
-        for _ in range(LOOKS):
+        for _ in range(POLLS):
             client.get("task")
         profiler.disable()
     entries = profiler.getstats()
     total, calls = sum(entry.inlinetime for entry in entries), sum(entry.callcount for entry in entries)
-    about = (
-        f"{LOOKS:,} looks of version {__version__}: {total / LOOKS * 1e6:.0f} µs and {calls / LOOKS:.0f} calls "
-        "each while being profiled, which costs about as much again."
+    summary = (
+        f"{POLLS:,} polls of version {__version__}: {total / POLLS * 1e6:.0f} µs and {calls / POLLS:.0f} calls "
+        "each. Profiling itself takes about half of this time."
     )
     lines = [
-        "| function | calls per look | µs in it | µs with what it calls |",
+        "| function | calls per poll | µs in it | µs with its calls |",
         "| --- | ---: | ---: | ---: |",
     ]
     for entry in sorted(entries, key=lambda entry: -entry.inlinetime)[:SHOWN]:
-        times = f"{entry.inlinetime / LOOKS * 1e6:.1f} | {entry.totaltime / LOOKS * 1e6:.1f}"
-        lines.append(f"| `{_name(entry.code)}` | {entry.callcount / LOOKS:.1f} | {times} |")
-    return Section("\n".join([about, "", *lines]))
+        times = f"{entry.inlinetime / POLLS * 1e6:.1f} | {entry.totaltime / POLLS * 1e6:.1f}"
+        lines.append(f"| `{_name(entry.code)}` | {entry.callcount / POLLS:.1f} | {times} |")
+    return Section("\n".join([summary, "", *lines]))
 
 
 def _name(code: CodeType | str) -> str:
-    """Which function, without where this machine keeps its file."""
+    """The function's name, with the file but without its folder on this machine."""
     if isinstance(code, str):
-        # What is written in C; some names hold an address.
+        # A function written in C. Some of their names contain an address.
         return re.sub(r" at 0x[0-9a-f]+", "", code)
     path = Path(code.co_filename)
     return f"{path.parent.name}/{path.name}: {code.co_qualname}"

@@ -1,4 +1,4 @@
-"""Figure 7: `codegen.regenerate` against its two generators run by hand."""
+"""Figure 7: the time of `codegen.regenerate`, beside its two generators run by hand."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.plan import Plan, Section
-from benchmarks.processes import ROOT, Failed, environment
+from benchmarks.processes import ROOT, ContenderFailed, child_environment
 from benchmarks.tables import Claim, Column, Results, in_rounds, table, verdicts
 
-BOUND: Final = 120.0
+TIMEOUT: Final = 120.0
 NEEDED: Final = ["codegen", "generated", "overlays", "generator-config.yml", "openapi.lock.yml", "openapi.yaml"]
 BY_HAND: Final = "the two generators by hand"
-SESSION: Final = "`python -m codegen.regenerate`"
-"""What `nox -s regenerate` runs, once it has seen that its packages are installed."""
+COMMAND: Final = "`python -m codegen.regenerate`"
+"""The command that `nox -s regenerate` runs after it has installed the packages."""
 
 
 def measure(plan: Plan) -> Section:
@@ -33,64 +33,66 @@ def measure(plan: Plan) -> Section:
         for name in NEEDED:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, checkout / name)
-        # The first round writes byte code and fills the file cache.
-        for number, name in enumerate(in_rounds([BY_HAND, SESSION], rounds + 1)):
-            plan.say(f"figure 7: {name}")
-            into = Path(folder, f"by-hand-{number}")
-            begun = time.perf_counter()
+        # The first round writes byte code and fills the file cache; it does not count.
+        for number, name in enumerate(in_rounds([BY_HAND, COMMAND], rounds + 1)):
+            plan.log(f"figure 7: {name}")
+            output = Path(folder, f"by-hand-{number}")
+            started = time.perf_counter()
             try:
                 if name == BY_HAND:
-                    by_hand(checkout, into)
+                    by_hand(checkout, output)
                 else:
                     run([sys.executable, "-m", "codegen.regenerate"], checkout)
-            except Failed as error:
-                results.fail(name, str(error), "wall")
+            except ContenderFailed as error:
+                results.record_failure(name, str(error), "wall")
                 continue
             if number >= 2:
-                results.take(name, wall=time.perf_counter() - begun)
-            if name == BY_HAND and not same(into, checkout / "generated"):
-                results.problems[name] = "it wrote something else"
+                results.record(name, wall=time.perf_counter() - started)
+            if name == BY_HAND and not same_files(output, checkout / "generated"):
+                results.problems[name] = "it wrote different files"
     columns = [Column("wall, s", "wall"), Column("over by hand", "wall", over=BY_HAND)]
-    claims = [Claim(f"{SESSION} over {BY_HAND}", results.ratio("wall", SESSION, BY_HAND), at_most=1.2)]
-    heading = f"rounds: {rounds}"
-    return Section(f"{table(heading, results, [BY_HAND, SESSION], columns)}\n\n{verdicts(claims)}")
+    claims = [Claim(f"{COMMAND} over {BY_HAND}", results.ratio("wall", COMMAND, BY_HAND), at_most=1.2)]
+    heading = f"{rounds} rounds"
+    return Section(f"{table(heading, results, [BY_HAND, COMMAND], columns)}\n\n{verdicts(claims)}")
 
 
-def by_hand(checkout: Path, into: Path) -> None:
-    """The commands that a person would type to get the same files."""
+def by_hand(checkout: Path, output: Path) -> None:
+    """Runs the commands that a person would type to get the same files."""
     document, config = checkout / "generated" / "openapi.json", checkout / "generator-config.yml"
-    client, wire = into / "meshapi_video_generated", into / "meshapi_video_wire" / "__init__.py"
+    client, wire = output / "meshapi_video_generated", output / "meshapi_video_wire" / "__init__.py"
     wire.parent.mkdir(parents=True)
-    kept = checkout / "generated" / "meshapi_video_wire" / "__init__.py"
-    header = kept.read_text(encoding="utf-8").partition("\n")[0]
+    committed = checkout / "generated" / "meshapi_video_wire" / "__init__.py"
+    header = committed.read_text(encoding="utf-8").partition("\n")[0]
     commands = f"""
 openapi-python-client generate --meta none --config {config} --path {document} --output-path {client}
 datamodel-codegen --input {document} --input-file-type openapi --output {wire} \
     --output-model-type msgspec.Struct --target-python-version 3.11 --no-formatters \
     --strict-refs --no-allow-remote-refs --custom-file-header {shlex.quote(header)}
-ruff check --fix --select=F401,I,TC006 --isolated --no-cache --quiet --target-version=py311 {into}
-ruff format --isolated --no-cache --quiet --target-version=py311 {into}
+ruff check --fix --select=F401,I,TC006 --isolated --no-cache --quiet --target-version=py311 {output}
+ruff format --isolated --no-cache --quiet --target-version=py311 {output}
 """
     for line in commands.replace("\\\n", "").strip().splitlines():
         program, *rest = shlex.split(line)
         run([str(Path(sys.executable).parent / program), *rest], checkout)
 
 
-def same(made: Path, kept: Path) -> bool:
-    """Whether all files of `made` are in `kept`, with the same content."""
-    names = [str(path.relative_to(made)) for path in made.rglob("*") if path.is_file()]
-    equal, _, _ = filecmp.cmpfiles(made, kept, names, shallow=False)
+def same_files(folder: Path, other: Path) -> bool:
+    """Whether `other` has all files of `folder`, with the same content."""
+    names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    equal, _, _ = filecmp.cmpfiles(folder, other, names, shallow=False)
     return len(equal) == len(names)
 
 
 def run(command: list[str], folder: Path) -> None:
-    """Runs a command in a copy of the checkout; raises `Failed` with its last words."""
-    # The copy's own codegen, not the checkout's.
-    surroundings = {**environment(), "PYTHONPATH": str(folder)}
+    """Runs a command in a folder. Raises `ContenderFailed` with its last line of output."""
+    # So that the copy of the checkout uses its own codegen.
+    environment = {**child_environment(), "PYTHONPATH": str(folder)}
     try:
-        done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, timeout=BOUND, check=False)
+        process = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, timeout=TIMEOUT, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Failed(f"{Path(command[0]).name}: {error}") from error
-    if done.returncode:
-        words = (done.stderr or done.stdout).decode(errors="replace").strip().rpartition("\n")[2]
-        raise Failed(f"{Path(command[0]).name}: {words or done.returncode}")
+        raise ContenderFailed(f"{Path(command[0]).name}: {error}") from error
+    if process.returncode:
+        last_line = (process.stderr or process.stdout).decode(errors="replace").strip().rpartition("\n")[2]
+        raise ContenderFailed(f"{Path(command[0]).name}: {last_line or process.returncode}")

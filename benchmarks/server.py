@@ -1,7 +1,7 @@
-"""The canned server: `python -m benchmarks.server --delay SECONDS --looks N`, a process of its own.
+"""The server: `python -m benchmarks.server --delay SECONDS --polls N`, in its own process.
 
-It answers every `GET` for a task with the document's example, as cheaply as asyncio can, so that what
-is measured is the client. It says its port on stdout, and ends when its stdin does.
+It sends the document's example for every `GET` of a task, with as little work as asyncio allows, so
+that the benchmarks measure the client. It prints its port on stdout and ends when its stdin ends.
 """
 
 from __future__ import annotations
@@ -41,86 +41,86 @@ EXAMPLE: Final[dict[str, object]] = {
     "execution_expires_after": 3600,
     "usage": {"completion_tokens": 1500, "total_tokens": 3000},
 }
-"""The published example of an answer."""
+"""The document's example of a response."""
 
-USED: Final = "/used"
-"""Answers with the requests so far and the seconds of CPU that this process has used."""
+USAGE: Final = "/usage"
+"""The path whose response is the number of requests so far and the seconds of CPU that this process has used."""
 
 
-class Canned:
-    """The answers, made once; only the id is put in."""
+class CannedResponses:
+    """The responses, encoded in advance. Only the id is inserted."""
 
-    def __init__(self, looks: int) -> None:
+    def __init__(self, polls: int) -> None:
         self.requests = 0
-        self._looks = looks
-        self._seen: dict[bytes, int] = {}
-        self._over = _around_id(EXAMPLE)
-        self._running = _around_id({**EXAMPLE, "status": "running", "content": None, "usage": None})
+        self._polls = polls
+        self._polls_by_id: dict[bytes, int] = {}
+        self._succeeded = _split_at_id(EXAMPLE)
+        self._running = _split_at_id({**EXAMPLE, "status": "running", "content": None, "usage": None})
 
-    def answer(self, path: bytes) -> bytes:
-        """The whole answer to one request."""
-        if path == USED.encode():
-            return b"".join(_answer(json.dumps([self.requests, time.process_time()]).encode()))
+    def response_to(self, path: bytes) -> bytes:
+        """The complete response to one request."""
+        if path == USAGE.encode():
+            return b"".join(_response(json.dumps([self.requests, time.process_time()]).encode()))
         self.requests += 1
         task_id = path.rpartition(b"/")[2]
-        (head, length), tail = self._over if self._is_over(task_id) else self._running
+        (head, length), tail = self._succeeded if self._is_last_poll(task_id) else self._running
         return b"%b%d\r\n\r\n%b%b%b" % (head, length + len(task_id), b'{"id":"', task_id, tail)
 
-    def _is_over(self, task_id: bytes) -> bool:
-        if self._looks == 1:
+    def _is_last_poll(self, task_id: bytes) -> bool:
+        if self._polls == 1:
             return True
-        seen = self._seen.pop(task_id, 0) + 1
-        if seen < self._looks:
-            self._seen[task_id] = seen
-        return seen == self._looks
+        polls = self._polls_by_id.pop(task_id, 0) + 1
+        if polls < self._polls:
+            self._polls_by_id[task_id] = polls
+        return polls == self._polls
 
 
-def _around_id(task: dict[str, object]) -> tuple[tuple[bytes, int], bytes]:
+def _split_at_id(task: dict[str, object]) -> tuple[tuple[bytes, int], bytes]:
     start, tail = json.dumps({**task, "id": ""}, separators=(",", ":")).encode().split(b'{"id":"')
-    head, _, _ = b"".join(_answer(b"")).rpartition(b"0\r\n\r\n")
+    head, _, _ = b"".join(_response(b"")).rpartition(b"0\r\n\r\n")
     return (head, len(start) + len(tail) + len(b'{"id":"')), tail
 
 
-def _answer(body: bytes) -> tuple[bytes, bytes]:
-    # A real server says what time it is, too.
+def _response(body: bytes) -> tuple[bytes, bytes]:
+    # A real server sends the date, too.
     head = f"HTTP/1.1 200 OK\r\ndate: {formatdate(usegmt=True)}\r\ncontent-type: application/json\r\ncontent-length: "
     return head.encode() + b"%d\r\n\r\n" % len(body), body
 
 
 class Connection(asyncio.Protocol):
-    """One connection; requests that come together are answered in turn."""
+    """One connection. Pipelined requests get their responses in order."""
 
-    def __init__(self, canned: Canned, delay: float) -> None:
-        self._canned = canned
+    def __init__(self, responses: CannedResponses, delay: float) -> None:
+        self._responses = responses
         self._delay = delay
-        self._begun = b""
-        self._later: Callable[..., object] = asyncio.get_running_loop().call_later
+        self._incomplete = b""
+        self._call_later: Callable[..., object] = asyncio.get_running_loop().call_later
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Part of asyncio's protocol."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP server's always is
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP server has no other kind
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Part of asyncio's protocol."""
-        *requests, self._begun = (self._begun + data).split(b"\r\n\r\n")
+        *requests, self._incomplete = (self._incomplete + data).split(b"\r\n\r\n")
         for request in requests:
-            answer = self._canned.answer(request.split(b" ", 2)[1])
+            response = self._responses.response_to(request.split(b" ", 2)[1])
             if self._delay:
-                self._later(self._delay, self._transport.write, answer)
+                self._call_later(self._delay, self._transport.write, response)
             else:
-                self._transport.write(answer)
+                self._transport.write(response)
 
 
-async def serve(delay: float, looks: int) -> None:
+async def serve(delay: float, polls: int) -> None:
     """Serves until stdin ends."""
     loop = asyncio.get_running_loop()
-    canned = Canned(looks)
-    server = await loop.create_server(lambda: Connection(canned, delay), "127.0.0.1", 0, backlog=4096)
+    responses = CannedResponses(polls)
+    server = await loop.create_server(lambda: Connection(responses, delay), "127.0.0.1", 0, backlog=4096)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     ended = asyncio.Event()
-    # Whoever started this process holds the other end: it ends with them, however they end.
+    # The parent holds the other end of stdin, so that this process never lives longer than its parent.
     loop.add_reader(sys.stdin.fileno(), ended.set)
     await ended.wait()
 
@@ -128,10 +128,10 @@ async def serve(delay: float, looks: int) -> None:
 def main() -> None:
     """The server as a command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds that each answer takes")
-    parser.add_argument("--looks", type=int, default=1, help="the look at a task that shows its end")
-    told = parser.parse_args()
-    asyncio.run(serve(told.delay, told.looks))
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds until each response")
+    parser.add_argument("--polls", type=int, default=1, help="the poll of a task that finds the task succeeded")
+    arguments = parser.parse_args()
+    asyncio.run(serve(arguments.delay, arguments.polls))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is made of the figures: medians, ratios, tables, verdicts. Pure."""
+"""Medians, ratios, tables and verdicts, from the measured values. Pure."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-NOTHING: Final = "none"
+NO_VALUE: Final = "none"
 
 
 def in_rounds(contenders: Sequence[T], rounds: int, seed: int = 7) -> Iterator[T]:
-    """Each contender once a round, in another order each time, the same in every run."""
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    """Each contender once per round. The order differs between rounds, and is the same in every run."""
+    rand = random.Random(seed)  # noqa: S311 - not for a secret
     for _ in range(rounds):
-        yield from chance.sample(contenders, len(contenders))
+        yield from rand.sample(contenders, len(contenders))
 
 
 @dataclass(frozen=True)
 class Series:
-    """One figure of one contender, a value for each round; None where it failed."""
+    """One figure of one contender: a value for each round, None for a round in which it failed."""
 
     values: tuple[float | None, ...] = ()
 
     @property
     def known(self) -> list[float]:
-        """The values that there are."""
+        """The values without None."""
         return [value for value in self.values if value is not None]
 
     @property
     def median(self) -> float:
-        """Not a number if there is none."""
+        """The median; not a number if there are no values."""
         return statistics.median(self.known) if self.known else math.nan
 
     def over(self, other: Series) -> Series:
-        """The ratios, each within one round: what slowed a whole round down has no part in them."""
+        """The ratio for each round. What slows down a whole round does not change its ratio."""
         pairs = zip(self.values, other.values, strict=False)
         return Series(tuple(None if one is None or not by else one / by for one, by in pairs))
 
     def text(self, form: str = "{:.2f}") -> str:
-        """The median, and the smallest and the largest value."""
+        """The median, with the minimum and the maximum."""
         if not self.known:
-            return NOTHING
+            return NO_VALUE
         if len(self.known) == 1:
             return form.format(self.median)
         return f"{form.format(self.median)} ({form.format(min(self.known))}..{form.format(max(self.known))})"
@@ -55,27 +55,27 @@ class Series:
 
 @dataclass
 class Results:
-    """What was measured: figures by contender and by what they are."""
+    """The measured values by contender and figure."""
 
     figures: dict[tuple[str, str], list[float | None]] = field(default_factory=lambda: defaultdict(list))
     problems: dict[str, str] = field(default_factory=dict[str, str])
 
-    def take(self, contender: str, **figures: float | None) -> None:
-        """What a contender did in a round."""
+    def record(self, contender: str, **figures: float | None) -> None:
+        """Adds a contender's values of one round."""
         for name, value in figures.items():
             self.figures[contender, name].append(value)
 
-    def fail(self, contender: str, problem: str, *figures: str) -> None:
-        """That it could not, and why."""
+    def record_failure(self, contender: str, problem: str, *figures: str) -> None:
+        """Records that a contender failed in a round, and why."""
         self.problems[contender] = problem
-        self.take(contender, **dict.fromkeys(figures))
+        self.record(contender, **dict.fromkeys(figures))
 
     def series(self, contender: str, name: str) -> Series:
-        """Empty if nothing was measured."""
+        """A contender's values of a figure; empty if there are none."""
         return Series(tuple(self.figures.get((contender, name), ())))
 
     def ratio(self, name: str, contender: str, by: str) -> Series:
-        """One contender's figure over another's, round by round."""
+        """One contender's figure divided by another's, for each round."""
         return self.series(contender, name).over(self.series(by, name))
 
 
@@ -87,17 +87,17 @@ class Column:
     figure: str
     form: str = "{:.2f}"
     over: str | None = None
-    """The contender over whose figure each one's is shown."""
+    """The contender by whose figure to divide."""
 
     def cell(self, results: Results, contender: str) -> str:
-        """What stands in a contender's row."""
+        """The text in a contender's row."""
         if self.over is None:
             return results.series(contender, self.figure).text(self.form)
         return results.ratio(self.figure, contender, self.over).text(self.form)
 
 
 def table(heading: str, results: Results, contenders: Iterable[str], columns: Sequence[Column]) -> str:
-    """A Markdown table, a row for each contender, which says so where one failed."""
+    """A Markdown table with a row for each contender. The row of a contender that failed says why."""
     lines = [[heading, *(column.heading for column in columns)], ["---", *["---:"] * len(columns)]]
     for contender in contenders:
         problem = results.problems.get(contender)
@@ -108,7 +108,7 @@ def table(heading: str, results: Results, contenders: Iterable[str], columns: Se
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence that the figures bear out, or not."""
+    """A bound that the median of the values meets, or does not meet."""
 
     text: str
     ratio: Series
@@ -118,7 +118,7 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """By the median."""
+        """Whether the median is within the bound."""
         if not self.ratio.known:
             return "not measured"
         return "met" if self.at_least <= self.ratio.median <= self.at_most else "not met"
@@ -126,15 +126,15 @@ class Claim:
 
 def verdicts(claims: Iterable[Claim]) -> str:
     """A Markdown table of claims."""
-    lines = ["| what is claimed | measured | |", "| --- | ---: | --- |"]
+    lines = ["| claim | measured | |", "| --- | ---: | --- |"]
     for claim in claims:
         bound = f"at least {claim.at_least:,g}" if claim.at_least > -math.inf else f"at most {claim.at_most:,g}"
         lines.append(f"| {claim.text}: {bound} | {claim.ratio.text(claim.form)} | **{claim.verdict}** |")
     return "\n".join(lines)
 
 
-def put(page: str, name: str, text: str) -> str:
-    """The page with that text between its markers of this name; a `ValueError` if it has none."""
+def replace_section(page: str, name: str, text: str) -> str:
+    """The page with `text` between the markers of `name`. Raises `ValueError` unless it has them once."""
     begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     found, count = pattern.subn(lambda _: f"{begin}\n{text.strip()}\n\n{end}", page)

@@ -1,1 +1,1 @@
-"""From the published document to the generated packages; imports neither SDK nor sandbox."""
+"""Makes the generated packages from the published document. Imports neither the SDK nor the sandbox."""

@@ -1,4 +1,4 @@
-"""Reads YAML documents, and names the places where this checkout keeps its own."""
+"""Reads YAML documents. Holds the paths of the documents in this checkout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GENERATOR_CONFIG = ROOT / "generator-config.yml"
 GENERATED = ROOT / "generated"
 RELEASED = ROOT / "released" / "openapi.json"
 
-# A parsed JSON value has no narrower type than this that every caller could use.
+# A parsed JSON value can have any shape. No narrower type would fit every caller.
 Json = Any
 
 
@@ -34,25 +34,25 @@ def is_list(value: object) -> TypeGuard[list[Json]]:
 
 
 def as_object(value: Json) -> dict[str, Json]:
-    """`value` if it is a JSON object, an empty one for None, and a `CodegenError` for anything else."""
+    """`value` if it is a JSON object, and an empty object for None. Raises a `CodegenError` for anything else."""
     if value is None:
         return {}
     if not is_object(value):
-        raise CodegenError(f"the document should have an object where it has {value!r}")
+        raise CodegenError(f"the document should have an object in place of {value!r}")
     return value
 
 
 def as_list(value: Json) -> list[Json]:
-    """`value` if it is a JSON list, an empty one for None, and a `CodegenError` for anything else."""
+    """`value` if it is a JSON list, and an empty list for None. Raises a `CodegenError` for anything else."""
     if value is None:
         return []
     if not is_list(value):
-        raise CodegenError(f"the document should have a list where it has {value!r}")
+        raise CodegenError(f"the document should have a list in place of {value!r}")
     return value
 
 
 def as_json(value: Json) -> Json:
-    """A value of YAML as JSON has it: with `200:`, as many write, as the string that OpenAPI says it is."""
+    """A YAML value as JSON: dates become strings, and so do keys such as `200:`, as OpenAPI demands."""
     if is_list(value):
         return [as_json(item) for item in value]
     if is_object(value):
@@ -66,22 +66,22 @@ def _string_key(key: object) -> str:
         return key
     if isinstance(key, int) and not isinstance(key, bool):
         return str(key)
-    raise ValueError(f"the key {key!r} is no string")
+    raise ValueError(f"the key {key!r} is not a string")
 
 
 def parse_mapping(text: str, source: object) -> dict[str, Json]:
-    """The mapping that a YAML 1.2 (or JSON) text holds; `source` names it in errors."""
+    """Parses a YAML 1.2 (or JSON) text that holds a mapping. Errors show the name `source`."""
     try:
         # ruamel.yaml declares no types for its streams.
         parsed: object = YAML(typ="safe", pure=True).load(text)  # pyright: ignore[reportUnknownMemberType]
         parsed = as_json(parsed)
-    # ruamel.yaml, too, leaves with these on some texts that are not YAML, or that have no end.
+    # On some texts that are not YAML, or are incomplete, ruamel.yaml raises one of the other three errors.
     except (YAMLError, ValueError, LookupError, RecursionError) as error:
-        reason = "it is nested too deep, or within itself" if isinstance(error, RecursionError) else error
-        raise CodegenError(f"{source} is not YAML that can be used: {reason}") from error
+        reason = "it is nested too deeply or contains itself" if isinstance(error, RecursionError) else error
+        raise CodegenError(f"{source} is not valid YAML: {reason}") from error
     if not is_object(parsed):
         kind = type(parsed).__name__
-        raise CodegenError(f"{source} should hold a mapping at its top, not {kind}")
+        raise CodegenError(f"{source} should have a mapping at its top, not {kind}")
     return parsed
 
 

@@ -1,5 +1,5 @@
-"""The one error of this room."""
+"""The one error that code generation raises."""
 
 
 class CodegenError(Exception):
-    """Something a maintainer can mend; the message says what, where and how."""
+    """A problem that a maintainer can fix. The message says what is wrong, where, and how to fix it."""

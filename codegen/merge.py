@@ -1,8 +1,9 @@
-"""Merges documents that publish one API in parts, and writes YAML that is the same every time.
+"""Merges documents that each publish a part of one API, and writes the result as YAML.
 
-The publisher gives each operation a page of its own and repeats there the components that it
-uses. A document is taken apart into pieces (an operation, a component, a header field), the
-pieces of all documents are put together again, and two that disagree are an error.
+The publisher has one page per operation. Each page repeats the components that its operation uses.
+`merge` splits every document into pieces (operations, components, top-level fields) and joins the
+pieces of all documents. Two pieces that differ at the same place are an error. Equal input gives
+equal bytes.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from ruamel.yaml.representer import SafeRepresenter
 
 from codegen.document import Json, is_object
 from codegen.errors import CodegenError
-from codegen.schemas import METHODS, escape
+from codegen.openapi import METHODS, escape
 
 Place = tuple[str, ...]
 
-# Where documents may differ, and how long the place of a piece is there. All else is a header field.
-_UNITED = {"paths": 3, "webhooks": 3, "components": 3}
-# As the published page has them.
-_TOP = ("openapi", "info", "paths", "servers", "components")
+# Documents are merged below these keys; a piece lies this many keys deep. Every other top-level field is one piece.
+_PIECE_DEPTHS = {"paths": 3, "webhooks": 3, "components": 3}
+# The order on the published page.
+_TOP_LEVEL_ORDER = ("openapi", "info", "paths", "servers", "components")
 
 
 def merge(documents: Sequence[tuple[str, dict[str, Json]]]) -> dict[str, Json]:
-    """One document of several, each with the name of its source, that agree wherever they overlap.
+    """Merges documents, each given with the name of its source, that agree wherever they overlap.
 
-    Where two differ in the order of keys alone, the first is taken: sort them beforehand.
+    If two documents differ only in the order of keys, the first one decides: sort the documents first.
     """
     merged: dict[Place, tuple[str, Json]] = {}
     for source, document in documents:
@@ -50,29 +51,29 @@ def merge(documents: Sequence[tuple[str, dict[str, Json]]]) -> dict[str, Json]:
 
 
 def dump(value: Json) -> str:
-    """A JSON value as YAML in the published page's style, with its keys in their order."""
-    # ruamel.yaml declares no types for much of what follows.
+    """Writes a JSON value as YAML in the style of the published page, and keeps the order of keys."""
+    # ruamel.yaml declares no types for several of these calls.
     yaml = YAML(typ="safe", pure=True)
     yaml.Representer = _Representer
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # it is declared as None
     yaml.default_flow_style = False
-    # Folded lines would make the diff of a one-word change longer than the change.
+    # With folded lines, a change of one word would change several lines in a diff.
     yaml.width = 2**31
     yaml.indent(mapping=2, sequence=4, offset=2)  # pyright: ignore[reportUnknownMemberType]
     stream = io.StringIO()
     yaml.dump(value, stream)  # pyright: ignore[reportUnknownMemberType]
-    # The mark of an end, which follows a scalar at the top, belongs in no message.
+    # ruamel.yaml writes an end marker after a top-level scalar. Error messages should not show it.
     return re.sub(r"^\.\.\.\n\Z", "", stream.getvalue(), flags=re.MULTILINE)
 
 
 class _Representer(SafeRepresenter):
-    """Writes each value out where it stands: published pages have no anchors."""
+    """Writes a repeated value in full each time: published pages have no anchors."""
 
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the base class says what comes in
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the base class passes it
         return True
 
     def string(self, data: str) -> ScalarNode:
-        # The other line breaks of YAML become plain ones anywhere but in double quotes.
+        # YAML keeps its unusual line breaks in double quotes only; elsewhere they become plain ones.
         style = '"' if re.search("[\r\x85\u2028\u2029]", data) else "|" if "\n" in data else None
         node: ScalarNode = self.represent_scalar("tag:yaml.org,2002:str", data, style=style)  # pyright: ignore[reportUnknownMemberType]
         return node
@@ -82,10 +83,10 @@ _Representer.add_representer(str, _Representer.string)  # pyright: ignore[report
 
 
 def _pieces(value: Json, place: Place = ()) -> Iterator[tuple[Place, Json]]:
-    """What a document consists of: operations, components, header fields, each with its place."""
-    length = _UNITED.get(place[0], 1) if place else 1
+    """The pieces of a document (operations, components, top-level fields), each with its place."""
+    depth = _PIECE_DEPTHS.get(place[0], 1) if place else 1
     extension = bool(place) and place[-1].startswith("x-")
-    if len(place) == length or extension or not value or not is_object(value):
+    if len(place) == depth or extension or not value or not is_object(value):
         yield place, value
         return
     for key, part in value.items():
@@ -93,31 +94,31 @@ def _pieces(value: Json, place: Place = ()) -> Iterator[tuple[Place, Json]]:
 
 
 def _shared_with(document: dict[str, Json], place: Place) -> bool:
-    """Whether the piece at `place`, which `document` lacks, would change what `document` says."""
-    if place[0] not in _UNITED:
+    """Whether `document` would change its meaning if it got the piece at `place`, which it does not have."""
+    if place[0] not in _PIECE_DEPTHS:
         return True
-    # The parameters or servers of a path are those of each of its operations.
-    of_a_path = place[0] != "components" and len(place) == 3 and place[2] not in METHODS
-    return of_a_path and place[1] in document.get(place[0], {})
+    # The parameters and the servers of a path apply to each of its operations.
+    is_path_field = place[0] != "components" and len(place) == 3 and place[2] not in METHODS
+    return is_path_field and place[1] in document.get(place[0], {})
 
 
 def _canonical(piece: Json) -> str:
-    """Equal for equal JSON only: to Python, `1`, `1.0` and `True` are equal too."""
+    """A text that is equal for equal JSON only. In Python, `1`, `1.0` and `True` are equal too."""
     return json.dumps(piece, sort_keys=True, default=repr)
 
 
 def _assemble(pieces: dict[Place, Json]) -> dict[str, Json]:
-    whole: dict[str, Json] = {}
+    merged: dict[str, Json] = {}
     for place in sorted(pieces, key=_rank):
-        within = whole
+        parent = merged
         for key in place[:-1]:
-            within = within.setdefault(key, {})
-        within[place[-1]] = copy.deepcopy(pieces[place])
-    return whole
+            parent = parent.setdefault(key, {})
+        parent[place[-1]] = copy.deepcopy(pieces[place])
+    return merged
 
 
 def _rank(place: Place) -> tuple[int, Place]:
-    return (_TOP.index(place[0]) if place[0] in _TOP else len(_TOP), place)
+    return (_TOP_LEVEL_ORDER.index(place[0]) if place[0] in _TOP_LEVEL_ORDER else len(_TOP_LEVEL_ORDER), place)
 
 
 def _disagreement(place: Place, one: tuple[str, str], other: tuple[str, str]) -> CodegenError:
@@ -125,6 +126,6 @@ def _disagreement(place: Place, one: tuple[str, str], other: tuple[str, str]) ->
     shown = "\n".join(f"In {source}:\n\n{textwrap.indent(text, '    ')}" for source, text in (one, other))
     return CodegenError(
         f"#{pointer} is defined differently in two sources.\n\n{shown}\n"
-        "Get both again, for one may be older than the other. If they still disagree, the publisher "
-        "contradicts itself: leave one of the two out, and report it there."
+        "Download both again: one may be older than the other. If they still differ, the publisher "
+        "contradicts itself: leave one of the two out, and report the contradiction to the publisher."
     )

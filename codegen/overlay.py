@@ -1,7 +1,7 @@
 """Applies an OpenAPI Overlay (version 1.0.0) to a document.
 
-Stricter than the standard in one way: an action whose target matches nothing is an error.
-The published document changed under the repair, and somebody has to look.
+Stricter than the standard in one way: an action whose target matches nothing is an error. In that case the
+published document has changed at the place of the repair, and a person has to compare the two.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from codegen.errors import CodegenError
 
 
 class Info(msgspec.Struct, forbid_unknown_fields=True):
-    """What the overlay calls itself."""
+    """The title and the version of the overlay."""
 
     title: str
     version: str
 
 
 class Replacement(msgspec.Struct, forbid_unknown_fields=True):
-    """What `x-replace` does to each string that an action selects: every match of `pattern` becomes `by`."""
+    """The value of `x-replace`: in each string that the action selects, every match of `pattern` becomes `by`."""
 
     pattern: str
     by: str
 
 
 class Action(msgspec.Struct, forbid_unknown_fields=True, rename={"replace": "x-replace"}):
-    """One repair. `description` is optional in the standard; here every repair has a reason."""
+    """One repair. The standard makes `description` optional. Here it is required: every repair has a reason."""
 
     target: str
     description: str
@@ -50,13 +50,13 @@ class Overlay(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def apply_overlay(document: dict[str, Json], overlay: dict[str, Json]) -> dict[str, Json]:
-    """A repaired copy of `document`; raises `CodegenError` naming the action that cannot be done."""
+    """A repaired copy of `document`. Raises a `CodegenError` that names the action that cannot be applied."""
     try:
         parsed = msgspec.convert(overlay, Overlay)
     except msgspec.ValidationError as error:
         raise CodegenError(f"the overlay is not valid: {error}") from error
     if parsed.overlay != "1.0.0":
-        raise CodegenError(f"the overlay states version {parsed.overlay!r}; this reads 1.0.0")
+        raise CodegenError(f"the overlay has version {parsed.overlay!r}; this program reads version 1.0.0")
     repaired = copy.deepcopy(document)
     for number, action in enumerate(parsed.actions, start=1):
         try:
@@ -64,8 +64,8 @@ def apply_overlay(document: dict[str, Json], overlay: dict[str, Json]) -> dict[s
         except CodegenError as error:
             name = f"overlay action {number} (target {action.target})"
             raise CodegenError(
-                f"{name} {error}.\nIt was there because: {action.description}\n"
-                "Compare the document with the overlay, and change or drop the action."
+                f"{name} {error}.\nThe reason for this action: {action.description}\n"
+                "Compare the document with the overlay, then change or remove the action."
             ) from error
     return repaired
 
@@ -73,7 +73,7 @@ def apply_overlay(document: dict[str, Json], overlay: dict[str, Json]) -> dict[s
 def _apply(document: dict[str, Json], action: Action) -> None:
     updates = action.update is not msgspec.UNSET
     if [updates, action.remove, action.replace is not None].count(True) != 1:
-        raise CodegenError("should have one of `update`, `remove: true` and `x-replace`")
+        raise CodegenError("should have exactly one of `update`, `remove: true` and `x-replace`")
     try:
         nodes = jsonpath.find(action.target, document)
     except jsonpath.JSONPathError as error:
@@ -89,7 +89,7 @@ def _apply(document: dict[str, Json], action: Action) -> None:
     if action.replace is not None:
         _replace(document, nodes, action.replace)
         return
-    # Backwards, so that removing an item of a list leaves the places before it valid.
+    # In reverse order: removing an item of a list moves only the items after it.
     for node in reversed(nodes):
         del _parent(document, node)[node.location[-1]]
 
@@ -104,24 +104,26 @@ def _replace(document: Json, nodes: jsonpath.JSONPathNodeList, replacement: Repl
     changed = False
     for node in nodes:
         if not isinstance(node.value, str):
-            raise CodegenError(f"would replace something in {type(node.value).__name__}, which is no string")
+            raise CodegenError(f"selects a value of type {type(node.value).__name__}, but `x-replace` needs strings")
         try:
             rewritten = re.sub(replacement.pattern, replacement.by, node.value)
         except re.error as error:
-            raise CodegenError(f"has a pattern that is no regular expression: {error}") from error
+            raise CodegenError(f"has a pattern that is not a regular expression: {error}") from error
         changed = changed or rewritten != node.value
         _parent(document, node)[node.location[-1]] = rewritten
     if not changed:
-        raise CodegenError("has a pattern that matches nothing in what it selects")
+        raise CodegenError("has a pattern that matches none of the selected strings")
 
 
 def _merge(target: Json, update: Json) -> None:
-    """Merges as the standard says: objects key by key, lists by appending, the rest by replacing."""
+    """Merges as the standard demands: objects key by key, lists by appending, other values by replacing."""
     if is_list(target):
         target.append(copy.deepcopy(update))
         return
     if not is_object(target) or not is_object(update):
-        raise CodegenError("updates something that is neither an object merged with an object nor a list")
+        raise CodegenError(
+            f"cannot update a value of type {type(target).__name__} with one of type {type(update).__name__}"
+        )
     for key, value in update.items():
         present = target.get(key)
         if is_object(present) and is_object(value):

@@ -1,7 +1,7 @@
 """Runs the two generators over the overlaid document: `python -m codegen.regenerate`.
 
-`generate` writes both packages into any folder and is what the contract tests call too;
-`regenerate` swaps its result for the committed one.
+`generate` writes both packages into any folder; the contract tests call it too. `regenerate` replaces
+the committed folder with a fresh generation.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from datamodel_code_generator import InputFileType, PythonVersion
 from datamodel_code_generator.enums import DataModelType
 from openapi_python_client.config import Config, ConfigFile, MetaType
 
-from codegen.changes import SOURCE
+from codegen.diff.operations import SOURCE_CHECKSUM
+from codegen.diff.report import OVERLAID, Report, compare_generated
 from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, Json, read_mapping
 from codegen.errors import CodegenError
-from codegen.names import check_names
+from codegen.name_checks import check_names
+from codegen.openapi import check_references
 from codegen.overlay import apply_overlay
-from codegen.report import OVERLAID, Report, report
-from codegen.schemas import check_references
 
 CLIENT = "meshapi_video_generated"
 WIRE = "meshapi_video_wire"
@@ -40,13 +40,12 @@ _HEADER = "# Generated from openapi.yaml by `nox -s regenerate`. Do not edit: ch
 def generate(into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY) -> None:
     """Writes both generated packages into the folder `into`, which must be empty or absent.
 
-    The result depends on the two documents, on `generator-config.yml` and on the pinned
-    generators, and on nothing else: the generators are called as functions, which look for no
-    configuration files.
+    The result depends on the two documents, on `generator-config.yml` and on the pinned generators, and
+    on nothing else: the generators are called as functions, and functions read no configuration files.
     """
     overlaid = apply_overlay(read_mapping(document), read_mapping(overlay))
-    # A change of the document that changes nothing else is still one that was looked at.
-    overlaid[SOURCE] = hashlib.sha256(document.read_bytes()).hexdigest()
+    # With the checksum, every change of the document changes generated/, and so shows up in review.
+    overlaid[SOURCE_CHECKSUM] = hashlib.sha256(document.read_bytes()).hexdigest()
     generate_overlaid(into, overlaid)
 
 
@@ -57,22 +56,22 @@ def generate_overlaid(into: Path, overlaid: dict[str, Json]) -> None:
     check_names(overlaid)
     into.mkdir(parents=True, exist_ok=True)
     source = into / OVERLAID
-    # Sorted, so that the order of keys in the published document changes nothing.
+    # Sorted: the order of keys in the published document has no effect on the result.
     text = json.dumps(overlaid, ensure_ascii=False, indent=1, sort_keys=True)
     source.write_text(f"{text}\n", encoding="utf-8")
-    with _strictly("openapi-python-client"):
+    with _strict("openapi-python-client"):
         _generate_client(source, into / CLIENT)
     (into / WIRE).mkdir()
-    with _strictly("datamodel-code-generator"):
+    with _strict("datamodel-code-generator"):
         _generate_wire(source, into / WIRE / "__init__.py")
-    # Isolated, with a selection of our own: the nearest ruff configuration has no say, and newer
-    # default rules would rewrite `*args: Any` to `object`, which mypy refuses.
+    # Isolated: ruff must not read the nearest configuration. The rules are named, because newer default rules would
+    # rewrite `*args: Any` to `object`, and mypy refuses that.
     ruff = ("--isolated", "--no-cache", "--quiet", "--target-version=py311", str(into))
-    # TC006: the casts in `from_dict` build no type with each call, which is a fifth of what it takes.
+    # TC006 quotes the types of the casts in `from_dict`: building them in each call takes a fifth of its time.
     _ruff("check", "--fix", "--select=F401,I,TC006", *ruff)
     _ruff("format", *ruff)
     for package in (CLIENT, WIRE):
-        # `--meta none` leaves it out, and without it type checkers ignore the package's types.
+        # `--meta none` does not write this file, and without it type checkers ignore the types of the package.
         (into / package / "py.typed").touch()
 
 
@@ -84,31 +83,31 @@ def regenerate(
     dry_run: bool = False,
     report_file: Path | None = None,
 ) -> Report:
-    """Replaces the folder `target` by a fresh generation, unless it is the same; reports what changed.
+    """Replaces the folder `target` with a fresh generation, unless both are equal, and reports the changes.
 
-    Nothing of the old folder stays, and a failure at any point leaves it as it was. A dry run
-    leaves it as it was, too. The report is in its file before anything is replaced.
+    No file of the old folder stays. A failure at any point, or a dry run, leaves the folder unchanged.
+    The report is written to its file before the folder is replaced.
     """
     with tempfile.TemporaryDirectory(prefix=".regenerate-", dir=target.parent) as scratch:
-        fresh, old, empty = Path(scratch, "new"), Path(scratch, "old"), Path(scratch, "empty")
-        generate(fresh, document, overlay)
+        new, old, empty = Path(scratch, "new"), Path(scratch, "old"), Path(scratch, "empty")
+        generate(new, document, overlay)
         empty.mkdir()
-        changes = report(target if target.exists() else empty, fresh)
-        text = changes.markdown()
-        if dry_run or not changes.files:
-            return changes
+        report = compare_generated(target if target.exists() else empty, new)
+        text = report.markdown()
+        if dry_run or not report.files:
+            return report
         if report_file is not None:
             report_file.write_text(text, encoding="utf-8")
         try:
             if target.exists():
                 target.rename(old)
-            fresh.rename(target)
+            new.rename(target)
         except BaseException:
-            # A ctrl-C can come between the two, and `old` goes with the scratch folder.
+            # Ctrl-C can interrupt between the two renames, and `old` is deleted with the scratch folder.
             if old.exists() and not target.exists():
                 old.rename(target)
             raise
-    return changes
+    return report
 
 
 def _generate_client(source: Path, package: Path) -> None:
@@ -134,13 +133,13 @@ def _generate_wire(source: Path, module: Path) -> None:
 
 
 @contextlib.contextmanager
-def _strictly(generator: str) -> Generator[None]:
-    """Makes a generator's warnings errors and its errors one that names it; it has nothing to print."""
+def _strict(generator: str) -> Generator[None]:
+    """Turns a generator's warnings and errors into a `CodegenError` that names it, and hides its output."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("error")
         try:
             yield
-        # What a generator raises over a document that it cannot take is of any kind.
+        # For a document that it does not support, a generator may raise any exception.
         except Exception as error:
             raise CodegenError(f"{generator} stopped: {error}") from error
 
@@ -154,25 +153,28 @@ def _ruff(*arguments: str) -> None:
 
 
 def main() -> None:
-    """What `nox -s regenerate` runs."""
+    """The command that `nox -s regenerate` runs."""
     parser = argparse.ArgumentParser(
         prog="nox -s regenerate --",
-        description="Make generated/ anew from openapi.yaml and its overlay, and report what that does to users.",
+        description="Generate generated/ again from openapi.yaml and its overlay, and report what changes for users.",
     )
-    parser.add_argument("--dry-run", action="store_true", help="report only, and leave every file as it is")
+    parser.add_argument("--dry-run", action="store_true", help="only report; change no file")
     parser.add_argument(
-        "--report", type=Path, default=ROOT / "regeneration-report.md", help="the report's file (default: %(default)s)"
+        "--report",
+        type=Path,
+        default=ROOT / "regeneration-report.md",
+        help="the file for the report (default: %(default)s)",
     )
     arguments = parser.parse_args()
     try:
-        changes = regenerate(dry_run=arguments.dry_run, report_file=arguments.report)
+        report = regenerate(dry_run=arguments.dry_run, report_file=arguments.report)
     except (CodegenError, OSError) as problem:
-        sys.exit(f"regenerate: {problem}\n{GENERATED.name}/ is as it was.")
+        sys.exit(f"regenerate: {problem}\n{GENERATED.name}/ is unchanged.")
     except KeyboardInterrupt:
-        sys.exit(f"regenerate: interrupted. {GENERATED.name}/ is whole, the old one or the new one.")
-    sys.stdout.write(changes.markdown())
-    if changes.files and not arguments.dry_run:
-        sys.stdout.write(f"\nThe report lies in {arguments.report}\n")
+        sys.exit(f"regenerate: interrupted. {GENERATED.name}/ is complete: either the old version or the new one.")
+    sys.stdout.write(report.markdown())
+    if report.files and not arguments.dry_run:
+        sys.stdout.write(f"\nThe report is in {arguments.report}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Finds the OpenAPI document in a published page or a plain file, here or at an address."""
+"""Reads the OpenAPI document from a published page or a plain file, local or at an http(s) address."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pydantic import ValidationError
 
 from codegen.document import Json, as_json, as_object, is_object, parse_mapping
 from codegen.errors import CodegenError
-from codegen.schemas import METHODS
+from codegen.openapi import METHODS
 
 _ACCEPT = "text/markdown, application/yaml, application/json, text/plain"
 _TIMEOUT = 30.0
-_MOST_BYTES = 20_000_000
+_MAX_BYTES = 20_000_000
 
 _FENCE = re.compile(
     r"^(?P<mark>`{3,}+|~{3,}+)[ \t]*(?P<language>\w*)[^`\n]*\n"
@@ -33,7 +33,7 @@ _HTML = re.compile(r"\s*(?><!--.*?-->\s*)*+<(?:!doctype|html|head|body)\b", re.I
 
 @dataclass(frozen=True)
 class Source:
-    """A published document: what the maintainer called it, its address, its text, what the text says."""
+    """A published document: the name that the maintainer gave, its address, its text, and the parsed text."""
 
     name: str
     address: str
@@ -43,7 +43,7 @@ class Source:
 
     @property
     def sha256(self) -> str:
-        """The checksum of the text, which is a page's block and not the page."""
+        """The checksum of the text. For a page, the text is the OpenAPI block alone."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
@@ -54,9 +54,11 @@ def read(name: str) -> Source:
         text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise CodegenError(f"{name} is not UTF-8 text: see line {line}. Save it in that encoding.") from error
+        raise CodegenError(f"{name} is not UTF-8 text: see line {line}. Save it in UTF-8.") from error
     if _HTML.match(text):
-        raise CodegenError(f"{name} is HTML. Name the page's Markdown, which is at its address with .md appended.")
+        raise CodegenError(
+            f"{name} is HTML. Name the page's Markdown: its address is that of the page with .md appended."
+        )
     if _is_page(name):
         return _from_page(text, name)
     is_json = _suffix(name) == ".json"
@@ -86,13 +88,13 @@ def _load(name: str) -> bytes:
 
 
 def _fetch(address: str) -> bytes:
-    """What is at an address or, for a page, at the address of its Markdown."""
+    """Downloads a document or, for a page, the Markdown of the page."""
     try:
         parts = urlsplit(address)._replace(fragment="")
         if _is_page(address) and _suffix(address) != ".md":
             parts = parts._replace(path=f"{parts.path.rstrip('/')}.md")
         return _get(parts.geturl())
-    # The name of a host that cannot be one is a ValueError.
+    # httpx raises ValueError for an impossible host name.
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise CodegenError(
@@ -106,34 +108,41 @@ def _get(url: str) -> bytes:
     headers = {"Accept": _ACCEPT}
     with httpx.stream("GET", url, headers=headers, timeout=_TIMEOUT, follow_redirects=True) as response:
         if response.status_code != 200:
-            raise CodegenError(f"{url} answered with status {response.status_code}, not 200. Check the address.")
+            raise CodegenError(f"{url} returned status {response.status_code}, not 200. Check the address.")
         for chunk in response.iter_bytes():
             content += chunk
-            if len(content) > _MOST_BYTES:
-                raise CodegenError(f"{url} is larger than {_MOST_BYTES:,} bytes, which no document is. Check it.")
+            if len(content) > _MAX_BYTES:
+                raise CodegenError(
+                    f"{url} is larger than {_MAX_BYTES:,} bytes, so it is not a document. Check the address."
+                )
     return bytes(content)
 
 
 def _from_page(page: str, name: str) -> Source:
     found: list[tuple[int, re.Match[str], dict[str, Json]]] = []
     for fence in _FENCE.finditer(page):
-        # Broken YAML is an error in a block that means to be OpenAPI, and no concern in any other.
+        # Broken YAML is an error in a block with an `openapi` key. Other blocks may contain anything.
         if fence["language"].lower() not in {"yaml", "yml", "json"} or not _OPENAPI_KEY.search(fence["text"]):
             continue
-        above = page.count("\n", 0, fence.start("text"))
+        lines_above = page.count("\n", 0, fence.start("text"))
         if fence["unclosed"] is not None:
-            raise CodegenError(f"{name}: the block that begins in line {above} has no end. Get the whole page again.")
-        document = _parse(fence["text"], name, is_json=fence["language"].lower() == "json", above=above)
+            raise CodegenError(
+                f"{name}: the block that begins in line {lines_above} has no end. Download the page again."
+            )
+        is_json = fence["language"].lower() == "json"
+        document = _parse(fence["text"], name, is_json=is_json, lines_above=lines_above)
         if "openapi" in document:
-            found.append((above, fence, document))
+            found.append((lines_above, fence, document))
     if not found:
         raise CodegenError(
-            f"{name} holds no OpenAPI block (fenced by ```yaml or ```json, with `openapi` at its top). "
+            f"{name} contains no OpenAPI block (fenced by ```yaml or ```json, with the key `openapi` at its top). "
             "Name the page of an operation."
         )
     if len(found) > 1:
         lines = " and ".join(str(line) for line, _, _ in found)
-        raise CodegenError(f"{name} holds {len(found)} OpenAPI blocks, in lines {lines}. Leave one of them in.")
+        raise CodegenError(
+            f"{name} contains {len(found)} OpenAPI blocks, in lines {lines}. Keep one and remove the others."
+        )
     ((line, fence, document),) = found
     _check(document, f"{name} (the block in line {line})")
     return Source(name, _address(page, name), fence["text"], fence["language"].lower() == "json", document)
@@ -142,45 +151,45 @@ def _from_page(page: str, name: str) -> Source:
 def _address(page: str, name: str) -> str:
     if _is_remote(name):
         return name
-    stated = _REFERENCE.search(page)
-    if stated is None:
+    reference = _REFERENCE.search(page)
+    if reference is None:
         raise CodegenError(
-            f"{name} does not say where it was published. Save the page with its line 'Reference: https://…'."
+            f"{name} does not name the address where it was published. Save the page with its line 'Reference: https://…'."
         )
-    return stated[1]
+    return reference[1]
 
 
-def _parse(text: str, name: str, *, is_json: bool, above: int = 0) -> dict[str, Json]:
-    """What a text says; with the `above` lines over it, so that an error counts lines from the top of the page."""
-    placed = "\n" * above + text.removeprefix("\ufeff")
+def _parse(text: str, name: str, *, is_json: bool, lines_above: int = 0) -> dict[str, Json]:
+    """Parses a text. `lines_above` lets an error count lines from the top of the page."""
+    padded = "\n" * lines_above + text.removeprefix("\ufeff")
     try:
-        parsed = _parse_json(placed, name) if is_json else parse_mapping(placed, name)
+        parsed = _parse_json(padded, name) if is_json else parse_mapping(padded, name)
         document: dict[str, Json] = as_json(parsed)
-        # Half a surrogate pair can be read from an escape, and cannot be written.
+        # An escape can contain half of a surrogate pair, which cannot be written as UTF-8.
         json.dumps(document, ensure_ascii=False, default=str).encode()
     except CodegenError as error:
-        said = str(error).replace('"<unicode string>"', name)
+        message = str(error).replace('"<unicode string>"', name)
         raise CodegenError(
-            f"{said}\nGet it again, for it may be incomplete, or have it mended at its source."
+            f"{message}\nThe text may be incomplete: get it again. Otherwise, fix it at its source."
         ) from error
-    # ruamel.yaml, too, leaves with these on some texts that are not YAML, or that have no end.
+    # The JSON parser and the check above raise these.
     except (ValueError, LookupError, RecursionError) as error:
         kind = "JSON" if is_json else "YAML"
-        reason = "it is nested too deep, or within itself" if isinstance(error, RecursionError) else error
-        raise CodegenError(f"{name} is not {kind} that can be used: {reason}. Have it mended at its source.") from error
+        reason = "it is nested too deeply or contains itself" if isinstance(error, RecursionError) else error
+        raise CodegenError(f"{name} is not valid {kind}: {reason}. Fix it at its source.") from error
     return document
 
 
 def _parse_json(text: str, name: str) -> dict[str, Json]:
-    # Not as YAML, where the two escapes that JSON has for an emoji would be two broken characters.
+    # The YAML parser would read the two JSON escapes of one emoji as two broken characters.
     parsed: object = json.loads(text, object_pairs_hook=_unique)
     if not is_object(parsed):
-        raise CodegenError(f"{name} should hold an object at its top, not {type(parsed).__name__}")
+        raise CodegenError(f"{name} should have an object at its top, not {type(parsed).__name__}")
     return parsed
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    """An object of JSON, where the standard library would take the last of two equal keys."""
+    """A JSON object without duplicate keys. The standard library would take the last of two equal keys."""
     found: dict[str, Json] = {}
     for key, value in pairs:
         if key in found:
@@ -190,17 +199,17 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _check(document: dict[str, Json], where: str) -> None:
-    """Stops at what is no OpenAPI 3 document; the details are the generators' to check."""
+    """Refuses a text that is not an OpenAPI 3 document. The generators check the details."""
     if "openapi" not in document:
-        raise CodegenError(f"{where} is not OpenAPI: there is no `openapi` at its top. Name an OpenAPI 3 document.")
+        raise CodegenError(f"{where} is not OpenAPI: it has no key `openapi` at its top. Name an OpenAPI 3 document.")
     version = document["openapi"]
     if not isinstance(version, str) or not re.match(r"3\.\d+\.\d+", version):
         raise CodegenError(
-            f"{where} states the OpenAPI version {version!r}, and this reads 3.x ('3.1.0' for one). "
-            "Name the document's OpenAPI 3 edition."
+            f"{where} has the OpenAPI version {version!r}, but this program reads 3.x (for example '3.1.0'). "
+            "Name an OpenAPI 3 document."
         )
     if "paths" not in document:
-        raise CodegenError(f"{where} is not the OpenAPI of any operation: it has no `paths`. Name one that has.")
+        raise CodegenError(f"{where} describes no operation: it has no `paths`. Name a document that has `paths`.")
     for part in ("paths", "webhooks", "components"):
         _check_mapping(document.get(part, {}), f"{where} is not OpenAPI: #/{part}")
         for name, entry in document.get(part, {}).items():
@@ -210,17 +219,15 @@ def _check(document: dict[str, Json], where: str) -> None:
         method for path in as_object(document["paths"]).values() for method in as_object(path) if method in METHODS
     ]
     if not operations:
-        raise CodegenError(f"{where} is the OpenAPI of no operation: its `paths` are empty. Name one that has some.")
+        raise CodegenError(f"{where} describes no operation: its `paths` are empty. Name a document with operations.")
     try:
         OpenAPI.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         place = "/".join(map(str, first["loc"]))
-        raise CodegenError(
-            f"{where} is not OpenAPI: {first['msg']} at #/{place}. Have it mended at its source."
-        ) from error
+        raise CodegenError(f"{where} is not OpenAPI: {first['msg']} at #/{place}. Fix it at its source.") from error
 
 
-def _check_mapping(value: Json, what: str) -> None:
+def _check_mapping(value: Json, place: str) -> None:
     if not is_object(value):
-        raise CodegenError(f"{what} should be a mapping, not {type(value).__name__}. Have it mended at its source.")
+        raise CodegenError(f"{place} should be a mapping, not {type(value).__name__}. Fix it at its source.")

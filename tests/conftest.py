@@ -1,4 +1,4 @@
-"""The fixtures that the tests of drivers and integration share."""
+"""The fixtures that all tests share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def the_key_shows_nowhere() -> Generator[None]:
+def the_key_leaks_nowhere() -> Generator[None]:
     with watching(KEY) as leaks:
         yield
     assert leaks.found == []
@@ -38,19 +38,19 @@ def server() -> Generator[Server]:
 
 @pytest.fixture(autouse=True)
 def over_httpcore(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is installed beside the tests decides nothing: aiohttp is used where the driver has its name."""
-    monkeypatch.setattr("meshapi_video._async_way.HAS_AIOHTTP", False)
+    """Only the driver `aiohttp` uses aiohttp, whether or not it is installed."""
+    monkeypatch.setattr("meshapi_video._async.session.HAS_AIOHTTP", False)
 
 
-def drive(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
+def use_driver(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Driver:
     if driver == "aiohttp":
-        monkeypatch.setattr("meshapi_video._async_way.HAS_AIOHTTP", True)
+        monkeypatch.setattr("meshapi_video._async.session.HAS_AIOHTTP", True)
     return driver
 
 
 @pytest.fixture(params=DRIVERS)
 def driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Driver:
-    return drive(request.param, monkeypatch)
+    return use_driver(request.param, monkeypatch)
 
 
 @pytest.fixture
@@ -61,10 +61,10 @@ def kind(driver: Driver) -> Kind:
 @pytest.fixture(params=ASYNC_DRIVERS)
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kind:
     """An event loop for an asynchronous client."""
-    return kind_of(drive(request.param, monkeypatch))
+    return kind_of(use_driver(request.param, monkeypatch))
 
 
 @pytest.fixture
 def client(kind: Kind, server: Server) -> Caller:
-    """A client of each kind, sync, asyncio and trio, of the test's server."""
+    """A client of each kind (sync, asyncio, trio) for the test's server."""
     return Caller(kind, server.base_url)

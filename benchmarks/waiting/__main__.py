@@ -1,4 +1,4 @@
-"""Simulates what schedules cost, and writes the tables and the picture of docs/waiting-costs.md."""
+"""Simulates the cost of schedules, and writes the tables and the picture of docs/waiting-costs.md."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.waiting import optimum, picture
-from benchmarks.waiting.promises import CHANGES, LEARNED, SEEN, after_change, after_learning
-from benchmarks.waiting.simulation import FLEX, PEERS, RULE, STANDARD, Cost, Durations, cost, mean, of_policy
-from meshapi_video import PollPolicy
+from benchmarks.waiting.promises import CHANGES, LEARNED, TRAINING_TASKS, after_change, after_learning
+from benchmarks.waiting.simulation import (
+    FLEX,
+    PEERS,
+    RULE_OF_THUMB,
+    STANDARD,
+    Cost,
+    Durations,
+    cost,
+    default_cost,
+    mean,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "waiting-costs.md"
@@ -18,10 +27,10 @@ TASKS = {STANDARD: 4000, FLEX: 1000}
 
 
 def main() -> None:
-    """Writes them, and prints the tables."""
-    begun = time.monotonic()
+    """Writes the tables and the picture, and prints the tables."""
+    started = time.monotonic()
     peers = {name: {d: cost(delay, d, n) for d, n in TASKS.items()} for name, delay in PEERS.items()}
-    default = {d: cost(of_policy(PollPolicy()), d, n) for d, n in TASKS.items()}
+    default = {d: default_cost(d, n) for d, n in TASKS.items()}
     learned = {d: after_learning(d) for d in LEARNED}
     tables = {
         "peers": "\n".join(_peers(peers, default, learned)),
@@ -30,34 +39,34 @@ def main() -> None:
     }
     text = PAGE.read_text(encoding="utf-8")
     for name, table in tables.items():
-        text = _between(text, name, table)
+        text = _replace_section(text, name, table)
         print(table, end="\n\n")
     PAGE.write_text(text, encoding="utf-8")
     ours = {"PollPolicy()": default, "AdaptivePolicy()": learned}
-    # A rule of thumb, and nobody's default.
-    del peers[RULE]
+    # The picture shows only defaults, and this rule is no peer's default.
+    del peers[RULE_OF_THUMB]
     PICTURE.write_text(picture.draw([STANDARD, FLEX], peers, ours), encoding="utf-8")
-    print(f"in {time.monotonic() - begun:.0f} s, to {PAGE} and {PICTURE}")
+    print(f"in {time.monotonic() - started:.0f} s, to {PAGE} and {PICTURE}")
 
 
 def _peers(
     peers: dict[str, dict[Durations, Cost]], default: dict[Durations, Cost], learned: dict[Durations, Cost]
 ) -> Iterator[str]:
-    yield "| schedule | standard: looks, lag | flex: looks, lag |"
+    yield "| schedule | standard: polls, lag | flex: polls, lag |"
     yield "|---|---|---|"
-    ours = {"**`PollPolicy()`**": default, f"**`AdaptivePolicy()`** after {SEEN} tasks": learned}
+    ours = {"**`PollPolicy()`**": default, f"**`AdaptivePolicy()`** after {TRAINING_TASKS} tasks": learned}
     for name, costs in (peers | ours).items():
-        yield f"| {name} | {_shown(costs[STANDARD])} | {_shown(costs[FLEX])} |"
-    few, many = (optimum.lag_at(STANDARD, looks) for looks in (9.0, 12.0))
+        yield f"| {name} | {_text(costs[STANDARD])} | {_text(costs[FLEX])} |"
+    few, many = (optimum.lag_at(STANDARD, polls) for polls in (9.0, 12.0))
     yield f"| the optimum for a known distribution | 9.0, {few:.2f} s · 12.0, {many:.2f} s | |"
 
 
 def _learned(learned: dict[Durations, Cost]) -> Iterator[str]:
-    yield "| durations | looks | lag | the optimum's lag with as many looks | ratio |"
+    yield "| durations | polls | lag | lag of the optimum with as many polls | ratio |"
     yield "|---|---|---|---|---|"
-    for durations, found in learned.items():
-        best = optimum.lag_at(durations, found.looks)
-        yield f"| {durations.name} | {found.looks:.1f} | {found.lag:.2f} s | {best:.2f} s | {found.lag / best:.2f} |"
+    for durations, costs in learned.items():
+        best = optimum.lag_at(durations, costs.polls)
+        yield f"| {durations.name} | {costs.polls:.1f} | {costs.lag:.2f} s | {best:.2f} s | {costs.lag / best:.2f} |"
 
 
 def _changes() -> Iterator[str]:
@@ -67,26 +76,26 @@ def _changes() -> Iterator[str]:
         "6th to 10th": slice(5, 10),
         "31st to 40th": slice(30, 40),
     }
-    yield f"| from, to | the default | {' | '.join(parts)} | dearest |"
+    yield f"| from, to | the default | {' | '.join(parts)} | maximum |"
     yield f"|---|---|{'---|' * len(parts)}---|"
     for before, now in CHANGES:
         change = after_change(before, now)
         cells = [mean(change.by_task[part]) for part in parts.values()]
-        dearest = max(map(change.ratio, change.by_task))
-        shown = " | ".join(f"{_shown(cell)} ({change.ratio(cell):.2f})" for cell in cells)
-        yield f"| {before.name}, {now.name} | {_shown(change.default)} | {shown} | {dearest:.2f} |"
+        highest = max(map(change.ratio, change.by_task))
+        texts = " | ".join(f"{_text(cell)} ({change.ratio(cell):.2f})" for cell in cells)
+        yield f"| {before.name}, {now.name} | {_text(change.default)} | {texts} | {highest:.2f} |"
 
 
-def _shown(found: Cost) -> str:
-    return f"{found.looks:.{0 if found.looks >= 100 else 1}f}, {found.lag:.{1 if found.lag >= 10 else 2}f} s"
+def _text(costs: Cost) -> str:
+    return f"{costs.polls:.{0 if costs.polls >= 100 else 1}f}, {costs.lag:.{1 if costs.lag >= 10 else 2}f} s"
 
 
-def _between(text: str, name: str, table: str) -> str:
-    """The page with the table between its markers."""
+def _replace_section(text: str, name: str, table: str) -> str:
+    """The page with the table between the markers of `name`."""
     begin, end = f"<!-- {name}: written by nox -s simulate -->", f"<!-- end of {name} -->"
     before, _, rest = text.partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
+    _, marker, after = rest.partition(end)
+    if not marker:
         raise ValueError(f"{PAGE} has no place for {name}: {begin} … {end}")
     return f"{before}{begin}\n\n{table}\n\n{end}{after}"
 

@@ -1,4 +1,4 @@
-"""The fewest looks and the least lag that anybody could have who knew the distribution."""
+"""The optimum: the fewest polls for each lag that a schedule can have if it knows the distribution."""
 
 from __future__ import annotations
 
@@ -9,52 +9,53 @@ from itertools import accumulate, pairwise
 
 from benchmarks.waiting.simulation import Cost, Delay, Durations, cost
 
-_WORTH = [0.1 * 1.3**i for i in range(21)]
+_LAG_WEIGHTS = [0.1 * 1.3**i for i in range(21)]
 
 
 def schedule(durations: Durations, lag_weight: float) -> list[float]:
-    """The ages at which to look, by dynamic programming over looks + `lag_weight` * lag."""
+    """The ages at which to poll, by dynamic programming over polls + `lag_weight` * lag."""
     step = durations.median / 600
     last = round(durations.longest * 1.6 / step)
     ages = [step * i for i in range(last + 1)]
     ended = [durations.ended_by(age) for age in ages]
-    # The lag of tasks that end between two looks: what has ended by each moment, less what had at the first.
+    # For the lag of tasks that end between two polls: the integral of the fraction of ended tasks.
     area = [0.0, *accumulate((a + b) / 2 * step for a, b in pairwise(ended))]
     least = [0.0] * (last + 1)
     following = [last] * (last + 1)
     for i in range(last - 1, -1, -1):
-        under_way, best = 1 - ended[i], math.inf
-        # A later look is followed by a later one: no look after this one need come before the next one's.
+        running, best = 1 - ended[i], math.inf
+        # An earlier poll never has a later next poll, so the search ends at the next poll of age i + 1.
         for j in range(i + 1, following[i + 1] + 1):
             lag = area[j] - area[i] - ended[i] * (ages[j] - ages[i])
-            total = under_way + lag_weight * lag + least[j]
+            total = running + lag_weight * lag + least[j]
             if total < best:
                 best, following[i] = total, j
         least[i] = best
-    looks, i = list[float](), 0
+    polls, i = list[float](), 0
     while i < last:
         i = following[i]
-        looks.append(ages[i])
-    return looks
+        polls.append(ages[i])
+    return polls
 
 
 @cache
 def line(durations: Durations) -> list[Cost]:
-    """The optimum for one worth of a second of lag after another, by number of looks."""
-    return sorted((cost(_at(schedule(durations, worth)), durations, 4000) for worth in _WORTH), key=lambda c: c.looks)
+    """The optimum for each of many lag weights, sorted by polls."""
+    schedules = (schedule(durations, lag_weight) for lag_weight in _LAG_WEIGHTS)
+    return sorted((cost(_delay_of(ages), durations, 4000) for ages in schedules), key=lambda c: c.polls)
 
 
-def lag_at(durations: Durations, looks: float) -> float:
-    """The least lag with that many looks."""
+def lag_at(durations: Durations, polls: float) -> float:
+    """The least lag with that many polls."""
     costs = line(durations)
-    i = min(max(bisect_left([c.looks for c in costs], looks), 1), len(costs) - 1)
+    i = min(max(bisect_left([c.polls for c in costs], polls), 1), len(costs) - 1)
     low, high = costs[i - 1], costs[i]
-    part = math.log(looks / low.looks) / math.log(high.looks / low.looks)
-    return low.lag * math.pow(high.lag / low.lag, part)
+    fraction = math.log(polls / low.polls) / math.log(high.polls / low.polls)
+    return low.lag * math.pow(high.lag / low.lag, fraction)
 
 
-def _at(ages: list[float]) -> Delay:
-    def delay(age: float, _looks: int, _chance: float) -> float:
+def _delay_of(ages: list[float]) -> Delay:
+    def delay(age: float, _polls: int, _rand: float) -> float:
         i = bisect_left(ages, age + 1e-6)
         return ages[i] - age if i < len(ages) else age / 2
 

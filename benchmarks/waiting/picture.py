@@ -1,4 +1,4 @@
-"""Looks against lag, both on logarithmic axes, as an SVG that is readable on light and on dark."""
+"""The picture of polls against lag on logarithmic axes: an SVG that is readable on light and on dark pages."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ text { font: 12px system-ui, sans-serif; fill: #777 }
 
 @dataclass(frozen=True)
 class _Panel:
-    """Where costs lie in one half of the picture."""
+    """One half of the picture: converts costs to positions."""
 
     left: float
-    looks: tuple[float, float]
+    polls: tuple[float, float]
     lag: tuple[float, float]
 
-    def x(self, looks: float) -> float:
-        """Looks grow to the right."""
-        return self.left + WIDTH * _part(looks, *self.looks)
+    def x(self, polls: float) -> float:
+        """The position of a number of polls: more polls are further right."""
+        return self.left + WIDTH * _fraction(polls, *self.polls)
 
     def y(self, lag: float) -> float:
-        """Lag grows upwards."""
-        return TOP + HEIGHT * (1 - _part(lag, *self.lag))
+        """The position of a lag: more lag is further up."""
+        return TOP + HEIGHT * (1 - _fraction(lag, *self.lag))
 
 
 def draw(
@@ -45,19 +45,19 @@ def draw(
     peers: Mapping[str, Mapping[Durations, Cost]],
     ours: Mapping[str, Mapping[Durations, Cost]],
 ) -> str:
-    """The picture, the same for the same costs."""
+    """The picture. The same costs give the same text."""
     parts = list[str]()
     for i, durations in enumerate(distributions):
-        costs = [found[durations] for found in (*peers.values(), *ours.values())]
-        looks, lags = [c.looks for c in costs], [c.lag for c in costs]
+        costs = [schedule[durations] for schedule in (*peers.values(), *ours.values())]
+        polls, lags = [c.polls for c in costs], [c.lag for c in costs]
         panel = _Panel(
             LEFT + i * (WIDTH + LEFT + BETWEEN),
-            (min(looks) * 0.6, max(looks) * 1.7),
+            (min(polls) * 0.6, max(polls) * 1.7),
             (min(lags) * 0.6, max(lags) * 1.8),
         )
         parts += _panel(panel, durations, peers, ours)
     width, height = 2 * (WIDTH + LEFT) + BETWEEN + 16, HEIGHT + TOP + 48
-    label = "What waiting costs: looks per task against lag, for each schedule"
+    label = "The cost of waiting: polls per task against lag, for each schedule"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">\n'
         f"<style>{_STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
@@ -73,26 +73,26 @@ def _panel(
     yield _text(
         panel.left, TOP - 16, f"{durations.name}: half of the tasks take {durations.median:.0f} s or less", "title"
     )
-    for looks in _round(*panel.looks):
-        x = panel.x(looks)
+    for polls in _round(*panel.polls):
+        x = panel.x(polls)
         yield f'<path class="axis" d="M{x:.1f} {TOP}V{TOP + HEIGHT}"/>'
-        yield _text(x, TOP + HEIGHT + 18, f"{looks:g}", anchor="middle")
+        yield _text(x, TOP + HEIGHT + 18, f"{polls:g}", anchor="middle")
     for lag in _round(*panel.lag):
         y = panel.y(lag)
         yield f'<path class="axis" d="M{panel.left:.1f} {y:.1f}h{WIDTH}"/>'
         yield _text(panel.left - 6, y + 4, f"{lag:g} s", anchor="end")
-    yield _text(panel.left + WIDTH, TOP + HEIGHT + 38, "looks per task", anchor="end")
+    yield _text(panel.left + WIDTH, TOP + HEIGHT + 38, "polls per task", anchor="end")
     yield _text(panel.left + 8, TOP + 16, "lag")
-    inside = [c for c in optimum.line(durations) if _within(c.looks, panel.looks) and _within(c.lag, panel.lag)]
-    points = " ".join(f"{panel.x(c.looks):.1f},{panel.y(c.lag):.1f}" for c in inside)
+    inside = [c for c in optimum.line(durations) if _within(c.polls, panel.polls) and _within(c.lag, panel.lag)]
+    points = " ".join(f"{panel.x(c.polls):.1f},{panel.y(c.lag):.1f}" for c in inside)
     yield f'<polyline class="optimum" points="{points}"/>'
     legend = "the optimum for a known distribution"
     yield _text(panel.left + 10, TOP + HEIGHT - 12, legend, "optimum-text")
     for kind, schedules in (("peer", peers), ("ours", ours)):
         for name, costs in schedules.items():
-            x, y = panel.x(costs[durations].looks), panel.y(costs[durations].lag)
+            x, y = panel.x(costs[durations].polls), panel.y(costs[durations].lag)
             yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{4 if kind == "peer" else 6}"/>'
-            # Away from the nearer edge.
+            # The text stands on the side with more room.
             side, anchor = (-9, "end") if x > panel.left + 0.8 * WIDTH else (9, "start")
             yield _text(x + side, y - 6, name, "ours-text" if kind == "ours" else "", anchor)
 
@@ -101,7 +101,7 @@ def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") 
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _part(value: float, least: float, most: float) -> float:
+def _fraction(value: float, least: float, most: float) -> float:
     return math.log(value / least) / math.log(most / least)
 
 

@@ -1,9 +1,11 @@
-"""What the default and the learning policy are held to, measured."""
+"""The costs that the documentation promises for the default policy and the learning policy."""
 
 from __future__ import annotations
 
+import copy
 import random
 from dataclasses import dataclass
+from functools import cache
 
 from benchmarks.waiting.simulation import (
     FLEX,
@@ -14,20 +16,21 @@ from benchmarks.waiting.simulation import (
     Cost,
     Durations,
     cost,
+    default_cost,
+    delay_of,
     log_normal,
     mean,
-    of_policy,
-    watch_and_learn,
+    wait_and_learn,
 )
-from meshapi_video import AdaptivePolicy, PollPolicy
+from meshapi_video import AdaptivePolicy
 
 LAG_WEIGHT = 2.5
-"""What the learning policy takes a second of lag for, in looks, unless told otherwise."""
+"""The default `lag_weight` of the learning policy: the cost of a second of lag, in polls."""
 RUNS = 200
-SEEN = 50
-"""Tasks that it has seen end when it is judged."""
-AFTER = 40
-"""Tasks after a change for which it is watched."""
+TRAINING_TASKS = 50
+"""Finished tasks from which the policy has learned before it is measured."""
+TASKS_AFTER_CHANGE = 40
+"""Tasks after a change for which the policy is measured."""
 LEARNED = (STANDARD, WEIBULL, GAMMA, FLEX, TWO_KINDS)
 CHANGES = (
     (STANDARD, log_normal("a third of standard", 25, 0.6)),
@@ -41,41 +44,50 @@ CHANGES = (
 
 
 def after_learning(durations: Durations, runs: int = RUNS, tasks: int = 200) -> Cost:
-    """The mean of what waiting costs with policies that have seen tasks of that distribution end."""
-    # Tasks that last long take long to simulate, and vary less.
+    """The mean cost with policies that have learned from tasks of this distribution."""
+    # Long tasks take long to simulate, and their costs vary less.
     runs, tasks = (runs // 4, tasks // 2) if durations is FLEX else (runs, tasks)
-    return mean(cost(of_policy(_trained(durations, SEEN, run)), durations, tasks) for run in range(runs))
+    return mean(cost(delay_of(_trained(durations, TRAINING_TASKS, run)), durations, tasks) for run in range(runs))
 
 
 @dataclass(frozen=True)
 class Change:
-    """What waiting costs after tasks have suddenly begun to take another time."""
+    """The cost of waiting after the durations of tasks have suddenly changed."""
 
     default: Cost
-    """With the default policy."""
+    """The cost with the default policy."""
     by_task: list[Cost]
-    """With the learning one: the first task after the change, the second, …"""
+    """The cost with the learning policy: of the first task after the change, of the second, …"""
 
     def ratio(self, cost: Cost) -> float:
-        """How many times the default's cost that is."""
-        return cost.at(LAG_WEIGHT) / self.default.at(LAG_WEIGHT)
+        """A cost divided by the default policy's cost."""
+        return cost.total(LAG_WEIGHT) / self.default.total(LAG_WEIGHT)
 
 
-def after_change(before: Durations, now: Durations, runs: int = RUNS, after: int = AFTER) -> Change:
-    """The mean over many runs that have seen a hundred tasks of one distribution, and now get another."""
+def after_change(before: Durations, now: Durations, runs: int = RUNS, after: int = TASKS_AFTER_CHANGE) -> Change:
+    """The mean cost over many runs: a hundred tasks of one distribution, then tasks of another."""
     runs = runs // 4 if now is FLEX else runs
     by_task: list[list[Cost]] = [[] for _ in range(after)]
     for run in range(runs):
-        policy, chance = _trained(before, 100, run), random.Random(run)
+        policy, rand = _trained(before, 100, run), random.Random(run)
         for number, costs in enumerate(by_task):
-            # Evenly over the distribution, for each of the tasks: fewer runs tell as much.
-            part = ((run + 0.5) / runs + number * 0.381966) % 1
-            costs.append(watch_and_learn(policy, now.quantile(part), chance))
-    return Change(cost(of_policy(PollPolicy()), now, 2000), [mean(costs) for costs in by_task])
+            # For each task, the runs cover the distribution evenly, so that fewer runs give the same precision.
+            fraction = ((run + 0.5) / runs + number * 0.381966) % 1
+            costs.append(wait_and_learn(policy, now.quantile(fraction), rand))
+    return Change(default_cost(now, 2000), [mean(costs) for costs in by_task])
 
 
 def _trained(durations: Durations, tasks: int, seed: int) -> AdaptivePolicy:
-    policy, chance = AdaptivePolicy(lag_weight=LAG_WEIGHT), random.Random(seed)
+    """A policy that has learned from so many tasks: a copy, because the caller's tasks change it."""
+    policy = _trained_once(durations, tasks, seed)
+    # A lock cannot be copied, and the simulation has one thread.
+    lock = policy._lock  # noqa: SLF001
+    return copy.deepcopy(policy, {id(lock): lock})
+
+
+@cache
+def _trained_once(durations: Durations, tasks: int, seed: int) -> AdaptivePolicy:
+    policy, rand = AdaptivePolicy(lag_weight=LAG_WEIGHT), random.Random(seed)
     for _ in range(tasks):
-        watch_and_learn(policy, durations.quantile(chance.random()), chance)
+        wait_and_learn(policy, durations.quantile(rand.random()), rand)
     return policy

@@ -1,7 +1,7 @@
-"""What a schedule costs: looks per task, and the lag between a task's end and its being seen.
+"""Simulates the cost of a schedule: polls per task, and the lag between a task's end and the poll that finds it.
 
-Nothing sleeps: a task is a duration drawn from a distribution, and a schedule is the SDK's own
-policy, or a peer's default written as one. Chance comes from seeded generators.
+Nothing sleeps. A task is a duration from a distribution. A schedule is a policy of the SDK, or a
+peer's default, written as a function. All random numbers come from seeded generators.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ from statistics import NormalDist
 from meshapi_video import AdaptivePolicy, PollPolicy, VideoTaskResponse
 
 Delay = Callable[[float, int, float], float]
-"""Seconds to the next look, from the age of the task, the looks before, and chance from 0 to 1."""
+"""Seconds until the next poll, from the age of the task, the earlier polls, and a random number from 0 to 1."""
 
 _NORMAL = NormalDist()
 
 
 @dataclass(frozen=True)
 class Durations:
-    """How long tasks take."""
+    """A distribution of the durations of tasks."""
 
     name: str
     ended_by: Callable[[float], float]
-    """The part of the tasks that has ended by an age."""
+    """The fraction of the tasks that have ended at an age."""
     longest: float
-    """Seconds by which practically all have."""
+    """The age in seconds at which almost all tasks have ended."""
 
     @property
     def median(self) -> float:
-        """The age by which half of the tasks have ended."""
+        """The age at which half of the tasks have ended."""
         return self.quantile(0.5)
 
-    def quantile(self, part: float) -> float:
-        """The age by which that part of the tasks has ended."""
+    def quantile(self, fraction: float) -> float:
+        """The age at which that fraction of the tasks has ended."""
         low, high = 0.0, self.longest * 10
         for _ in range(60):
             middle = (low + high) / 2
-            low, high = (middle, high) if self.ended_by(middle) < part else (low, middle)
+            low, high = (middle, high) if self.ended_by(middle) < fraction else (low, middle)
         return high
 
-    def evenly(self, n: int) -> list[float]:
-        """As many durations as stand for all, in any order."""
-        return list(_evenly(self, n))
+    def sample(self, n: int) -> tuple[float, ...]:
+        """So many durations that represent the distribution, in random order."""
+        return _sample(self, n)
 
 
 @cache
-def _evenly(durations: Durations, n: int) -> tuple[float, ...]:
-    found = [durations.quantile((i + 0.5) / n) for i in range(n)]
-    random.Random(7).shuffle(found)
-    return tuple(found)
+def _sample(durations: Durations, n: int) -> tuple[float, ...]:
+    sample = [durations.quantile((i + 0.5) / n) for i in range(n)]
+    random.Random(7).shuffle(sample)
+    return tuple(sample)
 
 
 def log_normal(name: str, median: float, sigma: float) -> Durations:
@@ -81,7 +81,7 @@ def gamma(name: str, scale: float) -> Durations:
 
 
 def mixture(name: str, first: Durations, second: Durations) -> Durations:
-    """Durations of either kind, as often."""
+    """Half of the durations from each of two distributions."""
     longest = max(first.longest, second.longest)
     return Durations(name, lambda age: (first.ended_by(age) + second.ended_by(age)) / 2, longest)
 
@@ -95,72 +95,78 @@ TWO_KINDS = mixture("two kinds mixed", log_normal("", 50, 0.25), log_normal("", 
 
 @dataclass(frozen=True)
 class Cost:
-    """What waiting costs per task."""
+    """The cost of waiting, per task."""
 
-    looks: float
+    polls: float
     lag: float
     """Seconds."""
 
-    def at(self, lag_weight: float) -> float:
-        """Both in one, in looks."""
-        return self.looks + lag_weight * self.lag
+    def total(self, lag_weight: float) -> float:
+        """Polls and lag as one number, in polls."""
+        return self.polls + lag_weight * self.lag
 
 
 def mean(costs: Iterable[Cost]) -> Cost:
-    """The mean of each."""
+    """The mean polls and the mean lag."""
     all_costs = list(costs)
     n = len(all_costs)
-    return Cost(sum(c.looks for c in all_costs) / n, sum(c.lag for c in all_costs) / n)
+    return Cost(sum(c.polls for c in all_costs) / n, sum(c.lag for c in all_costs) / n)
 
 
-def watch(delay: Delay, duration: float, chance: random.Random) -> Cost:
-    """One task from its beginning, the first look at once, to the look that finds it over."""
-    age, looks = 0.0, 1
+def wait(delay: Delay, duration: float, rand: random.Random) -> Cost:
+    """Waits for one task: from the first poll at age 0 to the poll that finds the task ended."""
+    age, polls = 0.0, 1
     while age < duration:
-        age += delay(age, looks - 1, chance.random())
-        looks += 1
-    return Cost(looks, age - duration)
+        age += delay(age, polls - 1, rand.random())
+        polls += 1
+    return Cost(polls, age - duration)
 
 
 def cost(delay: Delay, durations: Durations, n: int) -> Cost:
-    """The mean over `n` tasks."""
-    chance = random.Random(11)
-    return mean(watch(delay, duration, chance) for duration in durations.evenly(n))
+    """The mean cost of `n` tasks."""
+    rand = random.Random(11)
+    return mean(wait(delay, duration, rand) for duration in durations.sample(n))
 
 
-def of_policy(policy: PollPolicy | AdaptivePolicy) -> Delay:
-    """A policy that learns nothing from this."""
-    return lambda age, _looks, chance: policy.delay(age, chance)
+def delay_of(policy: PollPolicy | AdaptivePolicy) -> Delay:
+    """The delays of a policy that does not learn meanwhile."""
+    return lambda age, _polls, rand: policy.delay(age, rand)
 
 
-def watch_and_learn(policy: AdaptivePolicy, duration: float, chance: random.Random) -> Cost:
-    """The same, with a policy that is told what each look finds, as the clients tell it."""
-    task = VideoTaskResponse(id=f"{chance.getrandbits(64):x}", status="running")
-    age, looks = 0.0, 1
+@cache
+def default_cost(durations: Durations, n: int) -> Cost:
+    """The mean cost of `n` tasks with `PollPolicy()`."""
+    return cost(delay_of(PollPolicy()), durations, n)
+
+
+def wait_and_learn(policy: AdaptivePolicy, duration: float, rand: random.Random) -> Cost:
+    """Waits for one task with a policy that observes each poll, as it does in the clients."""
+    task = VideoTaskResponse(id=f"{rand.getrandbits(64):x}", status="running")
+    age, polls = 0.0, 1
     while True:
-        since, age = age, age + policy.delay(age, chance.random(), 0, task)
-        looks += 1
+        since, age = age, age + policy.delay(age, rand.random(), 0, task)
+        polls += 1
         ended = age >= duration
-        policy.saw(task, since, duration if ended else age, ended=ended)
+        policy.observe(task, since, duration if ended else age, ended=ended)
         if ended:
-            return Cost(looks, age - duration)
+            return Cost(polls, age - duration)
 
 
 def every(seconds: float) -> Delay:
-    """Always the same."""
-    return lambda _age, _looks, _chance: seconds
+    """A constant delay."""
+    return lambda _age, _polls, _rand: seconds
 
 
-def _google(_age: float, looks: int, chance: float) -> float:
-    return chance * min(1.5 ** min(looks, 10), 20.0)
+def _google(_age: float, polls: int, rand: float) -> float:
+    return rand * min(1.5 ** min(polls, 10), 20.0)
 
 
-RULE = "a tenth of the age, 2..15 s"
+RULE_OF_THUMB = "a tenth of the age, 2..15 s"
 PEERS: dict[str, Delay] = {
     "Mesh's published loop, 5 s": every(5),
     "openai, 1 s": every(1),
     "runway, 6 s": every(6),
     "google-api-core, random 0..20 s": _google,
     "azure, 30 s": every(30),
-    RULE: lambda age, _looks, _chance: min(max(age / 10, 2.0), 15.0),
+    RULE_OF_THUMB: lambda age, _polls, _rand: min(max(age / 10, 2.0), 15.0),
 }

@@ -1,4 +1,4 @@
-"""Wait for Mesh API's video tasks until they are over.
+"""Waits for Mesh API's video tasks, and downloads the videos.
 
 from meshapi_video import VideoClient
 
@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 from meshapi_video._version import __version__
 
 if TYPE_CHECKING:
-    from meshapi_video._adaptive import AdaptivePolicy
-    from meshapi_video._async import AsyncVideoClient
-    from meshapi_video._async_waits import AsyncUpdates, AsyncWaitResults
-    from meshapi_video._contract import parse_task
+    from meshapi_video._async.client import AsyncVideoClient
+    from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults
     from meshapi_video._errors import (
         APIError,
         AuthenticationError,
         ConnectionFailed,
+        ConnectionTimeout,
         DownloadError,
         FieldError,
         InvalidResponse,
@@ -31,20 +30,23 @@ if TYPE_CHECKING:
         PermissionDeniedError,
         RateLimitedError,
         RequestRejectedError,
+        ServerError,
         TaskCancelled,
         TaskError,
         TaskExpired,
         TaskFailed,
-        UpstreamError,
         WaitStopped,
         WaitTimeout,
+        WaitUnfinished,
     )
-    from meshapi_video._policy import PollPolicy
-    from meshapi_video._schedule import Waiting, WaitProgress, WaitResult
-    from meshapi_video._sync import VideoClient
-    from meshapi_video._sync_waits import Updates, WaitResults
+    from meshapi_video._polling.adaptive import AdaptivePolicy
+    from meshapi_video._polling.policy import PollPolicy
+    from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
+    from meshapi_video._sync.client import VideoClient
+    from meshapi_video._sync.wait_many import Updates, WaitResults
     from meshapi_video._tasks import TERMINAL_STATUSES, Video, is_terminal
-    from meshapi_video._tokens import WaitToken
+    from meshapi_video._token import WaitToken
+    from meshapi_video._transport.contract import parse_task
     from meshapi_video_generated.models import (
         HTTPValidationError,
         ValidationError,
@@ -66,6 +68,7 @@ __all__ = [
     "AsyncWaitResults",
     "AuthenticationError",
     "ConnectionFailed",
+    "ConnectionTimeout",
     "DownloadError",
     "FieldError",
     "HTTPValidationError",
@@ -73,17 +76,18 @@ __all__ = [
     "MeshVideoError",
     "NotFoundError",
     "PaymentRequiredError",
+    "PendingTask",
     "PermissionDeniedError",
     "PollPolicy",
     "RateLimitedError",
     "RequestRejectedError",
+    "ServerError",
     "TaskCancelled",
     "TaskError",
     "TaskExpired",
     "TaskFailed",
     "Unset",
     "Updates",
-    "UpstreamError",
     "ValidationError",
     "ValidationErrorCtx",
     "Video",
@@ -98,24 +102,25 @@ __all__ = [
     "WaitStopped",
     "WaitTimeout",
     "WaitToken",
-    "Waiting",
+    "WaitUnfinished",
     "__version__",
     "is_terminal",
     "parse_task",
 ]
 
-# Imported when they are first asked for: `meshapi-video --version` needs no HTTP client. Type checkers
-# read the imports above, and would take any name for one of these if they saw `__getattr__`.
+# Each name is imported at its first use: `meshapi-video --version` needs no HTTP client. Type checkers read
+# the imports above. If they saw `__getattr__`, they would accept any name.
 if not TYPE_CHECKING:
-    _NAMES_OF = {
-        "meshapi_video._adaptive": ("AdaptivePolicy",),
-        "meshapi_video._async": ("AsyncVideoClient",),
-        "meshapi_video._async_waits": ("AsyncUpdates", "AsyncWaitResults"),
-        "meshapi_video._contract": ("parse_task",),
+    _NAMES_BY_MODULE = {
+        "meshapi_video._polling.adaptive": ("AdaptivePolicy",),
+        "meshapi_video._async.client": ("AsyncVideoClient",),
+        "meshapi_video._async.wait_many": ("AsyncUpdates", "AsyncWaitResults"),
+        "meshapi_video._transport.contract": ("parse_task",),
         "meshapi_video._errors": (
             "APIError",
             "AuthenticationError",
             "ConnectionFailed",
+            "ConnectionTimeout",
             "DownloadError",
             "FieldError",
             "InvalidResponse",
@@ -125,20 +130,21 @@ if not TYPE_CHECKING:
             "PermissionDeniedError",
             "RateLimitedError",
             "RequestRejectedError",
+            "ServerError",
             "TaskCancelled",
             "TaskError",
             "TaskExpired",
             "TaskFailed",
-            "UpstreamError",
             "WaitStopped",
             "WaitTimeout",
+            "WaitUnfinished",
         ),
-        "meshapi_video._policy": ("PollPolicy",),
-        "meshapi_video._schedule": ("Waiting", "WaitProgress", "WaitResult"),
-        "meshapi_video._sync": ("VideoClient",),
-        "meshapi_video._sync_waits": ("Updates", "WaitResults"),
+        "meshapi_video._polling.policy": ("PollPolicy",),
+        "meshapi_video._polling.results": ("PendingTask", "WaitProgress", "WaitResult"),
+        "meshapi_video._sync.client": ("VideoClient",),
+        "meshapi_video._sync.wait_many": ("Updates", "WaitResults"),
         "meshapi_video._tasks": ("TERMINAL_STATUSES", "Video", "is_terminal"),
-        "meshapi_video._tokens": ("WaitToken",),
+        "meshapi_video._token": ("WaitToken",),
         "meshapi_video_generated.models": (
             "HTTPValidationError",
             "ValidationError",
@@ -150,13 +156,13 @@ if not TYPE_CHECKING:
         ),
         "meshapi_video_generated.types": ("UNSET", "Unset"),
     }
-    _HOMES = {name: module for module, names in _NAMES_OF.items() for name in names}
+    _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
     def __getattr__(name: str) -> object:
-        if name not in _HOMES:
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        # Kept, so that this is asked once for each.
-        value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        # Stored, so that this function runs once for each name.
+        value = globals()[name] = getattr(import_module(_MODULES[name]), name)
         return value
 
     def __dir__() -> list[str]:

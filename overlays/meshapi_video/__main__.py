@@ -1,4 +1,4 @@
-"""`python -m meshapi_video` is the command line."""
+"""`python -m meshapi_video` runs the command line."""
 
 from meshapi_video._cli import main
 

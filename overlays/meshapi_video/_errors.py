@@ -1,18 +1,20 @@
 """The error tree.
 
 MeshVideoError
-├── APIError                 an HTTP answer that is not a task
-│   ├── AuthenticationError  401        ├── PermissionDeniedError 403
-│   ├── NotFoundError        404        ├── RequestRejectedError  400 409 422
-│   ├── PaymentRequiredError 402        ├── RateLimitedError      429
-│   └── UpstreamError        5xx
-├── ConnectionFailed         no answer: DNS, refused, reset, TLS, timeout
-├── InvalidResponse          an answer that breaks the contract
-├── TaskError                the task ended without a video
+├── APIError                  an HTTP response that is an error
+│   ├── AuthenticationError   401        ├── PermissionDeniedError 403
+│   ├── NotFoundError         404        ├── RequestRejectedError  400 409 422
+│   ├── PaymentRequiredError  402        ├── RateLimitedError      429
+│   └── ServerError           5xx
+├── ConnectionFailed          no response: DNS, refused, reset, TLS
+│   └── ConnectionTimeout     also a TimeoutError: no complete response in time
+├── InvalidResponse           a response that breaks the contract
+├── TaskError                 the task ended without a video
 │   ├── TaskFailed   ├── TaskExpired   └── TaskCancelled
-├── WaitTimeout              also a TimeoutError: the wait ended, the task perhaps not
-├── WaitStopped              the same, because of the event given as `stop`
-└── DownloadError            the video could not be fetched
+├── WaitUnfinished            the wait ended before the task did
+│   ├── WaitTimeout           also a TimeoutError: the time of the wait ran out
+│   └── WaitStopped           the `stop` event was set
+└── DownloadError             the file could not be downloaded
 """
 
 from __future__ import annotations
@@ -23,30 +25,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from meshapi_video._tokens import WaitToken
+    from meshapi_video._token import WaitToken
     from meshapi_video_generated.models import VideoTaskResponse
 
 
 class MeshVideoError(Exception):
     """The base of every error that this package raises on purpose.
 
-    Raised as this class itself: a missing API key, a proxy in the environment that cannot be
-    used, certificates that cannot be loaded, an `http_client` whose hooks use up the answers. A
-    wrong argument is a `ValueError`.
+    This class itself is raised for a missing API key, for a proxy in the environment that cannot be
+    used, for certificates that cannot be loaded, and for an `http_client` whose hooks consume the
+    responses. A wrong argument raises `ValueError`.
     """
 
     task_id: str | None = None
-    """The task that it happened to, where there is one."""
+    """The id of the task, where the error concerns one task."""
     _advice = ""
 
     def __str__(self) -> str:
         message = super().__str__()
-        about = message if self.task_id is None else f"task {self.task_id}: {message}"
-        return f"{about.rstrip('.')}. {self._advice}" if self._advice else about
+        text = message if self.task_id is None else f"task {self.task_id}: {message}"
+        return f"{text.rstrip('.')}. {self._advice}" if self._advice else text
 
     def __reduce__(self) -> tuple[Callable[..., MeshVideoError], tuple[object, ...]]:
-        # The default calls the class with `args`, which keyword-only signatures refuse; an error
-        # that cannot be unpickled hangs a process pool.
+        # By default, unpickling calls the class with `args`, which keyword-only signatures refuse.
+        # An error that cannot be unpickled hangs a process pool.
         return _restore, (type(self), self.args, self.__dict__)
 
 
@@ -58,37 +60,36 @@ def _restore(error_type: type[MeshVideoError], args: tuple[object, ...], state: 
 
 
 class FieldError(NamedTuple):
-    """One thing that the server found wrong in a request."""
+    """One problem that the server found in a request."""
 
     path: str
-    """Where, as the server names it, its parts joined by dots: `path.task_id`."""
+    """The place, as the server names it, with its parts joined by dots: `path.task_id`."""
     message: str
-    """What is wrong there."""
+    """The problem at that place."""
     type: str
-    """The server's word for the kind of error, such as `string_too_short`."""
+    """The server's name for this kind of problem, such as `string_too_short`."""
 
 
 class APIError(MeshVideoError):
-    """The server answered, and the answer is not a task.
+    """The server responded with an error.
 
-    Raised as one of the subclasses where the status has one, and as this class otherwise (a
-    redirect, a 418).
+    Statuses with a subclass raise that subclass. All others raise this class (a redirect, a 418).
     """
 
     status_code: int
     """The HTTP status."""
     code: str | None
-    """The error's code in Mesh's error envelope, such as `not_found`."""
+    """The code in Mesh's error envelope, such as `not_found`."""
     message: str
-    """What the server said, or the name of the status."""
+    """The server's message, or the name of the status."""
     request_id: str | None
-    """The id by which Mesh can find the request."""
+    """The id under which Mesh can find the request."""
     retry_after: float | None
-    """Seconds for which the server asks to be left alone."""
+    """The server's `Retry-After`, in seconds."""
     body: str
-    """The answer's beginning as text, the API key blotted out."""
+    """The beginning of the response body as text, with the API key redacted."""
     errors: tuple[FieldError, ...]
-    """What is wrong, field by field, where the server says so (422)."""
+    """The problems field by field, where the server lists them (422)."""
 
     def __init__(
         self,
@@ -108,16 +109,16 @@ class APIError(MeshVideoError):
         self.retry_after = retry_after
         self.body = body
         self.errors = errors
-        known = f" {code}" if code else ""
+        code_part = f" {code}" if code else ""
         fields = "".join(f"; {error.path}: {error.message}" for error in errors)
         request = f" (request {request_id})" if request_id else ""
         if 300 <= status_code < 400:
             self._advice = "Check the base URL"
-        super().__init__(f"HTTP {status_code}{known}: {message}{fields}{request}")
+        super().__init__(f"HTTP {status_code}{code_part}: {message}{fields}{request}")
 
 
 class AuthenticationError(APIError):
-    """401: the API key is missing, malformed or unknown. Asking again cannot help."""
+    """401: the API key is missing, malformed or unknown. A retry cannot help."""
 
     _advice = "Check the key in MESHAPI_API_KEY or api_key="
 
@@ -125,52 +126,56 @@ class AuthenticationError(APIError):
 class PaymentRequiredError(APIError):
     """402: a spending limit is reached."""
 
-    _advice = "Raise the spending limit, then ask for the same task again"
+    _advice = "Raise the spending limit, then wait for the same task again"
 
 
 class PermissionDeniedError(APIError):
-    """403: the key may not see this."""
+    """403: the key has no access."""
 
-    _advice = "Use a key that may see this task"
+    _advice = "Use a key that has access to this task"
 
 
 class NotFoundError(APIError):
-    """404: there is no such task for this key."""
+    """404: the key has no task with this id."""
 
-    # Creating the task again would be paid for again, and is never the way out.
+    # Never advise to create the task again: that costs money again.
     _advice = "Check the task's id and the base URL"
 
 
 class RequestRejectedError(APIError):
-    """400, 409 or 422: the request itself is wrong; `errors` says where, if the server does."""
+    """400, 409 or 422: the request is wrong. `errors` names the fields if the server does."""
 
     _advice = "Check the task's id"
 
 
 class RateLimitedError(APIError):
-    """429: too many requests; `retry_after` says for how many seconds to stay away."""
+    """429: too many requests. `retry_after` is the number of seconds to wait."""
 
-    _advice = "Wait a while before asking again"
+    _advice = "Wait before the next request"
 
 
-class UpstreamError(APIError):
-    """5xx: Mesh, or the service behind it, could not answer just now."""
+class ServerError(APIError):
+    """5xx: Mesh, or the service behind it, could not answer the request."""
 
-    _advice = "It may pass: ask again later"
+    _advice = "This may be temporary: try again later"
 
 
 class ConnectionFailed(MeshVideoError):
-    """No answer arrived: DNS, refused, reset, TLS, or the time for one request ran out."""
+    """No response arrived: DNS, refused, reset, TLS."""
+
+
+class ConnectionTimeout(ConnectionFailed, TimeoutError):
+    """No complete response arrived within the time of one request."""
 
 
 class InvalidResponse(MeshVideoError):
-    """An answer that breaks the contract, so that nothing true can be made of it."""
+    """A response that breaks the contract, so that the SDK cannot return a correct value."""
 
     path: str | None
-    """The JSON path of the place that is wrong (`$.content.video_url`); None where the body is
-    no JSON at all (an HTML page, a cut-off answer)."""
+    """The JSON path of the wrong value (`$.content.video_url`). None if the body is not JSON
+    (an HTML page, a truncated response)."""
     body: str
-    """The answer's beginning as text, the API key blotted out."""
+    """The beginning of the response body as text, with the API key redacted."""
 
     def __init__(self, message: str, *, path: str | None = None, body: str = "") -> None:
         self.path = path
@@ -179,16 +184,16 @@ class InvalidResponse(MeshVideoError):
 
 
 class TaskError(MeshVideoError):
-    """The task ended without a video. Waiting again gives the same answer."""
+    """The task ended without a video. Another wait raises the same error."""
 
     task_id: str
     """The task's id."""
     task: VideoTaskResponse
-    """The last answer."""
+    """The last response."""
     code: str | None
-    """The code of the task's own error; None where the server gave none."""
+    """The code of the task's own error; None if the server gave none."""
     message: str | None
-    """The text of the task's own error; None where the server gave none."""
+    """The message of the task's own error; None if the server gave none."""
 
     def __init__(self, task: VideoTaskResponse, *, code: str | None = None, message: str | None = None) -> None:
         self.task = task
@@ -203,28 +208,28 @@ class TaskFailed(TaskError):
 
 
 class TaskExpired(TaskError):
-    """The task's status is `expired`: it was not finished in the time that it had."""
+    """The task's status is `expired`: it did not finish before its expiry."""
 
 
 class TaskCancelled(TaskError):
     """The task's status is `cancelled`."""
 
 
-class _Unfinished(MeshVideoError):
-    """A wait ended, and its task has not."""
+class WaitUnfinished(MeshVideoError):
+    """The wait ended before the task did. The task continues: it may still finish and has been paid for."""
 
     task_id: str
     """The task's id."""
     last_task: VideoTaskResponse | None
-    """The newest answer; None if none arrived."""
+    """The newest response; None if there was none."""
     last_error: MeshVideoError | None
-    """Why the last look missed; None if it did not."""
+    """Why the last poll failed; None if it succeeded."""
     elapsed: float
-    """Seconds waited, those before a resume too."""
+    """Seconds waited, including the time before a resume."""
     polls: int
-    """How many times the server was asked, before a resume too."""
+    """The number of polls, including those before a resume."""
     token: WaitToken
-    """The wait written down, for taking it up again, in another process too."""
+    """The state of the wait, to resume it in this or another process."""
 
     def __init__(
         self,
@@ -240,50 +245,55 @@ class _Unfinished(MeshVideoError):
         self.last_task = last_task
         self.last_error = last_error
         self.elapsed = elapsed
-        self.polls = token.looks
-        seen = f"last seen {last_task.status}" if last_task else "never seen"
-        looks = "1 look" if self.polls == 1 else f"{self.polls} looks"
-        missed = f"; the last look missed ({last_error.args[0]})" if last_error else ""
+        self.polls = token.polls
+        status = last_task.status if last_task else None
+        polls = "1 poll" if self.polls == 1 else f"{self.polls} polls"
+        failure = f"; the last poll failed: {last_error.args[0]}" if last_error else ""
         super().__init__(
-            f"{self._what_happened} after {elapsed:.1f} s and {looks}, {seen}{missed}{reason}. "
-            "It may still finish and is paid for: wait again on the same id"
+            f"{self._summary(status)} after {format_seconds(elapsed)} ({polls}){failure}{reason}. "
+            "The task may still finish and has been paid for: wait again on the same id"
         )
 
-    _what_happened = ""
+    def _summary(self, status: str | None) -> str:
+        return f"still {status}" if status else "no status received"
 
 
-class WaitTimeout(_Unfinished, TimeoutError):
-    """The wait's time ran out before the task's did.
+class WaitTimeout(WaitUnfinished, TimeoutError):
+    """The time of the wait ran out before the task ended.
 
-    The task goes on: it may still finish, and it is paid for. Wait again on the same id or on
-    `token`; never create it anew because of this.
+    The task continues: it may still finish and has been paid for. Wait again on the same id or on
+    `token`. Never create the task again because of this error.
     """
 
-    _what_happened = "not over"
 
+class WaitStopped(WaitUnfinished):
+    """The `stop` event was set, and ended the wait.
 
-class WaitStopped(_Unfinished):
-    """The event that was given as `stop` ended the wait, with all that `WaitTimeout` has.
-
-    The task goes on: it may still finish, and it is paid for.
+    The task continues: it may still finish and has been paid for.
     """
 
-    _what_happened = "not waited for any longer"
+    def _summary(self, status: str | None) -> str:
+        return f"the wait was stopped, {super()._summary(status)}"
+
+
+def format_seconds(seconds: float) -> str:
+    """`900 s`, or `0.5 s`."""
+    return f"{seconds:.1f}".removesuffix(".0") + " s"
 
 
 class DownloadError(MeshVideoError):
-    """The file could not be fetched; the message says why, and what is kept for the next try."""
+    """The file could not be downloaded. The message says why, and which bytes are kept for the next call."""
 
     task_id: str
     """The task's id."""
     path: Path
-    """Where the file was to be; nothing is there because of this download."""
+    """The final name of the file. This download left nothing there."""
     part: Path | None
-    """The file with what was fetched so far; None if nothing was."""
+    """The partial file with the bytes received so far; None if there are none."""
     received: int
-    """Its bytes."""
+    """The size of the partial file, in bytes."""
     total: int | None
-    """The bytes of the whole file; None if the server did not say."""
+    """The size of the whole file, in bytes; None if the server did not state it."""
 
     def __init__(
         self,
@@ -294,7 +304,7 @@ class DownloadError(MeshVideoError):
         part: Path | None = None,
         received: int = 0,
         total: int | None = None,
-        can_go_on: bool = False,
+        can_resume: bool = False,
     ) -> None:
         self.task_id = task_id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
         self.path = path
@@ -302,7 +312,7 @@ class DownloadError(MeshVideoError):
         self.received = received
         self.total = total
         if part is not None:
-            of = "" if total is None else f" of {total:,}"
-            then = "goes on from there" if can_go_on else "begins anew"
-            self._advice = f"{received:,}{of} bytes are kept in {part}: downloading again {then}"
+            of_total = "" if total is None else f" of {total:,}"
+            next_call = "resumes there" if can_resume else "starts from the beginning"
+            self._advice = f"{received:,}{of_total} bytes are kept in {part}: the next download {next_call}"
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""A local Mesh API: the documented endpoint, on this machine, with tasks that end as told.
+"""A local Mesh API: the documented endpoint on this machine, with tasks that a test controls.
 
     from meshapi_video_sandbox import running_sandbox
 
@@ -6,7 +6,7 @@
         task_id = sandbox.create_task(running_for=7200)
         sandbox.advance(7200)
 
-`serve` runs it until ctrl-C, and is what `meshapi-video sandbox` calls.
+`serve` runs a sandbox until ctrl-C; the command `meshapi-video sandbox` calls it.
 """
 
 from __future__ import annotations
@@ -15,28 +15,42 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from meshapi_video_sandbox._control import Change, Inspection
-    from meshapi_video_sandbox._handle import Sandbox
-    from meshapi_video_sandbox._orders import Outcome
+    from meshapi_video_sandbox._control import Inspection, StatusChange
     from meshapi_video_sandbox._run import running_sandbox, serve
-    from meshapi_video_sandbox._settings import SandboxError
+    from meshapi_video_sandbox._sandbox import Sandbox
+    from meshapi_video_sandbox._settings import OPTIONS, OptionKind, SandboxError, Settings
+    from meshapi_video_sandbox._task_requests import Outcome
 
-__all__ = ["Change", "Inspection", "Outcome", "Sandbox", "SandboxError", "running_sandbox", "serve"]
+__all__ = [
+    "OPTIONS",
+    "Inspection",
+    "OptionKind",
+    "Outcome",
+    "Sandbox",
+    "SandboxError",
+    "Settings",
+    "StatusChange",
+    "running_sandbox",
+    "serve",
+]
 
-_HOMES: Final = {
-    "Change": "_control",
+_MODULES: Final = {
+    "OPTIONS": "_settings",
     "Inspection": "_control",
-    "Outcome": "_orders",
-    "Sandbox": "_handle",
+    "OptionKind": "_settings",
+    "Outcome": "_task_requests",
+    "Sandbox": "_sandbox",
     "SandboxError": "_settings",
+    "Settings": "_settings",
+    "StatusChange": "_control",
     "running_sandbox": "_run",
     "serve": "_run",
 }
 
 
 def __getattr__(name: str) -> object:
-    # Not imported above: pytest loads the plugin beside this module in every run of every project
-    # that has the SDK, with the extra's packages or without them.
-    if name not in _HOMES:
+    # Imported when used: pytest loads the plugin of this package in every test run of every project
+    # that has the SDK, also where the packages of the extra are not installed.
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

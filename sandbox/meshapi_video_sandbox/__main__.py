@@ -1,31 +1,60 @@
-"""`python -m meshapi_video_sandbox`: what `meshapi-video sandbox` does, for when the command line is not installed."""
+"""`python -m meshapi_video_sandbox`: the same as `meshapi-video sandbox`, without the packages of `[cli]`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from meshapi_video_sandbox import SandboxError, serve
+from meshapi_video_sandbox import OPTIONS, SandboxError, Settings
 
-parser = argparse.ArgumentParser("meshapi_video_sandbox", description="Serve a local Mesh API until ctrl-C.")
-parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
-parser.add_argument("--port", type=int, default=8787, help="0 picks a free one (default: %(default)s)")
-parser.add_argument("--upstream-port", type=int, default=8788, help="of the simulated BytePlus (default: %(default)s)")
-parser.add_argument("--upstream", metavar="URL", help="a BytePlus to ask instead; its key is in ARK_API_KEY")
-parser.add_argument("--db", type=Path, metavar="FILE", help="an SQLite file to keep the tasks in")
-parser.add_argument("--key", action="append", help="an API key to accept; may be repeated (default: rsk_sandbox)")
-told = parser.parse_args()
-try:
-    serve(
-        host=told.host,
-        port=told.port,
-        upstream_port=told.upstream_port,
-        upstream=told.upstream,
-        db=told.db,
-        keys=told.key or ["rsk_sandbox"],
-        say=lambda line: print(line, flush=True),  # noqa: T201 - that is how it speaks
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from meshapi_video_sandbox import OptionKind
+
+
+def port(text: str) -> int:
+    """The number of a TCP port."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
+    return number
+
+
+_PARSERS: Final[dict[OptionKind, Callable[[str], object]]] = {"text": str, "port": port, "file": Path}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until ctrl-C and returns the exit code: 0, or 2 if the sandbox cannot start."""
+    # An option that is not given stays absent, so that `Settings` supplies the default.
+    parser = argparse.ArgumentParser(
+        "meshapi_video_sandbox",
+        description="Serve a local Mesh API until ctrl-C.",
+        argument_default=argparse.SUPPRESS,
     )
-except SandboxError as error:
-    sys.stderr.write(f"meshapi_video_sandbox: {error}\n")
-    sys.exit(2)
+    for option in OPTIONS:
+        parser.add_argument(
+            option.flag,
+            dest=option.name,
+            type=_PARSERS[option.kind],
+            action="append" if option.multiple else "store",
+            metavar=option.metavar,
+            help=f"{option.help}  [default: {option.default_text}]" if option.default_text else option.help,
+        )
+    values = vars(parser.parse_args(arguments))
+    # Imported after the options are read, so that --help is fast.
+    from meshapi_video_sandbox import serve  # noqa: PLC0415
+
+    try:
+        serve(Settings(**values), print_line=partial(print, flush=True))
+    except SandboxError as error:
+        sys.stderr.write(f"meshapi_video_sandbox: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

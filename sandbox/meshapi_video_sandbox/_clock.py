@@ -1,4 +1,4 @@
-"""The sandbox's time: the machine's, moved as one likes."""
+"""The sandbox's clock: the machine's clock, plus an offset that a test can change."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import time
 from typing import Final
 
 LATEST: Final = 1e11
-"""Seconds since 1970 that the clock never passes: what writes dates ends at the year 9999."""
+"""The latest time that can be set, in seconds since 1970. The functions that format dates fail after the year 9999."""
 
 
 class Clock:
-    """Goes as the machine's clock does, from wherever it was set to."""
+    """Runs as fast as the machine's clock, from any time that it was set to."""
 
     def __init__(self) -> None:
-        self._ahead = 0.0
+        self._offset = 0.0
 
     def now(self) -> float:
         """Seconds since 1970."""
-        return time.time() + self._ahead
+        return time.time() + self._offset
 
     def set(self, now: float) -> None:
-        """Makes it this late, or early; a `ValueError` if no date could say so."""
+        """Sets the clock, in seconds since 1970; a `ValueError` for a time that has no date."""
         if not 0 <= now <= LATEST:
-            raise ValueError(f"the clock goes from 0 to {LATEST:.0f} seconds since 1970; this is {now}")
-        self._ahead = now - time.time()
+            raise ValueError(f"the clock can be set from 0 to {LATEST:.0f} seconds since 1970, not to {now}")
+        self._offset = now - time.time()
 
     def advance(self, seconds: float) -> None:
-        """Makes it later by that much."""
+        """Moves the clock forward, or back if `seconds` is negative."""
         self.set(self.now() + seconds)

@@ -1,4 +1,4 @@
-"""What a sandbox has beside the documented endpoint: making tasks, looking behind them, the clock."""
+"""The control API under `/_sandbox`: creates tasks, inspects them, and sets the clock."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
 from meshapi_video_sandbox._database import transaction
-from meshapi_video_sandbox._envelope import Problem
-from meshapi_video_sandbox._orders import read_request
+from meshapi_video_sandbox._error_responses import APIError
 from meshapi_video_sandbox._scenarios import SCENARIOS
-from meshapi_video_sandbox._store import digest
-from meshapi_video_sandbox._upstream import Plan, look
+from meshapi_video_sandbox._store import key_digest
+from meshapi_video_sandbox._task_requests import parse_task_request
+from meshapi_video_sandbox._upstream import TaskPlan, task_json
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshapi_video_sandbox._clock import Clock
-    from meshapi_video_sandbox._store import Store
-    from meshapi_video_sandbox._upstream import Plans
+    from meshapi_video_sandbox._store import TaskStore
+    from meshapi_video_sandbox._upstream import PlanStore
 
 
-class Change(msgspec.Struct, frozen=True):
-    """A status that the gateway learned of."""
+class StatusChange(msgspec.Struct, frozen=True):
+    """A status that the gateway recorded."""
 
     at: float
     """When, in seconds since 1970 by the sandbox's clock."""
@@ -35,75 +35,81 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Inspection(msgspec.Struct, frozen=True):
-    """What lies behind a task."""
+    """The sandbox's own data about a task."""
 
     row: dict[str, object]
-    """What the database holds, as a look is answered with."""
-    history: list[Change]
-    upstream_asked: int
-    """How often the gateway asked its upstream about it."""
+    """The task in the database, as the response to a poll shows it."""
+    history: list[StatusChange]
+    upstream_polls: int
+    """How often the gateway polled its upstream about the task."""
 
 
-class _ClockOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ClockUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     now: float | None = None
     advance: float = 0
 
 
 class Control:
-    """The other side of the control routes. To be used from the server's own thread."""
+    """Does the work of the control routes. Use it from the server's own thread."""
 
     def __init__(
-        self, connection: sqlite3.Connection, store: Store, plans: Plans | None, clock: Clock, keys: Sequence[str]
+        self,
+        connection: sqlite3.Connection,
+        store: TaskStore,
+        plans: PlanStore | None,
+        clock: Clock,
+        keys: Sequence[str],
     ) -> None:
         self._connection, self._store, self._plans, self._clock, self._keys = connection, store, plans, clock, keys
 
     def create_task(self, body: bytes) -> str:
-        """Makes the task that the body of a request asks for; its id."""
+        """Creates the task that the body of a request describes, and returns its id."""
         if self._plans is None:
-            raise Problem(409, "Tasks are made at the real upstream that this gateway stands in front of")
+            raise APIError(409, "This gateway uses a real upstream: create the task there")
         try:
-            request = read_request(body)
+            request = parse_task_request(body)
         except (ValueError, msgspec.DecodeError) as error:
-            raise Problem(422, str(error)) from error
+            raise APIError(422, str(error)) from error
         key = self._keys[0] if request.key is None else request.key
         if key not in self._keys:
-            raise Problem(422, "this sandbox has no such key - at `$.key`")
+            raise APIError(422, "the sandbox does not accept this key - at `$.key`")
         task_id = request.task_id or str(uuid.uuid4())
         now = self._clock.now()
-        plan = Plan(**msgspec.structs.asdict(request.order), created_at=now)
-        # What creating it would have told the gateway: that it waits.
-        born = look(task_id, msgspec.structs.replace(plan, queued_for=1), now, "")
+        plan = TaskPlan(**msgspec.structs.asdict(request.options), created_at=now)
+        # The row begins as `queued`, even if the plan has no time in the queue: the gateway learns each later
+        # status by a poll.
+        created = task_json(task_id, msgspec.structs.replace(plan, queued_for=1), now, "")
         try:
             with transaction(self._connection):
                 self._plans.add(task_id, plan)
-                self._store.learn(msgspec.convert(born, WireTask), digest(key), now, asked=0)
+                self._store.record(msgspec.convert(created, WireTask), key_digest(key), now, polled=False)
         except ValueError as error:
-            raise Problem(409, str(error)) from error
+            raise APIError(409, str(error)) from error
         return task_id
 
     def inspect(self, task_id: str) -> Inspection:
-        """What lies behind a task."""
+        """The sandbox's own data about a task."""
         row = self._store.find(task_id)
         if row is None:
-            raise Problem(404, "The database has no such task")
+            raise APIError(404, "No such task in the database")
         return Inspection(
-            row=msgspec.json.decode(row.answer),
-            history=[Change(at, status) for at, status in self._store.history(task_id)],
-            upstream_asked=self._store.times_asked(task_id),
+            row=msgspec.json.decode(row.response),
+            history=[StatusChange(at, status) for at, status in self._store.history(task_id)],
+            upstream_polls=self._store.upstream_polls(task_id),
         )
 
     def set_clock(self, body: bytes) -> None:
         """Sets or advances the clock."""
         try:
-            order = msgspec.json.decode(body, type=_ClockOrder)
-            if order.now is not None:
-                self._clock.set(order.now)
-            self._clock.advance(order.advance)
+            update = msgspec.json.decode(body, type=_ClockUpdate)
+            if update.now is not None:
+                self._clock.set(update.now)
+            self._clock.advance(update.advance)
         except (ValueError, msgspec.DecodeError) as error:
-            raise Problem(422, str(error)) from error
+            raise APIError(422, str(error)) from error
 
 
-def add_control(app: FastAPI, control: Control, clock: Clock) -> None:
+def add_control_routes(app: FastAPI, control: Control, clock: Clock) -> None:
     """Adds the routes under `/_sandbox`."""
 
     @app.post("/_sandbox/tasks", include_in_schema=False)

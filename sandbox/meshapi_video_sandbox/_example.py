@@ -1,4 +1,4 @@
-"""The published page's own example; every sandbox has it."""
+"""The example task of the published page; every sandbox has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks that go wrong as they were told to."""
+"""Injects faults: makes the responses to chosen polls fail."""
 
 from __future__ import annotations
 
@@ -9,102 +9,103 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import HTMLResponse, Response
 
-from meshapi_video_sandbox._connections import break_off
-from meshapi_video_sandbox._envelope import Problem
+from meshapi_video_sandbox._connections import close_connection
+from meshapi_video_sandbox._error_responses import APIError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.types import Receive, Scope, Send
 
-    from meshapi_video_sandbox._orders import Fault
+    from meshapi_video_sandbox._task_requests import Fault
 
 _PAGE: Final = "<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>\n"
 
 
-class Faults:
-    """The faults of all tasks at one place, and how far each task's looks have come."""
+class FaultInjector:
+    """Applies the faults of all tasks at one server (`gateway` or `upstream`), and counts each task's polls there."""
 
     def __init__(self, at: str, stopping: asyncio.Event) -> None:
         self._at, self._stopping = at, stopping
-        self._looks = Counter[str]()
+        self._polls = Counter[str]()
 
-    async def answer(
+    async def respond(
         self,
         task_id: str,
         faults: list[Fault],
-        rightly: Callable[[], Awaitable[Response]],
-        wrongly: Callable[[Problem], Response],
+        normal_response: Callable[[], Awaitable[Response]],
+        fault_response: Callable[[APIError], Response],
     ) -> Response:
-        """What this look is answered with: `rightly`'s answer, unless a fault is about it."""
-        here = [fault for fault in faults if fault.at == self._at]
-        if not here:
-            return await rightly()
-        self._looks[task_id] += 1
-        fault = next((one for one in here if one.looks is None or self._looks[task_id] in one.looks), None)
+        """The response to this poll: `normal_response()`, changed by the first fault that is about this poll."""
+        faults_here = [fault for fault in faults if fault.at == self._at]
+        if not faults_here:
+            return await normal_response()
+        self._polls[task_id] += 1
+        poll = self._polls[task_id]
+        fault = next((one for one in faults_here if one.polls is None or poll in one.polls), None)
         if fault is None:
-            return await rightly()
-        await self._pause(fault.delay)
+            return await normal_response()
+        await self._delay(fault.delay)
         if fault.reset:
-            return _Reset()
-        problem = _problem(fault)
+            return _ResetResponse()
+        error = _error(fault)
         if fault.body == "html":
-            return _page(problem)
-        response = await rightly() if problem is None else wrongly(problem)
+            return _html_page(error)
+        response = await normal_response() if error is None else fault_response(error)
         if fault.body == "truncated":
-            return _Truncated(response)
+            return _TruncatedResponse(response)
         if fault.body == "half":
-            response = _first_half(response)
+            response = _half_response(response)
         return response
 
-    async def _pause(self, seconds: float) -> None:
+    async def _delay(self, seconds: float) -> None:
         if seconds:
-            # A sandbox that ends does not wait for those who wait.
-            done = asyncio.ensure_future(self._stopping.wait())
-            await asyncio.wait([done], timeout=seconds)
-            done.cancel()
+            # A sandbox that stops does not wait for delayed responses.
+            stopped = asyncio.ensure_future(self._stopping.wait())
+            await asyncio.wait([stopped], timeout=seconds)
+            stopped.cancel()
 
 
-def _problem(fault: Fault) -> Problem | None:
+def _error(fault: Fault) -> APIError | None:
     if fault.status is None and fault.retry_after is None:
         return None
     status = fault.status or 429
     headers = None if fault.retry_after is None else {"Retry-After": _header(fault.retry_after)}
-    return Problem(status, "The sandbox was told to answer so", headers=headers)
+    return APIError(status, "The sandbox injected this fault", headers=headers)
 
 
 def _header(retry_after: float | str) -> str:
     return retry_after if isinstance(retry_after, str) else f"{retry_after:g}"
 
 
-def _page(problem: Problem | None) -> Response:
-    status = 200 if problem is None else problem.status
+def _html_page(error: APIError | None) -> Response:
+    status = 200 if error is None else error.status
     phrase = {one.value: one.phrase for one in http.HTTPStatus}.get(status, "Error")
     title = f"{status} {phrase}"
-    return HTMLResponse(_PAGE.format(title=title), status, headers=None if problem is None else problem.headers)
+    return HTMLResponse(_PAGE.format(title=title), status, headers=None if error is None else error.headers)
 
 
-def _first_half(response: Response) -> Response:
+def _half_response(response: Response) -> Response:
     headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    return Response(_half(response), response.status_code, headers)
+    return Response(_first_half(response), response.status_code, headers)
 
 
-def _half(response: Response) -> bytes:
+def _first_half(response: Response) -> bytes:
     return bytes(response.body)[: len(response.body) // 2]
 
 
-class _Reset(Response):
+class _ResetResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
-        await break_off(scope, receive, reset=True)
+        await close_connection(scope, receive, reset=True)
 
 
-class _Truncated(Response):
-    def __init__(self, whole: Response) -> None:
+class _TruncatedResponse(Response):
+    def __init__(self, complete: Response) -> None:
         super().__init__()
-        self._whole = whole
+        self._complete = complete
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        whole = self._whole
-        await send({"type": "http.response.start", "status": whole.status_code, "headers": whole.raw_headers})
-        await send({"type": "http.response.body", "body": _half(whole), "more_body": True})
-        await break_off(scope, receive, reset=False)
+        complete = self._complete
+        await send({"type": "http.response.start", "status": complete.status_code, "headers": complete.raw_headers})
+        await send({"type": "http.response.body", "body": _first_half(complete), "more_body": True})
+        await close_connection(scope, receive, reset=False)

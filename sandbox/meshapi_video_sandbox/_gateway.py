@@ -13,73 +13,76 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from meshapi_video_sandbox._description import RESPONSES, describe
-from meshapi_video_sandbox._envelope import Problem, envelope
-from meshapi_video_sandbox._store import digest
+from meshapi_video_sandbox._error_responses import APIError, error_response
+from meshapi_video_sandbox._openapi import RESPONSES, serve_openapi
+from meshapi_video_sandbox._store import key_digest
 from meshapi_video_wire import HTTPValidationError, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from meshapi_video_sandbox._asking import Asker
     from meshapi_video_sandbox._clock import Clock
-    from meshapi_video_sandbox._faults import Faults
-    from meshapi_video_sandbox._store import Row, Store
-    from meshapi_video_sandbox._upstream import Plans
+    from meshapi_video_sandbox._faults import FaultInjector
+    from meshapi_video_sandbox._store import TaskRow, TaskStore
+    from meshapi_video_sandbox._upstream import PlanStore
+    from meshapi_video_sandbox._upstream_client import UpstreamClient
 
-# The scheme's name is the document's. What it refuses is answered here, in the envelope.
+# The document gives the scheme its name. FastAPI does not reject a request by itself (`auto_error`), so
+# that the rejection comes in Mesh's envelope.
 _bearer = HTTPBearer(auto_error=False, scheme_name="HTTPBearer")
 
 
 class Gateway:
-    """Answers from the database what is over, and asks the upstream about the rest."""
+    """Reads a terminal task from the database, and polls the upstream about any other."""
 
-    def __init__(self, store: Store, plans: Plans, clock: Clock, faults: Faults, asker: Asker) -> None:
-        self._store, self._plans, self._clock, self._faults, self._asker = store, plans, clock, faults, asker
+    def __init__(
+        self, store: TaskStore, plans: PlanStore, clock: Clock, faults: FaultInjector, upstream: UpstreamClient
+    ) -> None:
+        self._store, self._plans, self._clock, self._faults, self._upstream = store, plans, clock, faults, upstream
 
-    async def answer(self, task_id: str, owner: str) -> Response:
-        """The answer to a look at a task."""
+    async def get_task(self, task_id: str, owner: str) -> Response:
+        """The response to a poll by `owner`."""
         row = self._store.find(task_id)
         if row is not None and row.owner != owner:
             raise _not_found()
         plan = None if row is None else self._plans.find(task_id)
 
-        async def rightly() -> Response:
-            newest = await self._newest(task_id, owner)
-            return Response(newest.answer, media_type="application/json")
+        async def normal_response() -> Response:
+            current = await self._current_row(task_id, owner)
+            return Response(current.response, media_type="application/json")
 
-        return await self._faults.answer(task_id, [] if plan is None else plan.faults, rightly, envelope)
+        return await self._faults.respond(task_id, [] if plan is None else plan.faults, normal_response, error_response)
 
-    async def _newest(self, task_id: str, owner: str) -> Row:
+    async def _current_row(self, task_id: str, owner: str) -> TaskRow:
         row = self._store.find(task_id)
-        if row is not None and row.over:
+        if row is not None and row.terminal:
             return row
         try:
-            task = await self._asker.ask(task_id)
-        except Problem:
+            task = await self._upstream.get_task(task_id)
+        except APIError:
             if row is not None:
-                self._store.asked_in_vain(task_id)
+                self._store.record_failed_poll(task_id)
             raise
         if task is None and row is not None:
-            self._store.asked_in_vain(task_id)
-            raise Problem(502, "BytePlus upstream error: it no longer knows the task")
+            self._store.record_failed_poll(task_id)
+            raise APIError(502, "BytePlus upstream error: the upstream no longer has the task")
         if task is None:
             raise _not_found()
-        row = self._store.learn(task, owner, self._clock.now())
-        # Two keys that ask for an unknown task at once: it is the first one's.
+        row = self._store.record(task, owner, self._clock.now())
+        # Two keys can poll an unknown task at the same time: the first one recorded owns it.
         if row.owner != owner:
             raise _not_found()
         return row
 
 
-def _not_found() -> Problem:
-    return Problem(404, "No such video task")
+def _not_found() -> APIError:
+    return APIError(404, "No such video task")
 
 
 def create_app(gateway: Gateway, keys: Collection[str]) -> FastAPI:
-    """The server, for the bearers of `keys`."""
+    """The app of the gateway, which accepts the API keys in `keys`."""
     app = FastAPI(title="Mesh API sandbox", docs_url=None, redoc_url=None, redirect_slashes=False)
-    _add_errors(app)
+    _add_error_handlers(app)
 
     @app.get(
         "/v1/video/generations/{task_id}", operation_id="get_video_generation", tags=["video"], responses=RESPONSES
@@ -91,19 +94,19 @@ def create_app(gateway: Gateway, keys: Collection[str]) -> FastAPI:
     ) -> Response:
         """Retrieve the status and result of a video generation task."""
         if bearer is None or bearer.credentials not in keys:
-            raise Problem(401, "Missing or invalid API key", headers={"WWW-Authenticate": "Bearer"})
-        if not _is_text(request):
-            return _refused()
+            raise APIError(401, "Missing or invalid API key", headers={"WWW-Authenticate": "Bearer"})
+        if not _path_is_utf8(request):
+            return _task_id_is_not_utf8()
         if task_id in {".", ".."}:
-            # In the path of another request they would lead elsewhere.
+            # The gateway cannot poll the upstream about this id: in the path of that URL it means a folder.
             raise _not_found()
-        return await gateway.answer(task_id, digest(bearer.credentials))
+        return await gateway.get_task(task_id, key_digest(bearer.credentials))
 
-    describe(app)
+    serve_openapi(app)
     return app
 
 
-def _is_text(request: Request) -> bool:
+def _path_is_utf8(request: Request) -> bool:
     try:
         unquote_to_bytes(request.scope["raw_path"]).decode()
     except UnicodeDecodeError:
@@ -111,24 +114,24 @@ def _is_text(request: Request) -> bool:
     return True
 
 
-def _refused() -> Response:
-    wrong = ValidationError(loc=["path", "task_id"], msg="Input should be a valid UTF-8 string", type="string_unicode")
-    return Response(msgspec.json.encode(HTTPValidationError(detail=[wrong])), 422, media_type="application/json")
+def _task_id_is_not_utf8() -> Response:
+    error = ValidationError(loc=["path", "task_id"], msg="Input should be a valid UTF-8 string", type="string_unicode")
+    return Response(msgspec.json.encode(HTTPValidationError(detail=[error])), 422, media_type="application/json")
 
 
-def _add_errors(app: FastAPI) -> None:
-    @app.exception_handler(Problem)
-    async def problem(_request: Request, problem: Problem) -> JSONResponse:
-        return envelope(problem)
+def _add_error_handlers(app: FastAPI) -> None:
+    @app.exception_handler(APIError)
+    async def api_error(_request: Request, error: APIError) -> JSONResponse:
+        return error_response(error)
 
     @app.exception_handler(HTTPException)
-    async def refused(_request: Request, error: HTTPException) -> JSONResponse:
-        return envelope(Problem(error.status_code, error.detail, headers=error.headers))
+    async def http_exception(_request: Request, error: HTTPException) -> JSONResponse:
+        return error_response(APIError(error.status_code, error.detail, headers=error.headers))
 
     @app.exception_handler(sqlite3.Error)
-    async def database(_request: Request, error: sqlite3.Error) -> JSONResponse:
-        return envelope(Problem(500, f"The tasks' database cannot be used: {error}"))
+    async def database_error(_request: Request, error: sqlite3.Error) -> JSONResponse:
+        return error_response(APIError(500, f"The sandbox's database cannot be used: {error}"))
 
     @app.exception_handler(Exception)
-    async def crashed(_request: Request, error: Exception) -> JSONResponse:
-        return envelope(Problem(500, f"The sandbox itself failed: {type(error).__name__}"))
+    async def internal_error(_request: Request, error: Exception) -> JSONResponse:
+        return error_response(APIError(500, f"Internal error in the sandbox: {type(error).__name__}"))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from anyio.from_thread import start_blocking_portal
 
 from meshapi_video_sandbox._example import EXAMPLE
-from meshapi_video_sandbox._handle import Sandbox
-from meshapi_video_sandbox._server import resources, serve_both
+from meshapi_video_sandbox._sandbox import Sandbox
+from meshapi_video_sandbox._server import open_resources, run_servers
 from meshapi_video_sandbox._settings import DEFAULT_KEY, Settings
 
 if TYPE_CHECKING:
@@ -24,37 +24,27 @@ def running_sandbox(
 ) -> Generator[Sandbox]:
     """A sandbox on free ports of this machine, in a thread of this process, until the block ends.
 
-    `db` is an SQLite file to keep the tasks in, `keys` the API keys to accept, and `upstream` the
-    address of a real BytePlus ModelArk to ask instead of a simulated one, with the key that the
-    environment variable `ARK_API_KEY` holds. Raises `SandboxError` if it cannot start.
+    `db` is an SQLite file to keep the tasks in. `keys` are the API keys to accept. `upstream` is the URL of
+    a real BytePlus ModelArk, polled instead of a simulated one, with the key in the environment variable
+    `ARK_API_KEY`. Raises `SandboxError` if the sandbox cannot start.
     """
-    with _running(Settings(db=db, keys=keys, upstream_url=upstream)) as sandbox:
+    with _running(Settings(port=0, upstream_port=0, db=db, keys=keys, upstream=upstream)) as sandbox:
         yield sandbox
 
 
-def serve(
-    *,
-    host: str,
-    port: int,
-    upstream_port: int,
-    db: Path | None,
-    keys: Sequence[str],
-    upstream: str | None,
-    say: Callable[[str], None],
-) -> None:
-    """Serves until ctrl-C, after telling `say` how to reach it; raises `SandboxError` if it cannot start.
+def serve(settings: Settings, *, print_line: Callable[[str], None]) -> None:
+    """Runs a sandbox until ctrl-C; raises `SandboxError` if it cannot start.
 
-    The settings are those of `meshapi-video sandbox`.
+    `print_line` gets the lines for the user: first how to use the sandbox, at the end that it has stopped.
     """
-    settings = Settings(host=host, port=port, upstream_port=upstream_port, db=db, keys=keys, upstream_url=upstream)
     with suppress(KeyboardInterrupt), _running(settings) as sandbox:
-        for line in _greeting(sandbox, simulated=upstream is None):
-            say(line)
+        for line in _instructions(sandbox, simulated=settings.upstream is None):
+            print_line(line)
         threading.Event().wait()
-    say("stopped")
+    print_line("stopped")
 
 
-def _greeting(sandbox: Sandbox, *, simulated: bool) -> list[str]:
+def _instructions(sandbox: Sandbox, *, simulated: bool) -> list[str]:
     url = sandbox.base_url
     lines = [
         f"A local Mesh API runs at {url} until ctrl-C; its upstream is {sandbox.upstream_url}. To use it, copy:",
@@ -66,17 +56,17 @@ def _greeting(sandbox: Sandbox, *, simulated: bool) -> list[str]:
         lines += [
             f"  curl -X POST {url}/_sandbox/tasks",
             "",
-            "The last line makes a new task and shows its ID; then: meshapi-video wait ID",
+            "The last line creates a task and prints its ID. Then: meshapi-video wait ID",
         ]
     return lines
 
 
 @contextmanager
 def _running(settings: Settings) -> Generator[Sandbox]:
-    with resources(settings) as held, start_blocking_portal() as portal:
-        serving, stop = portal.start_task(serve_both, settings, held)
+    with open_resources(settings) as resources, start_blocking_portal() as portal:
+        servers, stop = portal.start_task(run_servers, settings, resources)
         try:
-            yield Sandbox(held.gateway.url, settings.keys[0], held.upstream.url)
+            yield Sandbox(resources.gateway.url, settings.keys[0], resources.upstream.url)
         finally:
             portal.call(stop)
-            serving.result()
+            servers.result()

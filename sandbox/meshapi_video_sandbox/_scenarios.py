@@ -1,4 +1,4 @@
-"""The usual stories, by name."""
+"""Common scenarios, by name."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SCENARIOS: Final[dict[str, dict[str, object]]] = {
     "cancelled": {"outcome": "cancelled"},
     "flaky": {
         "faults": [
-            {"looks": [1], "status": 503},
-            {"looks": [2], "reset": True},
-            {"looks": [3], "body": "html"},
-            {"looks": [4], "body": "truncated"},
-            {"looks": [5], "body": "half"},
+            {"polls": [1], "status": 503},
+            {"polls": [2], "reset": True},
+            {"polls": [3], "body": "html"},
+            {"polls": [4], "body": "truncated"},
+            {"polls": [5], "body": "half"},
         ]
     },
-    "rate_limited": {"faults": [{"looks": [1, 2], "status": 429, "retry_after": 1}]},
-    "upstream_down": {"faults": [{"looks": [1, 2, 3], "at": "upstream", "status": 500}]},
+    "rate_limited": {"faults": [{"polls": [1, 2], "status": 429, "retry_after": 1}]},
+    "upstream_down": {"faults": [{"polls": [1, 2, 3], "at": "upstream", "status": 500}]},
 }
-"""What each asks of a new task; `quick` is also what a task does that nobody told anything."""
+"""The options of a new task in each scenario. A task without any options behaves as in `quick`."""

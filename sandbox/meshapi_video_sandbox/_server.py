@@ -1,4 +1,4 @@
-"""Puts gateway and upstream together, and serves both."""
+"""Connects the gateway with its upstream, and serves both."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import uvicorn
 from anyio import TASK_STATUS_IGNORED
 from attrs import frozen
 
-from meshapi_video_sandbox._asking import asking
 from meshapi_video_sandbox._clock import Clock
-from meshapi_video_sandbox._connections import Connections
-from meshapi_video_sandbox._control import Control, add_control
+from meshapi_video_sandbox._connections import ConnectionMiddleware
+from meshapi_video_sandbox._control import Control, add_control_routes
 from meshapi_video_sandbox._database import open_database
 from meshapi_video_sandbox._example import EXAMPLE
-from meshapi_video_sandbox._faults import Faults
+from meshapi_video_sandbox._faults import FaultInjector
 from meshapi_video_sandbox._gateway import Gateway, create_app
 from meshapi_video_sandbox._settings import SandboxError, Upstream
-from meshapi_video_sandbox._store import Store, digest
-from meshapi_video_sandbox._upstream import UPSTREAM_KEY, Plans, create_upstream
+from meshapi_video_sandbox._store import TaskStore, key_digest
+from meshapi_video_sandbox._upstream import UPSTREAM_KEY, PlanStore, create_upstream
+from meshapi_video_sandbox._upstream_client import open_upstream_client
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:
@@ -36,64 +36,65 @@ if TYPE_CHECKING:
 
     from meshapi_video_sandbox._settings import Settings
 
-# Pydantic shares what it makes of an annotation, and two threads that make it at once disturb each other.
-_building: Final = threading.Lock()
-_EVERYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - recognised here, never chosen
+# Pydantic caches the validators of annotations, and two threads that build the same one disturb each other.
+_build_lock: Final = threading.Lock()
+_WILDCARD_HOSTS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, never listened on by default
 
 
 @frozen
-class Place:
-    """Where something listens."""
+class Listener:
+    """A listening socket."""
 
-    listener: socket.socket
+    socket: socket.socket
     host: str
 
     @property
     def url(self) -> str:
-        """How it is reached from this machine."""
-        reached = "127.0.0.1" if self.host in _EVERYWHERE else self.host
-        address = f"[{reached}]" if ":" in reached else reached
-        return f"http://{address}:{self.listener.getsockname()[1]}"
+        """The URL for clients on this machine."""
+        host = "127.0.0.1" if self.host in _WILDCARD_HOSTS else self.host
+        address = f"[{host}]" if ":" in host else host
+        return f"http://{address}:{self.socket.getsockname()[1]}"
 
 
 @frozen
 class Resources:
-    """What a sandbox holds open."""
+    """The open database and sockets of a sandbox."""
 
     connection: sqlite3.Connection
-    gateway: Place
-    simulated: Place | None
+    gateway: Listener
+    simulated: Listener | None
+    """The socket of the simulated upstream; None if the upstream is real."""
     upstream: Upstream
 
 
 @contextmanager
-def resources(settings: Settings) -> Generator[Resources]:
-    """The database and the ports, until the block ends; `SandboxError` for what cannot be had."""
+def open_resources(settings: Settings) -> Generator[Resources]:
+    """Opens the database and the ports until the block ends; `SandboxError` if one cannot be opened."""
     upstream = settings.real_upstream()
-    with ExitStack() as opened:
-        connection = opened.enter_context(closing(_opened(settings)))
-        gateway = opened.enter_context(_listening(settings.host, settings.port, "--port"))
+    with ExitStack() as stack:
+        connection = stack.enter_context(closing(_open_task_database(settings)))
+        gateway = stack.enter_context(_listen(settings.host, settings.port, "--port"))
         simulated = None
         if upstream is None:
-            simulated = opened.enter_context(_listening(settings.host, settings.upstream_port, "--upstream-port"))
+            simulated = stack.enter_context(_listen(settings.host, settings.upstream_port, "--upstream-port"))
             upstream = Upstream(f"{simulated.url}/api/v3", UPSTREAM_KEY, simulated=True)
         yield Resources(connection, gateway, simulated, upstream)
 
 
-def _opened(settings: Settings) -> sqlite3.Connection:
+def _open_task_database(settings: Settings) -> sqlite3.Connection:
     try:
         connection = open_database(settings.db)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise SandboxError(f"another sandbox uses the tasks' file {settings.db}: end it first") from error
+            raise SandboxError(f"another sandbox uses the database file {settings.db}: stop it first") from error
         raise _unusable(settings.db, error) from error
     except sqlite3.Error as error:
         raise _unusable(settings.db, error) from error
     try:
-        store, owner = Store(connection), digest(settings.keys[0])
+        store, owner = TaskStore(connection), key_digest(settings.keys[0])
         example = msgspec.convert(EXAMPLE, WireTask)
-        store.learn(example, owner, float(example.updated_at or 0), asked=0)
-        store.hand_over(example.id, owner)
+        store.record(example, owner, float(example.updated_at or 0), polled=False)
+        store.assign_owner(example.id, owner)
     except sqlite3.Error as error:
         connection.close()
         raise _unusable(settings.db, error) from error
@@ -101,14 +102,14 @@ def _opened(settings: Settings) -> sqlite3.Connection:
 
 
 def _unusable(db: Path | None, error: sqlite3.Error) -> SandboxError:
-    return SandboxError(f"the tasks' file {db} cannot be used: {error}")
+    return SandboxError(f"the database file {db} cannot be used: {error}")
 
 
 @contextmanager
-def _listening(host: str, port: int, option: str) -> Generator[Place]:
+def _listen(host: str, port: int, option: str) -> Generator[Listener]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio sets TCP_NODELAY only where it is: without it each answer
-    # waits 40 ms for the client's delayed acknowledgement.
+    # The protocol is named because asyncio sets TCP_NODELAY only on a socket that has one. Without TCP_NODELAY
+    # each response waits 40 ms for the client's delayed acknowledgement.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -117,52 +118,59 @@ def _listening(host: str, port: int, option: str) -> Generator[Place]:
         except OSError as error:
             reason = f"cannot listen on {host}:{port}: {error.strerror or error} ({option} 0 picks a free port)"
             raise SandboxError(reason) from error
-        yield Place(listener, host)
+        yield Listener(listener, host)
 
 
-async def serve_both(
-    settings: Settings, held: Resources, *, task_status: TaskStatus[Callable[[], None]] = TASK_STATUS_IGNORED
+async def run_servers(
+    settings: Settings, resources: Resources, *, task_status: TaskStatus[Callable[[], None]] = TASK_STATUS_IGNORED
 ) -> None:
-    """Answers requests; starts with a function that ends it."""
+    """Serves the gateway and the simulated upstream; the task's start value is the function that stops them."""
     clock, stopping = Clock(), asyncio.Event()
-    store, plans = Store(held.connection), Plans(held.connection)
-    async with asking(held.upstream) as asker:
-        gateway = Gateway(store, plans, clock, Faults("gateway", stopping), asker)
-        control = Control(held.connection, store, plans if held.simulated else None, clock, settings.keys)
-        with _building:
+    store, plans = TaskStore(resources.connection), PlanStore(resources.connection)
+    async with open_upstream_client(resources.upstream) as upstream_client:
+        gateway = Gateway(store, plans, clock, FaultInjector("gateway", stopping), upstream_client)
+        control = Control(resources.connection, store, plans if resources.simulated else None, clock, settings.keys)
+        with _build_lock:
             app = create_app(gateway, settings.keys)
-            add_control(app, control, clock)
-            servers = [(_server(app, clock), held.gateway)]
-            if held.simulated is not None:
-                upstream = create_upstream(plans, clock, Faults("upstream", stopping), held.simulated.url)
-                servers.append((_server(upstream, clock), held.simulated))
+            add_control_routes(app, control, clock)
+            servers = [(_Server(app, clock, stopping), resources.gateway)]
+            if resources.simulated is not None:
+                upstream = create_upstream(plans, clock, FaultInjector("upstream", stopping), resources.simulated.url)
+                servers.append((_Server(upstream, clock, stopping), resources.simulated))
         async with asyncio.TaskGroup() as group:
-            for server, place in servers:
-                group.create_task(server.serve([place.listener]))
+            for server, listener in servers:
+                group.create_task(server.serve([listener.socket]))
             task_status.started(stopping.set)
-            await stopping.wait()
-            for server, _ in servers:
-                server.should_exit = True
 
 
-def _server(app: FastAPI, clock: Clock) -> uvicorn.Server:
-    connections = Connections(app, clock)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            connections,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            # The process may be somebody's tests, whose logging is theirs to set up.
-            log_config=None,
-            access_log=False,
-            date_header=False,
-            # It would make another address of a client's, by which its connection is not found.
-            proxy_headers=False,
-            # Longer than clients keep theirs, so that none sends on a connection that is just being closed.
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=1,
+class _Server(uvicorn.Server):
+    """Serves an app until `stopping` is set."""
+
+    def __init__(self, app: FastAPI, clock: Clock, stopping: asyncio.Event) -> None:
+        connections = ConnectionMiddleware(app, clock)
+        super().__init__(
+            uvicorn.Config(
+                connections,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                # The process may run a user's tests: their logging is not changed.
+                log_config=None,
+                access_log=False,
+                date_header=False,
+                # With proxy headers uvicorn changes the client's address, which identifies the connection.
+                proxy_headers=False,
+                # Longer than clients keep an idle connection: a client must not send on a connection that
+                # the server is closing.
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=1,
+            )
         )
-    )
-    connections.server = server.server_state
-    return server
+        connections.server = self.server_state
+        self._stopping = stopping
+
+    async def on_tick(self, counter: int) -> bool:
+        # uvicorn calls this every 0.1 s until it returns True. Waiting here stops the server at once.
+        await super().on_tick(counter)
+        await self._stopping.wait()
+        return True

@@ -1,12 +1,15 @@
-"""What a sandbox is told once, checked."""
+"""The sandbox's settings, validated, and the command-line options that set them.
+
+`meshapi-video --help` imports this module. It needs the standard library alone, so that the help is fast
+and is shown without the extra `[sandbox]`, too.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
-
-from attrs import field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,47 +18,112 @@ if TYPE_CHECKING:
 DEFAULT_KEY: Final = "rsk_sandbox"
 UPSTREAM_KEY_VARIABLE: Final = "ARK_API_KEY"
 
+OptionKind = Literal["text", "port", "file"]
+"""How an option's text is read: as it is, as a port number (0 to 65535), or as the path of a file."""
+
 
 class SandboxError(Exception):
-    """The sandbox cannot start; the message says why."""
+    """The sandbox cannot start; the message gives the reason."""
 
 
-@frozen
+@dataclass(frozen=True)
 class Upstream:
-    """Where BytePlus ModelArk, or the like of it, is reached."""
+    """The address and the key of BytePlus ModelArk, real or simulated."""
 
     url: str
     key: str = field(repr=False)
     simulated: bool = False
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One command-line option, for any library that parses options."""
+
+    name: str
+    """The field of `Settings` that the option sets."""
+    flag: str
+    kind: OptionKind
+    metavar: str
+    help: str
+    default: str | int | tuple[str, ...] | None
+    multiple: bool
+    """Whether the option may be repeated; the value is then a sequence."""
+
+    @property
+    def default_text(self) -> str:
+        """The default as `--help` shows it; empty if there is none."""
+        if isinstance(self.default, tuple):
+            return ", ".join(self.default)
+        return "" if self.default is None else str(self.default)
+
+
+def _usable(key: str) -> bool:
+    return key != "" and key.isascii() and key.isprintable() and " " not in key
+
+
+def _option(flag: str, kind: OptionKind, metavar: str, text: str, *, multiple: bool = False) -> dict[str, Any]:
+    return {"flag": flag, "kind": kind, "metavar": metavar, "help": text, "multiple": multiple}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a sandbox is told; `SandboxError` for what cannot work."""
+    """The settings of one sandbox; `SandboxError` for a key that cannot be used.
 
-    host: str = "127.0.0.1"
-    port: int = 0
-    upstream_port: int = 0
-    db: Path | None = None
-    keys: Sequence[str] = field(default=(DEFAULT_KEY,), repr=False)
-    upstream_url: str | None = None
+    Each field states the option that sets it.
+    """
 
-    def __attrs_post_init__(self) -> None:
+    host: str = field(
+        default="127.0.0.1",
+        metadata=_option("--host", "text", "ADDRESS", "Address to listen on."),
+    )
+    port: int = field(
+        default=8787,
+        metadata=_option("--port", "port", "PORT", "Port to listen on; 0 picks a free port."),
+    )
+    upstream_port: int = field(
+        default=8788,
+        metadata=_option("--upstream-port", "port", "PORT", "Port of the simulated BytePlus; 0 picks a free port."),
+    )
+    upstream: str | None = field(
+        default=None,
+        metadata=_option(
+            "--upstream",
+            "text",
+            "URL",
+            "URL of a real BytePlus to poll instead of the simulated one, up to /api/v3. Its key is read from the "
+            f"environment variable {UPSTREAM_KEY_VARIABLE}.",
+        ),
+    )
+    db: Path | None = field(
+        default=None,
+        metadata=_option(
+            "--db", "file", "FILE", "SQLite file to keep the tasks in. Without it they are lost when the sandbox stops."
+        ),
+    )
+    keys: Sequence[str] = field(
+        default=(DEFAULT_KEY,),
+        repr=False,
+        metadata=_option("--key", "text", "KEY", "API key to accept; may be repeated.", multiple=True),
+    )
+
+    def __post_init__(self) -> None:
         if not self.keys or not all(_usable(key) for key in self.keys):
-            raise SandboxError("a key should be of printable ASCII characters, without spaces and not empty")
+            raise SandboxError("a key should be printable ASCII, not empty and without spaces")
 
     def real_upstream(self) -> Upstream | None:
-        """The upstream that was named, if one was, with the key that the environment holds for it."""
-        if self.upstream_url is None:
+        """The real upstream with its key from the environment; None if the upstream is to be simulated."""
+        if self.upstream is None:
             return None
-        url = self.upstream_url.rstrip("/")
+        url = self.upstream.rstrip("/")
         if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-            raise SandboxError(f"the upstream should look like https://host/api/v3; it is {url!r}")
+            raise SandboxError(f"the upstream should be a URL like https://host/api/v3, not {url!r}")
         key = os.environ.get(UPSTREAM_KEY_VARIABLE, "").strip()
         if not _usable(key):
             raise SandboxError(f"no key for the upstream: set the environment variable {UPSTREAM_KEY_VARIABLE}")
         return Upstream(url, key)
 
 
-def _usable(key: str) -> bool:
-    return key != "" and key.isascii() and key.isprintable() and " " not in key
+OPTIONS: Final = tuple(
+    Option(name=one.name, default=getattr(Settings(), one.name), **one.metadata) for one in fields(Settings)
+)
+"""The options of `meshapi-video sandbox` and of `python -m meshapi_video_sandbox`."""

@@ -1,4 +1,4 @@
-"""The gateway's rows: what it knows of each task, and whose it is."""
+"""The gateway's rows: the last known state of each task, and the API key that owns it."""
 
 from __future__ import annotations
 
@@ -14,101 +14,109 @@ from meshapi_video_wire import VideoTaskResponse as WireTask
 if TYPE_CHECKING:
     import sqlite3
 
-_OVER: Final = 2
-_PROGRESS: Final = {"queued": 0, "succeeded": _OVER, "failed": _OVER, "expired": _OVER, "cancelled": _OVER}
-_UNDER_WAY: Final = 1
+_QUEUED: Final = 0
+_RUNNING: Final = 1
+_TERMINAL: Final = 2
+_PROGRESS: Final = {
+    "queued": _QUEUED,
+    "succeeded": _TERMINAL,
+    "failed": _TERMINAL,
+    "expired": _TERMINAL,
+    "cancelled": _TERMINAL,
+}
 
-_LEARN: Final = """
-    UPDATE tasks SET answer = :answer, status = :status, progress = :progress,
+_UPDATE: Final = """
+    UPDATE tasks SET response = :response, status = :status, progress = :progress,
         updated_at = coalesce(:updated_at, updated_at)
     WHERE id = :id AND progress < 2
-        -- An answer that was overtaken on its way is not news; an end always is.
+        -- A response that is older than the row is ignored; a terminal status never is.
         AND (:progress = 2 OR (updated_at, progress) <= (coalesce(:updated_at, updated_at), :progress))
 """
-_ADOPT: Final = """
-    INSERT OR IGNORE INTO tasks (id, owner, answer, status, progress, updated_at)
-    VALUES (:id, :owner, :answer, :status, :progress, coalesce(:updated_at, 0))
+_INSERT: Final = """
+    INSERT OR IGNORE INTO tasks (id, owner, response, status, progress, updated_at)
+    VALUES (:id, :owner, :response, :status, :progress, coalesce(:updated_at, 0))
 """
-_REMEMBER: Final = """
+_ADD_TO_HISTORY: Final = """
     INSERT INTO history (task_id, at, status) SELECT :id, :at, :status
     WHERE :status IS NOT (SELECT status FROM history WHERE task_id = :id ORDER BY rowid DESC LIMIT 1)
 """
-_COUNT: Final = "INSERT INTO asked VALUES (?, ?) ON CONFLICT DO UPDATE SET times = times + excluded.times"
+_COUNT_POLL: Final = "INSERT INTO upstream_polls VALUES (?, 1) ON CONFLICT DO UPDATE SET polls = polls + 1"
 
 
-class Row(msgspec.Struct, frozen=True):
-    """What the gateway knows of a task."""
+class TaskRow(msgspec.Struct, frozen=True):
+    """The row of one task."""
 
     owner: str
-    answer: bytes
-    """What a look at it is answered with."""
-    over: bool
+    response: bytes
+    """The body of the response to a poll."""
+    terminal: bool
 
 
-class Store:
-    """The rows, by task id. To be used from the server's own thread."""
+class TaskStore:
+    """The rows, by task id. Use it from the server's own thread."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def find(self, task_id: str) -> Row | None:
-        """A task's row, or None for an id that is not there."""
-        query = "SELECT owner, answer, progress FROM tasks WHERE id = ?"
+    def find(self, task_id: str) -> TaskRow | None:
+        """The row of a task, or None for an unknown id."""
+        query = "SELECT owner, response, progress FROM tasks WHERE id = ?"
         row = self._connection.execute(query, (task_id,)).fetchone()
-        return None if row is None else Row(row[0], row[1].encode(), row[2] == _OVER)
+        return None if row is None else TaskRow(row[0], row[1].encode(), row[2] == _TERMINAL)
 
-    def learn(self, task: WireTask, owner: str, at: float, *, asked: int = 1) -> Row:
-        """Writes what an answer said, in one transaction, and gives the row as it is then.
+    def record(self, task: WireTask, owner: str, at: float, *, polled: bool = True) -> TaskRow:
+        """Writes the state of a task in one transaction, and returns the row after it.
 
-        A task that is not there becomes `owner`'s; one that is over stays as it is.
+        A task that has no row yet becomes `owner`'s; a terminal one does not change. `polled` counts the
+        poll that the state comes from.
         """
         row = {
             "id": task.id,
             "owner": owner,
-            "answer": documented(task).decode(),
+            "response": documented_json(task).decode(),
             "status": task.status,
-            "progress": _PROGRESS.get(task.status, _UNDER_WAY),
+            "progress": _PROGRESS.get(task.status, _RUNNING),
             "updated_at": task.updated_at or None,
             "at": at,
         }
         with transaction(self._connection) as database:
-            if database.execute(_ADOPT, row).rowcount or database.execute(_LEARN, row).rowcount:
-                database.execute(_REMEMBER, row)
-            if asked:
-                database.execute(_COUNT, (task.id, asked))
+            if database.execute(_INSERT, row).rowcount or database.execute(_UPDATE, row).rowcount:
+                database.execute(_ADD_TO_HISTORY, row)
+            if polled:
+                database.execute(_COUNT_POLL, (task.id,))
             found = self.find(task.id)
         if found is None:
-            raise AssertionError("a row that was just written is there")
+            raise AssertionError("the row was written in this transaction")
         return found
 
-    def hand_over(self, task_id: str, owner: str) -> None:
-        """Makes a task somebody else's."""
+    def assign_owner(self, task_id: str, owner: str) -> None:
+        """Gives a task to another owner."""
         self._connection.execute("UPDATE tasks SET owner = ? WHERE id = ?", (owner, task_id))
 
-    def asked_in_vain(self, task_id: str) -> None:
-        """Counts a question that the upstream did not answer."""
-        self._connection.execute(_COUNT, (task_id, 1))
+    def record_failed_poll(self, task_id: str) -> None:
+        """Counts a poll of the upstream that gave no state of the task."""
+        self._connection.execute(_COUNT_POLL, (task_id,))
 
-    def times_asked(self, task_id: str) -> int:
-        """How often the upstream was asked about a task."""
-        row = self._connection.execute("SELECT times FROM asked WHERE task_id = ?", (task_id,)).fetchone()
+    def upstream_polls(self, task_id: str) -> int:
+        """How often the gateway polled the upstream about a task."""
+        row = self._connection.execute("SELECT polls FROM upstream_polls WHERE task_id = ?", (task_id,)).fetchone()
         return 0 if row is None else int(row[0])
 
     def history(self, task_id: str) -> list[tuple[float, str]]:
-        """When the gateway learned of which status, the first first."""
+        """The recorded statuses of a task, each with its time, the first one first."""
         query = "SELECT at, status FROM history WHERE task_id = ? ORDER BY rowid"
         return self._connection.execute(query, (task_id,)).fetchall()
 
 
-def documented(task: WireTask) -> bytes:
-    """The task as Mesh answers it: every documented field, null where nothing is known, and no other."""
+def documented_json(task: WireTask) -> bytes:
+    """The task as Mesh API sends it: every documented field, null if it is unknown, and no other field."""
     known = msgspec.to_builtins(task)
-    answer = {name: known.get(name) for name in WireTask.__struct_fields__}
-    if answer["content"] is not None:
-        answer["content"] = {name: answer["content"].get(name) for name in VideoTaskContent.__struct_fields__}
-    return msgspec.json.encode(answer)
+    response = {name: known.get(name) for name in WireTask.__struct_fields__}
+    if response["content"] is not None:
+        response["content"] = {name: response["content"].get(name) for name in VideoTaskContent.__struct_fields__}
+    return msgspec.json.encode(response)
 
 
-def digest(key: str) -> str:
-    """What stands for a key in the database."""
+def key_digest(key: str) -> str:
+    """The digest of an API key, stored in the database instead of the key."""
     return hashlib.sha256(key.encode()).hexdigest()

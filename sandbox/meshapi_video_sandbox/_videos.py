@@ -1,4 +1,4 @@
-"""Finished videos, where the upstream keeps them: at addresses that are signed and expire."""
+"""The finished videos, at URLs that are signed and expire, as in the upstream's object storage."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from meshapi_video_sandbox._clock import Clock
 
 _MEDIA: Final = Path(__file__).parent
-_VALID_FOR: Final = 86_400
-_TIME: Final = "%Y%m%dT%H%M%SZ"
-# No secret: it only makes a signature that looks like one, and stays good over a restart.
+_VALID_SECONDS: Final = 86_400
+_TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+# Not a secret: it only has to give the same signature after a restart.
 _SIGNING_KEY: Final = b"meshapi-video-sandbox"
 
 
-def signed(address: str, name: str, made: float) -> str:
-    """The address of a video that was made at that time."""
-    # Rounded up: it shall not expire before its day is over.
-    date = time.strftime(_TIME, time.gmtime(math.ceil(made)))
-    query = {"X-Tos-Date": date, "X-Tos-Expires": str(_VALID_FOR), "X-Tos-Signature": _signature(name, date)}
-    return f"{address}/videos/{quote(name, safe='')}?{urlencode(query)}"
+def signed_url(base_url: str, name: str, created_at: float) -> str:
+    """The URL of a video that was created at that time."""
+    # Rounded up, so that the URL does not expire before 24 hours are over.
+    date = time.strftime(_TIME_FORMAT, time.gmtime(math.ceil(created_at)))
+    query = {"X-Tos-Date": date, "X-Tos-Expires": str(_VALID_SECONDS), "X-Tos-Signature": _signature(name, date)}
+    return f"{base_url}/videos/{quote(name, safe='')}?{urlencode(query)}"
 
 
 def _signature(name: str, date: str) -> str:
-    return hmac.new(_SIGNING_KEY, f"{name}\n{date}\n{_VALID_FOR}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(_SIGNING_KEY, f"{name}\n{date}\n{_VALID_SECONDS}".encode(), hashlib.sha256).hexdigest()
 
 
-def add_videos(app: FastAPI, clock: Clock) -> None:
-    """Serves them; a request that carries a key is refused."""
+def add_video_routes(app: FastAPI, clock: Clock) -> None:
+    """Adds the routes of the videos; a request that carries an API key is rejected."""
 
     @app.head("/videos/{name}")
     @app.get("/videos/{name}")
@@ -50,11 +50,11 @@ def add_videos(app: FastAPI, clock: Clock) -> None:
         authorization: Annotated[str | None, Header()] = None,
     ) -> FileResponse:
         if authorization is not None:
-            raise HTTPException(400, "The API key must not be sent to where videos are kept")
+            raise HTTPException(400, "The API key must not be sent with a request for a video")
         if not hmac.compare_digest(signature.encode(), _signature(name, date).encode()):
-            raise HTTPException(403, "The address is not signed, or was changed")
-        if clock.now() > timegm(time.strptime(date, _TIME)) + _VALID_FOR:
-            raise HTTPException(403, "The address has expired: it was valid for 24 hours")
+            raise HTTPException(403, "The signature of the URL is missing or does not match")
+        if clock.now() > timegm(time.strptime(date, _TIME_FORMAT)) + _VALID_SECONDS:
+            raise HTTPException(403, "The URL has expired: it was valid for 24 hours")
         if name.endswith("_last_frame.jpg"):
             return FileResponse(_MEDIA / "last_frame.jpg", media_type="image/jpeg")
         return FileResponse(_MEDIA / "video.mp4", media_type="video/mp4")

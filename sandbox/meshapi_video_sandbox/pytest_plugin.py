@@ -1,4 +1,4 @@
-"""Fixtures for the tests of what is built on the SDK; pytest finds them by itself.
+"""Fixtures for the tests of an application that uses the SDK; pytest finds them by itself.
 
 def test_the_video_is_published(meshapi_sandbox, make_video_task):
     task_id = make_video_task(queued_for=0, running_for=7200)
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# What this needs is imported inside: pytest loads it in every run of every project that has the SDK.
+# Each fixture imports its packages itself: pytest loads this module in every test run of every project that
+# has the SDK.
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def meshapi_sandbox(monkeypatch: pytest.MonkeyPatch) -> Generator[Sandbox]:
-    """A sandbox of the test's own, which the environment names: `VideoClient()` finds it."""
+    """A running sandbox for one test. The environment variables point to it, so that `VideoClient()` uses it."""
     try:
         from meshapi_video_sandbox import running_sandbox  # noqa: PLC0415
     except ImportError as error:
@@ -35,13 +36,13 @@ def meshapi_sandbox(monkeypatch: pytest.MonkeyPatch) -> Generator[Sandbox]:
 
 @pytest.fixture
 def make_video_task(meshapi_sandbox: Sandbox) -> Callable[..., str]:
-    """Makes a task in the test's sandbox and returns its id: `Sandbox.create_task`."""
+    """`create_task` of the test's sandbox: creates a task and returns its id."""
     return meshapi_sandbox.create_task
 
 
 @pytest.fixture
 def meshapi_client(meshapi_sandbox: Sandbox) -> Generator[VideoClient]:
-    """A client of the test's sandbox."""
+    """A client for the test's sandbox."""
     from meshapi_video import VideoClient  # noqa: PLC0415
 
     with VideoClient(meshapi_sandbox.api_key, base_url=meshapi_sandbox.base_url) as client:
@@ -50,8 +51,8 @@ def meshapi_client(meshapi_sandbox: Sandbox) -> Generator[VideoClient]:
 
 @pytest.fixture
 def meshapi_async_client(meshapi_sandbox: Sandbox) -> AsyncVideoClient:
-    """An asynchronous client of the test's sandbox, for the test to enter: `async with meshapi_async_client`."""
+    """An asynchronous client for the test's sandbox. The test enters it: `async with meshapi_async_client`."""
     from meshapi_video import AsyncVideoClient  # noqa: PLC0415
 
-    # Not entered here: a connection belongs to the event loop that the test runs.
+    # Not entered here: its connections belong to the event loop of the test.
     return AsyncVideoClient(meshapi_sandbox.api_key, base_url=meshapi_sandbox.base_url)

@@ -1,4 +1,4 @@
-"""What the contract tests share."""
+"""Fixtures of the contract tests: the documents, and the code that they generate."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import pytest
 
 from codegen.document import DOCUMENT, OVERLAY, Json, read_mapping
 from codegen.errors import CodegenError
-from codegen.merge import dump, merge
+from codegen.merge import merge
 from codegen.overlay import apply_overlay
 from codegen.regenerate import generate
 from codegen.sources import read
+from contract.generating import generate_from
+from contract.vendoring import Checkout, DocsServer, running_docs_server
 
 PAGES = Path(__file__).parent / "pages"
 
 
 @contextmanager
-def failing_in_words() -> Generator[None]:
-    """A document that cannot be used is told by its error, which says how to mend it, without a traceback."""
+def without_traceback() -> Generator[None]:
+    """Fails a test with the message of a `CodegenError` alone: the message says how to fix the document."""
     try:
         yield
     except CodegenError as error:
@@ -34,31 +36,38 @@ def published() -> dict[str, Json]:
 
 @pytest.fixture(scope="session")
 def overlaid(published: dict[str, Json]) -> dict[str, Json]:
-    with failing_in_words():
+    with without_traceback():
         return apply_overlay(published, read_mapping(OVERLAY))
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A generation of this very run, of the committed documents."""
+def fresh_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with code that this run generated from the committed documents."""
     folder = tmp_path_factory.mktemp("fresh")
-    with failing_in_words():
+    with without_traceback():
         generate(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def grown() -> dict[str, Json]:
-    """The published document and the two fixture pages, merged."""
+def grown_document() -> dict[str, Json]:
+    """The published document merged with the two fixture pages."""
     names = [str(DOCUMENT), *map(str, sorted(PAGES.glob("*.md")))]
     return merge([(name, read(name).document) for name in names])
 
 
 @pytest.fixture(scope="session")
-def base(grown: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the merged document generates."""
-    folder = tmp_path_factory.mktemp("base")
-    document = folder / "openapi.yaml"
-    document.write_text(dump(grown), encoding="utf-8")
-    generate(folder / "generated", document)
-    return folder / "generated"
+def grown_code(grown_document: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the code that the grown document generates."""
+    return generate_from(grown_document, tmp_path_factory.mktemp("grown"))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+@pytest.fixture
+def docs_server() -> Generator[DocsServer]:
+    with running_docs_server() as server:
+        yield server

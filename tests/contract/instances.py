@@ -1,7 +1,7 @@
-"""Instances of the schemas of an OpenAPI document: any valid ones, or one that shows everything.
+"""Instances of the schemas of an OpenAPI document: any valid ones, or one instance with every property.
 
-hypothesis-jsonschema does this too, and was left behind: its release 0.23.1 fails with today's
-hypothesis, and it never made instances of recursive schemas.
+hypothesis-jsonschema makes instances too, but its release 0.23.1 fails with the current hypothesis, and it
+cannot make instances of recursive schemas.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from codegen.document import Json, is_list, is_object
 
 Schema = dict[str, Json]
 
-# Half of a surrogate pair is no character: it cannot be sent as UTF-8, and msgspec refuses its escape.
+# Half of a surrogate pair is not a character: UTF-8 cannot encode it, and msgspec refuses its escape.
 TEXT: Final = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-# As far as a float counts in ones.
+# Up to this number, a float represents every integer exactly.
 _EXACT: Final = 2**53
 FRACTIONS: Final = st.floats(allow_nan=False, allow_infinity=False).filter(lambda number: not number.is_integer())
 WHOLE: Final = st.integers() | st.integers(-_EXACT, _EXACT).map(float)
@@ -51,16 +51,16 @@ _FORMATS: Final[dict[str, st.SearchStrategy[Json]]] = {
 
 
 class _EndlessError(Exception):
-    """A schema that needs itself."""
+    """A schema whose instances must contain an instance of the same schema."""
 
 
 def valid_instances(document: Schema, schema_name: str) -> st.SearchStrategy[Json]:
-    """Any valid instance of a component schema: unknown fields, whole floats for integers and all."""
+    """Any valid instance of a component schema, with unknown fields and with floats in place of integers."""
     return _Strategies(document).of(component(schema_name))
 
 
 def one_instance(document: Schema, schema_name: str) -> Json:
-    """The same valid instance each time, with every declared property, down to where a schema repeats."""
+    """Always the same valid instance, with every declared property, until a schema repeats."""
     return _one(document, component(schema_name), frozenset())
 
 
@@ -69,7 +69,7 @@ def component(schema_name: str) -> Schema:
 
 
 def alternatives(document: Schema, schema: Json) -> list[Schema]:
-    """What a value may be: `schema` without references and choices, with an `enum` or one `type` (perhaps None)."""
+    """The alternatives of a value: schemas without references and choices, with an `enum` or one `type` (or None)."""
     schema = _resolved(document, {} if schema is True else schema)
     for choice in ("oneOf", "anyOf"):
         if choice in schema:
@@ -124,7 +124,7 @@ def _whole_bounds(schema: Schema) -> tuple[int | None, int | None]:
 
 
 class _Strategies:
-    """Strategies for the schemas of one document; each is made once, so that a schema may hold itself."""
+    """Strategies for the schemas of one document. Each is made once, so a schema may contain itself."""
 
     def __init__(self, document: Schema) -> None:
         self._document = document
@@ -177,7 +177,7 @@ def _strings(schema: Schema) -> st.SearchStrategy[Json]:
     least, most = schema.get("minLength", 0), schema.get("maxLength", math.inf)
     if "pattern" in schema:
         pattern: str = schema["pattern"]
-        # Python's `$` lets a newline follow, and the schema's does not.
+        # In Python, `$` also matches before a final newline. In JSON Schema it does not.
         return st.from_regex(pattern).filter(lambda text: least <= len(text) <= most and not text.endswith("\n"))
     characters = st.characters(exclude_categories=["Cs"])
     return st.text(characters, min_size=least, max_size=int(min(most, least + 20)))
@@ -262,7 +262,7 @@ def _one_array(document: Schema, schema: Schema, above: frozenset[str]) -> Json:
 def _one_string(schema: Schema) -> Json:
     if "pattern" in schema:
         once = settings(database=None, deadline=None)
-        return find(_strings(schema), lambda _text: True, settings=once, random=random.Random(0))  # noqa: S311 - no secret
+        return find(_strings(schema), lambda _text: True, settings=once, random=random.Random(0))  # noqa: S311 - not a secret
     text = _EXAMPLES.get(schema.get("format", ""), "text")
     return text.ljust(schema.get("minLength", 0), "t")[: schema.get("maxLength")]
 

@@ -1,29 +1,29 @@
-"""The vendored document is the published one, and the overlay repairs what it says it repairs."""
+"""The vendored document is the published one, and the overlay makes the repairs that it describes."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
 
-from oas_patch.validator import (  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] - it has no types
+from oas_patch.validator import (  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] - it has no type hints
     validate,  # pyright: ignore[reportUnknownVariableType]
 )
 
 from codegen.document import DOCUMENT, LOCK, OVERLAY, Json, read_mapping
-from meshapi_video._config import DEFAULT_BASE_URL
+from meshapi_video._settings import DEFAULT_BASE_URL
 from meshapi_video_generated.api.video import get_video_generation
 
 PATH = "/v1/video/generations/{task_id}"
 
 
-def test_the_lock_names_the_pages_the_day_and_the_documents_checksum() -> None:
+def test_the_lock_names_the_sources_the_date_and_the_checksum_of_the_document() -> None:
     lock = read_mapping(LOCK)
     assert lock["sha256"] == hashlib.sha256(DOCUMENT.read_bytes()).hexdigest(), (
-        "openapi.yaml is not the document that was vendored. It is never edited: "
+        "openapi.yaml is not the document that was vendored. Nobody edits this file: "
         "run `git checkout openapi.yaml`, or vendor the new page with `nox -s vendor -- SOURCE`"
     )
     assert all(source["address"].startswith("https://developers.meshapi.ai/") for source in lock["sources"])
-    # One page is vendored to the byte; several are merged into what none of them holds.
+    # One page is copied byte for byte. The merge of several pages equals none of them.
     blocks = [source["sha256"] for source in lock["sources"]]
     assert (blocks == [lock["sha256"]]) is (len(blocks) == 1)
     assert lock["retrieved"] >= "2026-11-23"
@@ -35,7 +35,7 @@ def test_the_overlay_is_valid_by_the_standards_own_schema() -> None:
     assert "Validation successful" not in validate({**overlay, "acts": []}, "sh")
 
 
-def test_every_overlay_action_says_why() -> None:
+def test_every_overlay_action_gives_its_reason() -> None:
     assert all(len(action["description"]) > 40 for action in read_mapping(OVERLAY)["actions"])
 
 
@@ -57,7 +57,7 @@ def test_the_status_stays_an_open_string(overlaid: dict[str, Json]) -> None:
     assert task["properties"]["status"] == {"type": "string"}
 
 
-def test_the_overlay_leaves_the_published_document_itself_alone(published: dict[str, Json]) -> None:
+def test_the_overlay_does_not_change_the_published_document(published: dict[str, Json]) -> None:
     assert published == read_mapping(DOCUMENT)
     assert published["info"]["title"] == "openapi"
 
@@ -67,5 +67,5 @@ def test_no_generated_function_takes_the_key_as_an_argument() -> None:
         assert list(inspect.signature(function).parameters) == ["task_id", "client"]
 
 
-def test_the_default_server_is_the_documents_own(published: dict[str, Json]) -> None:
+def test_the_default_server_is_that_of_the_document(published: dict[str, Json]) -> None:
     assert published["servers"][0]["url"] == DEFAULT_BASE_URL

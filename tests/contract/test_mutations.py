@@ -1,7 +1,7 @@
-"""No change of the document goes unnoticed, and none leaves half-made code behind.
+"""The report names every change of a document, and the code of every change is complete or not written.
 
-Every mutation is generated from, compared and type-checked once, in the fixture `outcomes`; each
-test then reads its own outcome. The reports lie in `contract-reports/`.
+The fixture `outcomes` generates code from every mutation, compares it, imports it and type-checks it, once.
+Each test then reads the outcome of its mutation. The reports are in `contract-reports/`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,23 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
+import griffe
 import pytest
 
+from codegen.diff import python_api
+from codegen.diff.python_api import ApiChange
+from codegen.diff.report import Report, read_overlaid
+from codegen.diff.severity import Severity
 from codegen.document import ROOT
 from codegen.errors import CodegenError
-from codegen.levels import Level
+from codegen.file_diff import unified_diff
 from codegen.merge import dump
-from codegen.python_api import ApiChange
 from codegen.regenerate import CLIENT, WIRE, regenerate
-from codegen.report import Report, read_overlaid
-from codegen.trees import difference
 from contract.instances import one_instance
 from contract.mutations import MUTATIONS, Doc, Mutation, P, R
+from contract.trials import Trial, TrialServer
 
 GUIDE = ROOT / "docs" / "regenerating.md"
 REPORTS = ROOT / "contract-reports"
@@ -36,94 +40,81 @@ REPORTS = ROOT / "contract-reports"
 
 @dataclass
 class Outcome:
-    """What became of one mutation."""
+    """The result of one mutation."""
 
     folder: Path
     report: Report | None = None
     error: str = ""
-    trial: str = ""
-    """What importing and decoding said; empty if all went well."""
+    failure: str = ""
+    """The traceback of importing and decoding; empty if both succeeded."""
     diagnostics: list[str] = field(default_factory=list[str])
+    """The errors that pyright reports."""
 
 
 @pytest.fixture(scope="session")
-def outcomes(grown: Doc, base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+def outcomes(grown_document: Doc, grown_code: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     root = tmp_path_factory.mktemp("mutations")
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir()
     with ProcessPoolExecutor(2) as pool:
-        made = list(pool.map(functools.partial(run, root, base, grown), range(len(MUTATIONS))))
+        made = list(pool.map(functools.partial(run, root, grown_code, grown_document), range(len(MUTATIONS))))
     for outcome, diagnostics in zip(made, type_checked(root, made), strict=True):
         outcome.diagnostics = diagnostics
     return {mutation.name: outcome for mutation, outcome in zip(MUTATIONS, made, strict=True)}
 
 
-def run(root: Path, base: Path, grown: Doc, number: int) -> Outcome:
-    """Makes one mutation, regenerates from it what the base generates, and tries the result."""
+def run(root: Path, grown_code: Path, grown_document: Doc, number: int) -> Outcome:
+    """Makes one mutation, regenerates the grown code from it, and tries out the result."""
     mutation = MUTATIONS[number]
     outcome = Outcome(root / f"m{number}")
     generated, document = outcome.folder / "generated", outcome.folder / "openapi.yaml"
-    shutil.copytree(base, generated)
-    document.write_text(dump(mutation.apply(grown)), encoding="utf-8")
+    shutil.copytree(grown_code, generated)
+    document.write_text(dump(mutation.apply(grown_document)), encoding="utf-8")
+    load = python_api._load
+
+    def load_with_cache(folder: Path) -> griffe.ModulesCollection:
+        return loaded(grown_code) if folder == generated else load(folder)
+
     try:
-        outcome.report = regenerate(generated, document)
+        with mock.patch.object(python_api, "_load", load_with_cache):
+            outcome.report = regenerate(generated, document)
     except CodegenError as error:
         outcome.error = str(error)
     else:
-        outcome.trial = tried(generated, mutation)
-    said = outcome.report.markdown() if outcome.report else f"regenerate: {outcome.error}\n"
-    REPORTS.joinpath(f"{slug(mutation.name)}.md").write_text(f"<!-- {mutation.name} -->\n\n{said}", encoding="utf-8")
+        outcome.failure = try_out(generated, mutation)
+    text = outcome.report.markdown() if outcome.report else f"regenerate: {outcome.error}\n"
+    REPORTS.joinpath(f"{slug(mutation.name)}.md").write_text(f"<!-- {mutation.name} -->\n\n{text}", encoding="utf-8")
     return outcome
+
+
+@functools.cache
+def loaded(grown_code: Path) -> griffe.ModulesCollection:
+    """What griffe reads of the grown code. Each mutation begins with a copy of it, so griffe reads it only once."""
+    return python_api._load(grown_code)
 
 
 def slug(name: str) -> str:
     return re.sub(r"\W+", "-", name).strip("-")
 
 
-TRIAL = r"""
-import importlib, json, pkgutil, re, sys
-import msgspec
-import {client}, {wire}
-for module in pkgutil.walk_packages({client}.__path__, "{client}."):
-    importlib.import_module(module.name)
-from {client} import models
-name, text, task, promised = sys.argv[1:]
-# Each generator has its own way round a name that Python does not like.
-plain = re.sub(r"\W", "", name).lower()
-def called(module):
-    (found,) = [
-        value for key, value in vars(module).items()
-        if isinstance(value, type) and re.sub(r"^field|[_1]*$", "", key.lower()) == plain
-    ]
-    return found
-decoded = msgspec.json.decode(text, type=called({wire}))
-parsed = called(models).from_dict(json.loads(text))
-assert parsed.to_dict() == json.loads(text), parsed.to_dict()
-if promised == "kept":
-    import meshapi_video
-    for name in meshapi_video.__all__:
-        getattr(meshapi_video, name)
-    assert meshapi_video.parse_task(task).to_dict() == json.loads(task)
-"""
+@functools.cache
+def trial_server() -> TrialServer:
+    """The server of this process."""
+    return TrialServer()
 
 
-def tried(generated: Path, mutation: Mutation) -> str:
-    """Imports every module and decodes an instance, in a process of its own; says what went wrong."""
+def try_out(generated: Path, mutation: Mutation) -> str:
+    """Imports every module, decodes an instance, and returns the traceback of what failed."""
     document = read_overlaid(generated)
-    instances = [json.dumps(one_instance(document, name)) for name in (mutation.decodes, "VideoTaskResponse")]
-    script = TRIAL.format(client=CLIENT, wire=WIRE)
-    done = subprocess.run(
-        [sys.executable, "-c", script, mutation.decodes, *instances, "broken" if mutation.breaks_sdk else "kept"],
-        env={"PYTHONPATH": f"{generated}:{ROOT / 'overlays'}", "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    instance, task = (one_instance(document, name) for name in (mutation.decodes, "VideoTaskResponse"))
+    search_path = [str(generated), str(ROOT / "overlays")]
+    return trial_server().run(
+        Trial(search_path, CLIENT, WIRE, mutation.decodes, instance, task, sdk_works=not mutation.breaks_sdk)
     )
-    return done.stderr if done.returncode else ""
 
 
 def type_checked(root: Path, outcomes: list[Outcome]) -> Iterator[list[str]]:
-    """What one run of pyright says of the files that each mutation changed, with all that they import."""
+    """The errors of one pyright run, for each mutation: it checks the changed files and all that they import."""
     environments = [{"root": each.folder.name, "extraPaths": [f"{each.folder.name}/generated"]} for each in outcomes]
     changed = [
         f"{each.folder.name}/generated/{change.path}"
@@ -139,12 +130,12 @@ def type_checked(root: Path, outcomes: list[Outcome]) -> Iterator[list[str]]:
         text=True,
         check=False,
     )
-    said = json.loads(done.stdout)
-    assert said["summary"]["filesAnalyzed"] >= len(changed) > len(outcomes)
+    output = json.loads(done.stdout)
+    assert output["summary"]["filesAnalyzed"] >= len(changed) > len(outcomes)
     for each in outcomes:
         yield [
             f"{found['file']}:{found['range']['start']['line'] + 1}: {found['message']}"
-            for found in said["generalDiagnostics"]
+            for found in output["generalDiagnostics"]
             if found["severity"] == "error" and Path(found["file"]).is_relative_to(each.folder)
         ]
 
@@ -160,45 +151,45 @@ def outcome(mutation: Mutation, outcomes: dict[str, Outcome]) -> Outcome:
     return outcomes[mutation.name]
 
 
-def test_each_change_has_its_class_and_its_place(mutation: Mutation, outcome: Outcome) -> None:
+def test_the_report_names_the_severity_and_the_place_of_each_change(mutation: Mutation, outcome: Outcome) -> None:
     if mutation.refused:
         assert re.search(mutation.refused, outcome.error)
         return
     assert outcome.report is not None, outcome.error
-    said = outcome.report.markdown()
+    text = outcome.report.markdown()
     changes = outcome.report.document
-    assert max(change.level for change in changes) is mutation.level, said
-    assert outcome.report.level is mutation.level, said
-    assert any(change.pointer == mutation.pointer and change.level is mutation.level for change in changes), said
+    assert max(change.severity for change in changes) is mutation.severity, text
+    assert outcome.report.severity is mutation.severity, text
+    assert any(change.pointer == mutation.pointer and change.severity is mutation.severity for change in changes), text
 
 
-def test_what_is_generated_imports_type_checks_and_decodes(mutation: Mutation, outcome: Outcome, base: Path) -> None:
+def test_generated_code_imports_type_checks_and_decodes(mutation: Mutation, outcome: Outcome, grown_code: Path) -> None:
     if mutation.refused:
-        assert difference(base, outcome.folder / "generated") == ""
+        assert unified_diff(grown_code, outcome.folder / "generated") == ""
     else:
-        assert outcome.trial == ""
+        assert outcome.failure == ""
         assert outcome.diagnostics == []
 
 
-def test_other_quoting_is_cosmetic_and_changes_no_code(grown: Doc, base: Path, tmp_path: Path) -> None:
+def test_other_quoting_is_cosmetic_and_changes_no_code(grown_document: Doc, grown_code: Path, tmp_path: Path) -> None:
     # JSON is YAML in which everything is quoted.
     document = tmp_path / "openapi.yaml"
-    document.write_text(json.dumps(grown), encoding="utf-8")
-    shutil.copytree(base, tmp_path / "generated")
-    changes = regenerate(tmp_path / "generated", document)
-    assert changes.level is Level.COSMETIC
-    assert [change.pointer for change in changes.document] == ["#"]
-    assert [change.path for change in changes.files] == ["openapi.json"]
+    document.write_text(json.dumps(grown_document), encoding="utf-8")
+    shutil.copytree(grown_code, tmp_path / "generated")
+    report = regenerate(tmp_path / "generated", document)
+    assert report.severity is Severity.COSMETIC
+    assert [change.pointer for change in report.document] == ["#"]
+    assert [change.path for change in report.files] == ["openapi.json"]
 
 
-def test_what_the_sdk_itself_imports_and_is_gone_is_said_to_break_it(outcomes: dict[str, Outcome]) -> None:
-    gone = outcomes["a schema is renamed"].report
-    assert gone is not None
-    meaning = "The SDK imports it from generated code that no longer has it"
-    assert ApiChange("meshapi_video.VideoTaskUsage", meaning) in gone.breaking_api
+def test_removing_a_name_that_the_sdk_imports_is_breaking(outcomes: dict[str, Outcome]) -> None:
+    report = outcomes["a schema is renamed"].report
+    assert report is not None
+    meaning = "The SDK imports this name, but the generated code no longer has it"
+    assert ApiChange("meshapi_video.VideoTaskUsage", meaning) in report.breaking_api
 
 
-def test_the_reports_that_the_documentation_shows_are_what_is_reported(outcomes: dict[str, Outcome]) -> None:
+def test_the_documentation_shows_the_real_reports(outcomes: dict[str, Outcome]) -> None:
     shown = re.findall(
         r"^### (.+?)\n.*?^```markdown\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -206,7 +197,7 @@ def test_the_reports_that_the_documentation_shows_are_what_is_reported(outcomes:
     for name, quoted in shown:
         report = outcomes[name if name in outcomes else name[0].lower() + name[1:]].report
         assert report is not None
-        # The version moves on, and with it what follows it.
+        # Each release changes the current and the next version.
         assert without_versions(quoted) == without_versions(report.markdown()), name
 
 
@@ -214,8 +205,11 @@ def without_versions(text: str) -> str:
     return re.sub(r"\b\d+\.\d+\.\d+\b", "…", text).strip()
 
 
-def test_the_suite_has_every_class_of_change_to_what_is_read_and_to_what_is_passed() -> None:
+def test_the_suite_has_every_severity_for_values_that_are_read_and_that_are_passed() -> None:
     for place in (R, P):
-        assert {each.level for each in MUTATIONS if each.pointer.startswith(place)} >= {Level.ADDITIVE, Level.BREAKING}
+        assert {each.severity for each in MUTATIONS if each.pointer.startswith(place)} >= {
+            Severity.ADDITIVE,
+            Severity.BREAKING,
+        }
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS) >= 40
-    assert {mutation.level for mutation in MUTATIONS if not mutation.refused} == set(Level)
+    assert {mutation.severity for mutation in MUTATIONS if not mutation.refused} == set(Severity)

@@ -1,4 +1,4 @@
-"""An overlay does what the standard says, and fails where the standard would be silent."""
+"""An overlay follows the standard, and fails where the standard would ignore an action."""
 
 from __future__ import annotations
 
@@ -43,36 +43,39 @@ def test_actions_update_append_and_remove(action: dict[str, object], expected: d
 
 
 @pytest.mark.parametrize(
-    ("action", "said"),
+    ("action", "message"),
     [
         ({"target": "$.nowhere", "remove": True}, r"overlay action 1 \(target \$.nowhere\) matches nothing"),
         ({"target": "$.tags[?@ == 'z']", "update": {}}, r"overlay action 1 .* matches nothing"),
         ({"target": "$.info[", "remove": True}, "not RFC 9535 JSONPath"),
-        ({"target": "$.info"}, "should have one of `update`, `remove: true` and `x-replace`"),
+        ({"target": "$.info"}, "should have exactly one of `update`, `remove: true` and `x-replace`"),
         (
             {"target": "$.info", "update": {}, "remove": True},
-            "should have one of `update`, `remove: true` and `x-replace`",
+            "should have exactly one of `update`, `remove: true` and `x-replace`",
         ),
         ({"target": "$", "remove": True}, "remove or replace the whole document"),
-        ({"target": "$.info.title", "update": "new"}, "neither an object"),
-        ({"target": "$.info", "x-replace": {"pattern": "a", "by": ""}}, "which is no string"),
-        ({"target": "$.tags[*]", "x-replace": {"pattern": "(", "by": ""}}, "no regular expression"),
-        ({"target": "$.tags[*]", "x-replace": {"pattern": "z", "by": ""}}, "has a pattern that matches nothing"),
+        ({"target": "$.info.title", "update": "new"}, "cannot update a value of type str with one of type str"),
+        (
+            {"target": "$.info", "x-replace": {"pattern": "a", "by": ""}},
+            "selects a value of type dict, but `x-replace` needs strings",
+        ),
+        ({"target": "$.tags[*]", "x-replace": {"pattern": "(", "by": ""}}, "not a regular expression"),
+        ({"target": "$.tags[*]", "x-replace": {"pattern": "z", "by": ""}}, "has a pattern that matches none"),
         ({"target": "$", "x-replace": {"pattern": "a", "by": ""}}, "replace the whole document"),
         ({"target": "$.info", "upate": {}}, "unknown field `upate`"),
         ({"update": {}}, "missing required field `target`"),
     ],
 )
-def test_an_action_that_cannot_be_done_is_an_error_that_names_it(action: dict[str, object], said: str) -> None:
-    with pytest.raises(CodegenError, match=said):
+def test_an_action_that_cannot_be_applied_is_an_error_that_names_it(action: dict[str, object], message: str) -> None:
+    with pytest.raises(CodegenError, match=message):
         apply_overlay(DOCUMENT, overlay(**action))
 
 
 def test_an_unmatched_target_is_reported_with_its_reason() -> None:
-    with pytest.raises(CodegenError, match="It was there because: why"):
+    with pytest.raises(CodegenError, match="The reason for this action: why"):
         apply_overlay(DOCUMENT, overlay(target="$.nowhere", remove=True))
 
 
 def test_an_overlay_of_another_version_is_refused() -> None:
-    with pytest.raises(CodegenError, match=r"states version '2\.0\.0'"):
+    with pytest.raises(CodegenError, match=r"has version '2\.0\.0'"):
         apply_overlay(DOCUMENT, {**overlay(target="$", update={}), "overlay": "2.0.0"})

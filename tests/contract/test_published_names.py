@@ -1,9 +1,10 @@
-"""What users import changes only on purpose: `nox -s names` writes `published_names.txt` anew."""
+"""The published names change only on purpose: `nox -s names` writes `published_names.txt` again."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,13 +22,14 @@ PROTOCOLS: Final = {
 }  # fmt: skip
 
 
-# The document says nothing of the one, and the generator nothing of the other.
+# The document does not describe the first, and the generator does not describe the second.
 UNDOCUMENTED: Final = {"ValidationErrorCtx", "Unset"}
 PROMISED: Final = {
     "VideoClient", "AsyncVideoClient", "Video", "PollPolicy", "TERMINAL_STATUSES", "is_terminal", "parse_task",
     "VideoTaskResponse", "VideoTaskContent", "VideoTaskError", "VideoTaskUsage",
     "HTTPValidationError", "ValidationError", "ValidationErrorCtx", "UNSET", "Unset",
-    "WaitResult", "WaitToken", "WaitProgress", "Waiting", "Updates", "AsyncUpdates", "WaitResults", "AsyncWaitResults",
+    "AdaptivePolicy", "WaitResult", "WaitToken", "WaitProgress", "PendingTask",
+    "Updates", "AsyncUpdates", "WaitResults", "AsyncWaitResults",
 }  # fmt: skip
 ERRORS: Final = {
     "MeshVideoError": "Exception",
@@ -38,33 +40,43 @@ ERRORS: Final = {
     "NotFoundError": "APIError",
     "RequestRejectedError": "APIError",
     "RateLimitedError": "APIError",
-    "UpstreamError": "APIError",
+    "ServerError": "APIError",
     "ConnectionFailed": "MeshVideoError",
+    "ConnectionTimeout": "ConnectionFailed",
     "InvalidResponse": "MeshVideoError",
     "TaskError": "MeshVideoError",
     "TaskFailed": "TaskError",
     "TaskExpired": "TaskError",
     "TaskCancelled": "TaskError",
-    "WaitTimeout": "MeshVideoError",
-    "WaitStopped": "MeshVideoError",
+    "WaitUnfinished": "MeshVideoError",
+    "WaitTimeout": "WaitUnfinished",
+    "WaitStopped": "WaitUnfinished",
     "DownloadError": "MeshVideoError",
 }
 
 
 def snapshot() -> str:
-    """Every published name with its signature, in the manner of a stub file."""
+    """Every published name with its signature, like a stub file."""
     return "\n".join(line for name in sorted(PUBLISHED) for line in (*_described(name, PUBLISHED[name]), ""))
 
 
 def _described(name: str, value: object) -> Iterator[str]:
     if inspect.isclass(value):
-        bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
+        bases = ", ".join(base.__name__ for base in _public_bases(value))
         yield f"class {name}({bases})" if bases else f"class {name}"
         yield from (f"    {member}" for member in _members(value))
     elif inspect.isfunction(value):
         yield _function(name, value)
     else:
         yield f"{name}: {_constant_type(name, value)}"
+
+
+def _public_bases(cls: type) -> list[type]:
+    return [base for base in cls.__bases__ if base is not object and not _is_private(base)]
+
+
+def _is_private(cls: type) -> bool:
+    return cls.__module__.startswith("meshapi_video.") and cls.__name__ not in PUBLISHED
 
 
 def _constant_type(name: str, value: object) -> str:
@@ -98,18 +110,18 @@ def _function(name: str, function: Callable[..., object]) -> str:
         for parameter in signature.parameters.values()
     ]
     between = str(signature.replace(parameters=parameters, return_annotation=signature.empty))[1:-1].split(", ")
-    # A long line hides in a diff what changed in it.
+    # In a diff, a long line would hide its change.
     lines = ", ".join(between) if len(between) <= 3 else "".join(f"\n        {one}," for one in between) + "\n    "
     returns = f" -> {_text(signature.return_annotation)}"
     return f"{'async ' * inspect.iscoroutinefunction(function)}def {name}({lines}){returns}".replace(_SPACE, " ")
 
 
-# Keeps the commas inside an annotation apart from those between parameters.
+# Distinguishes the commas inside an annotation from the commas between parameters.
 _SPACE: Final = "\N{NO-BREAK SPACE}"
 
 
 class _Annotation:
-    """Stands in a signature for what one Python prints in another way than the next."""
+    """Replaces an annotation in a signature, because the Python versions print some of them differently."""
 
     def __init__(self, text: str) -> None:
         self._text = text.replace(" ", _SPACE)
@@ -162,18 +174,43 @@ def test_a_published_class_or_function_is_documented(name: str) -> None:
     assert bool(PUBLISHED[name].__doc__) is (name not in UNDOCUMENTED)
 
 
-def test_what_is_promised_is_published() -> None:
+def test_the_promised_names_are_published() -> None:
     assert (PROMISED | ERRORS.keys()) - PUBLISHED.keys() == set()
 
 
 @pytest.mark.parametrize(("name", "base"), ERRORS.items())
 def test_the_errors_form_the_promised_tree(name: str, base: str) -> None:
-    above = [parent.__name__ for parent in PUBLISHED[name].__mro__[1:] if not parent.__name__.startswith("_")]
-    assert above[0] == base
+    assert PUBLISHED[name].__bases__[0].__name__ == base
 
 
-def test_a_wait_that_times_out_is_caught_as_pythons_own_timeout_too() -> None:
-    assert issubclass(meshapi_video.WaitTimeout, TimeoutError)
+@pytest.mark.parametrize("name", ["WaitTimeout", "ConnectionTimeout"])
+def test_a_timeout_is_a_timeout_error_of_pythons_too(name: str) -> None:
+    assert issubclass(PUBLISHED[name], TimeoutError)
+
+
+PRIVATE_TYPES: Final = {
+    name: value
+    for module_name, module in list(sys.modules.items())
+    if module_name.startswith("meshapi_video.")
+    for name, value in vars(module).items()
+    if inspect.isclass(value) and _is_private(value)
+}
+
+
+def test_the_private_types_of_the_sdk_are_known() -> None:
+    assert {"PollState", "Poller", "Session", "AsyncSession", "Scheduler", "BaseClient"} <= PRIVATE_TYPES.keys()
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_no_published_name_mentions_a_private_type(name: str) -> None:
+    mentioned = set(re.findall(r"\w+", "\n".join(_described(name, PUBLISHED[name]))))
+    assert mentioned & PRIVATE_TYPES.keys() == set()
+
+
+@pytest.mark.parametrize("name", sorted(name for name, value in PUBLISHED.items() if inspect.isclass(value)))
+def test_a_private_base_of_a_published_class_has_no_public_member(name: str) -> None:
+    for base in filter(_is_private, PUBLISHED[name].__mro__):
+        assert [member for member in vars(base) if not member.startswith("_")] == []
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The sandbox is the documented server: what it serves as its document, and what schemathesis finds."""
+"""The sandbox is the documented server: it serves the vendored document, and schemathesis finds no error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Json = dict[str, Any]  # JSON, read by its keys
 
 VENDORED: Json = json.loads(Path("generated/openapi.json").read_text())
 PATH = "/v1/video/generations/{task_id}"
-WORDS = {"title", "description", "summary"}
+DOCUMENTATION = {"title", "description", "summary"}
 
 
 @pytest.fixture(scope="module")
@@ -33,43 +33,43 @@ def served(sandbox: Sandbox) -> Json:
     return document
 
 
-def meaning(schema: object, document: Json) -> object:
-    """What a schema says, however it says it: references followed, unions as lists in one order, no words."""
+def normalized(schema: object, document: Json) -> object:
+    """A schema in one notation: references resolved, unions as sorted lists, documentation removed."""
     if isinstance(schema, list):
-        return [meaning(one, document) for one in cast("list[object]", schema)]
+        return [normalized(one, document) for one in cast("list[object]", schema)]
     if not isinstance(schema, Mapping):
         return schema
     schema = cast("Json", schema)
     if "$ref" in schema:
-        return meaning(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
+        return normalized(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document)
     if isinstance(schema.get("type"), list):
-        return meaning({"anyOf": [{"type": one} for one in schema["type"]]}, document)
-    said = {("anyOf" if name == "oneOf" else name): value for name, value in schema.items()}
+        return normalized({"anyOf": [{"type": one} for one in schema["type"]]}, document)
+    items = {("anyOf" if name == "oneOf" else name): value for name, value in schema.items()}
     result: Json = {}
-    for name, value in said.items():
+    for name, value in items.items():
         if name == "properties":
-            result[name] = {field: meaning(one, document) for field, one in value.items()}
-        elif name not in WORDS:
-            result[name] = meaning(value, document)
+            result[name] = {field: normalized(one, document) for field, one in value.items()}
+        elif name not in DOCUMENTATION:
+            result[name] = normalized(value, document)
     for name in ("anyOf", "required"):
         if isinstance(result.get(name), list):
             result[name] = sorted(result[name], key=functools.partial(json.dumps, sort_keys=True))
-    # No property, or none required, is what an object without the word says too.
+    # An empty `properties` or `required` means the same as an absent one.
     return {name: value for name, value in result.items() if value or name not in {"properties", "required"}}
 
 
 def operation(document: Json) -> Json:
-    return cast("Json", meaning(document["paths"][PATH]["get"], document))
+    return cast("Json", normalized(document["paths"][PATH]["get"], document))
 
 
 def test_the_served_document_and_the_vendored_one_describe_the_same_operation(served: Json) -> None:
     ours, theirs = operation(served), operation(VENDORED)
-    # The one answer of the real server that its page leaves out.
+    # The real server sends this one response too, but its page does not describe it.
     assert ours["responses"].pop("404")
     assert ours == theirs
 
 
-def test_the_served_document_describes_nothing_else(served: Json) -> None:
+def test_the_served_document_describes_no_other_operation(served: Json) -> None:
     assert list(served["paths"]) == [PATH]
     assert list(served["paths"][PATH]) == ["get"]
     assert served["openapi"] == VENDORED["openapi"]
@@ -78,7 +78,7 @@ def test_the_served_document_describes_nothing_else(served: Json) -> None:
 
 
 def without(document: Json, *path: str | int) -> Json:
-    """The document with one thing taken out of it."""
+    """A copy of the document without the value at a path."""
     changed: Json = json.loads(json.dumps(document))
     *above, last = path
     part: Any = changed
@@ -101,12 +101,12 @@ def without(document: Json, *path: str | int) -> Json:
         ("components", "schemas", "ValidationError", "required", 0),
     ],
 )
-def test_a_difference_is_noticed(path: tuple[str | int, ...]) -> None:
+def test_the_comparison_finds_a_difference(path: tuple[str | int, ...]) -> None:
     assert operation(without(VENDORED, *path)) != operation(VENDORED)
 
 
 def schemathesis(document: str, sandbox: Sandbox, folder: Path, mode: str) -> subprocess.CompletedProcess[str]:
-    """All its checks, on inputs that are the same in every run."""
+    """Runs all checks of schemathesis, with the same inputs in every run."""
     command = ["schemathesis", "run", document, "--url", sandbox.base_url]
     command += ["--header", f"Authorization: Bearer {sandbox.api_key}", "--checks", "all", "--mode", mode]
     command += ["--seed", "1", "--generation-deterministic", "--max-examples", "50", "--no-color"]
@@ -121,14 +121,14 @@ def test_schemathesis_finds_nothing_against_the_served_document(sandbox: Sandbox
 
 def test_schemathesis_finds_nothing_against_the_vendored_document(sandbox: Sandbox, tmp_path: Path) -> None:
     task_id = sandbox.create_task(scenario="instant")
-    # What it makes up itself is answered with 404, which this document does not know.
+    # The sandbox returns 404 for an invented task id, and this document does not describe 404.
     (tmp_path / "schemathesis.toml").write_text(f'[parameters]\ntask_id = "{task_id}"\n')
     found = schemathesis(str(Path("generated/openapi.json").resolve()), sandbox, tmp_path, "positive")
     assert found.returncode == 0, found.stdout + found.stderr
-    assert sandbox.inspect(task_id).upstream_asked > 0
+    assert sandbox.inspect(task_id).upstream_polls > 0
 
 
-def test_schemathesis_would_find_something(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_schemathesis_finds_a_response_that_is_not_documented(sandbox: Sandbox, tmp_path: Path) -> None:
     task_id = sandbox.create_task(faults=[{"body": "html"}])
     (tmp_path / "schemathesis.toml").write_text(f'[parameters]\ntask_id = "{task_id}"\n')
     found = schemathesis(f"{sandbox.base_url}/openapi.json", sandbox, tmp_path, "positive")

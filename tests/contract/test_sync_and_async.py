@@ -1,13 +1,16 @@
-"""The two clients are one design: what is written for one works for the other, awaited."""
+"""The two clients have the same methods, signatures, docstrings and files. One blocks, the other is awaited."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+import meshapi_video
 from meshapi_video import (
     AsyncUpdates,
     AsyncVideoClient,
@@ -20,7 +23,7 @@ from meshapi_video import (
 Method = Callable[..., Any]
 PAIRS: Final = {VideoClient: AsyncVideoClient, Updates: AsyncUpdates, WaitResults: AsyncWaitResults}
 NOT_AWAITED: Final = {"__init__", "__repr__", "__del__", "updates", "wait_many", "waiting"}
-# What may differ, and how the blocking client says it.
+# The differences that are allowed, and the blocking client's version of each.
 DUNDERS: Final = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__anext__": "__next__", "__aiter__": "__iter__"}
 TYPES: Final = {
     "httpx.AsyncClient": "httpx.Client",
@@ -28,22 +31,23 @@ TYPES: Final = {
     "AsyncUpdates": "Updates",
     "AsyncWaitResults": "WaitResults",
 }
-# Asynchronous code is cancelled instead.
+# Asynchronous code uses cancellation instead.
 ONLY_BLOCKING: Final = ", stop: 'threading.Event | None' = None"
 WORDS: Final = {
     "Waits until": "Blocks until",
-    "waits for them, on asyncio or trio.": "waits for them, blocking the calling thread.",
+    "waits for them, on asyncio or trio.": "waits for them. Each method blocks the calling thread.",
+    "all background tasks.": "all background threads.",
 }
 
 
-def in_blocking_words(text: str, translations: dict[str, str]) -> str:
-    for ours, theirs in translations.items():
-        text = text.replace(ours, theirs)
+def as_blocking(text: str, translations: dict[str, str]) -> str:
+    for awaited, blocking in translations.items():
+        text = text.replace(awaited, blocking)
     return text
 
 
 def methods(kind: type) -> dict[str, Method]:
-    """The class's own functions that are public or a protocol's, under the names of the blocking ones."""
+    """The class's own public and special methods, under the blocking client's names."""
     return {
         DUNDERS.get(name, name): value
         for name, value in vars(kind).items()
@@ -52,12 +56,12 @@ def methods(kind: type) -> dict[str, Method]:
 
 
 def signature(method: Method) -> str:
-    return in_blocking_words(str(inspect.signature(method)), TYPES | {ONLY_BLOCKING: ""})
+    return as_blocking(str(inspect.signature(method)), TYPES | {ONLY_BLOCKING: ""})
 
 
 def first_line(documented: object) -> str:
-    # Not what `inspect.getdoc` finds further up: a protocol's own words differ.
-    return in_blocking_words(inspect.cleandoc(documented.__doc__ or "").partition("\n")[0], WORDS)
+    # `inspect.getdoc` would also return the docstring of a base class.
+    return as_blocking(inspect.cleandoc(documented.__doc__ or "").partition("\n")[0], WORDS)
 
 
 BLOCKING: Final = {f"{kind.__name__}.{name}": method for kind in PAIRS for name, method in methods(kind).items()}
@@ -90,6 +94,43 @@ def test_both_begin_their_docstrings_with_the_same_line(blocking: type, awaited:
 
 
 @pytest.mark.parametrize("name", sorted(BLOCKING))
-def test_what_blocks_in_one_is_awaited_in_the_other(name: str) -> None:
+def test_a_method_that_blocks_in_one_is_awaited_in_the_other(name: str) -> None:
     assert inspect.iscoroutinefunction(AWAITED[name]) is (name.partition(".")[2] not in NOT_AWAITED)
     assert not inspect.iscoroutinefunction(BLOCKING[name])
+
+
+OVERLAY: Final = Path(meshapi_video.__file__).parent
+TWINS: Final = sorted(
+    path.name for path in (OVERLAY / "_sync").glob("*.py") if (OVERLAY / "_async" / path.name).exists()
+)
+AWAITED_NAMES: Final = {"aclose": "close", **DUNDERS}
+
+
+def definitions(path: Path) -> list[str]:
+    """The classes, functions and methods of a file in their order, under the blocking client's names."""
+    found = list[str]()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            name = node.name.removeprefix("Async")
+            found.append(name)
+            members = [
+                member for member in ast.walk(node) if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef)
+            ]
+            found += [
+                f"{name}.{AWAITED_NAMES.get(member.name, member.name)}" for member in members if member is not node
+            ]
+    return found
+
+
+def test_each_file_of_one_client_has_a_twin_of_the_same_name_except_where_the_other_has_no_use_for_it() -> None:
+    names = {folder: {path.name for path in (OVERLAY / folder).glob("*.py")} for folder in ("_sync", "_async")}
+    assert names["_sync"] - names["_async"] == {"deadline.py"}
+    assert names["_async"] - names["_sync"] == {"aiohttp.py"}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_twin_files_have_their_common_definitions_in_the_same_order(name: str) -> None:
+    blocking, awaited = definitions(OVERLAY / "_sync" / name), definitions(OVERLAY / "_async" / name)
+    common = set(blocking) & set(awaited)
+    assert [each for each in awaited if each in common] == [each for each in blocking if each in common]
+    assert len(common) >= len(blocking) / 2

@@ -30,7 +30,7 @@ from contract.instances import (
     valid_instances,
 )
 from meshapi_video import InvalidResponse, VideoTaskResponse, parse_task
-from meshapi_video._contract import _reader, check_task
+from meshapi_video._transport.contract import _decoder, check_task
 from meshapi_video_generated import models, types
 
 CONTRACT: Final = apply_overlay(read_mapping(DOCUMENT), read_mapping(OVERLAY))
@@ -55,7 +55,7 @@ ONE_WRONG: Final[dict[str, Json]] = {
     "object": {},
 }
 
-# Derandomized: what is red here is red everywhere, and chance never holds up a change.
+# Derandomized: what is red here is red everywhere, and rand never holds up a change.
 thoroughly = settings(
     derandomize=True, deadline=None, max_examples=200, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -120,7 +120,7 @@ def test_every_valid_instance_of_a_published_schema_passes_the_wire_and_the_mode
     @settings(thoroughly, max_examples=50)
     @given(valid_instances(CONTRACT, name))
     def check(instance: Json) -> None:
-        msgspec.convert(_reader.decode(text_of(instance)), getattr(wire, name))
+        msgspec.convert(_decoder.decode(text_of(instance)), getattr(wire, name))
         parsed = getattr(models, name).from_dict(json.loads(text_of(instance)))
         assert canonical(parsed.to_dict()) == canonical(instance)
 
@@ -233,7 +233,7 @@ def test_every_single_place_of_a_full_task_is_checked() -> None:
     ids=["half a character", "5,000 digits", "100,000 levels"],
 )
 def test_the_only_valid_tasks_that_are_refused_are_those_that_python_cannot_read(text: str) -> None:
-    with pytest.raises(InvalidResponse, match="cannot be read") as caught:
+    with pytest.raises(InvalidResponse, match="cannot be parsed") as caught:
         parse_task(text)
     assert caught.value.path is None
 

@@ -1,7 +1,7 @@
-"""Every piece of code in the README and in docs/ is right: type-checked, and run against the sandbox.
+"""Every Python block in the README and in docs/ is type-checked, and runs against the sandbox.
 
-In it, "task-id" is a task with a video and "failed-task-id" one without; ids.txt holds both. The
-comment `then: CODE`, on the line above, is run after it.
+In a block, "task-id" is a task with a video, and "failed-task-id" a task without one; ids.txt holds both
+ids. The comment `then: CODE`, on the line above a block, runs after the block.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE: Final = re.compile(r"(?:^<!-- then: (.*?) -->\n)?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-class Piece(NamedTuple):
+class CodeBlock(NamedTuple):
     """A block of Python on a page."""
 
     page: Path
@@ -42,18 +42,18 @@ class Piece(NamedTuple):
         return "\ndef test_" in self.code
 
 
-def pieces() -> list[Piece]:
-    found: list[Piece] = []
+def code_blocks() -> list[CodeBlock]:
+    found: list[CodeBlock] = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for match in FENCE.finditer(text):
             then, code = match.groups()
             line = text[: match.start(2)].count("\n") + 1
-            found.append(Piece(page, line, f"{code}\n\n{then}\n" if then else code))
+            found.append(CodeBlock(page, line, f"{code}\n\n{then}\n" if then else code))
     return found
 
 
-PIECES: Final = pieces()
+BLOCKS: Final = code_blocks()
 
 
 @pytest.fixture(scope="module")
@@ -62,27 +62,27 @@ def sandbox() -> Generator[Sandbox]:
         yield started
 
 
-def test_no_piece_of_python_is_overlooked() -> None:
-    written = sum(
+def test_every_python_block_on_the_pages_is_tested() -> None:
+    number_on_pages = sum(
         len(re.findall(r"^\s*(?:```|~~~)\s*\{?\.?py", page.read_text("utf-8"), re.MULTILINE)) for page in PAGES
     )
-    assert len(PIECES) == written > 0
+    assert len(BLOCKS) == number_on_pages > 0
 
 
-def test_the_types_of_every_piece_are_right(tmp_path: Path) -> None:
-    for piece in PIECES:
+def test_every_block_passes_the_type_checker(tmp_path: Path) -> None:
+    for block in BLOCKS:
         # Tests need no annotations. The empty lines make mypy name the line on the page.
-        first = "# mypy: allow-untyped-defs, allow-incomplete-defs" if piece.is_tests else ""
-        (tmp_path / piece.name).write_text(first + "\n" * (piece.line - 1) + piece.code, encoding="utf-8")
+        first = "# mypy: allow-untyped-defs, allow-incomplete-defs" if block.is_tests else ""
+        (tmp_path / block.name).write_text(first + "\n" * (block.line - 1) + block.code, encoding="utf-8")
     cache = ROOT / ".mypy_cache" / "docs"
-    command = ["-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", *(piece.name for piece in PIECES)]
+    command = ["-m", "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", *(block.name for block in BLOCKS)]
     done = run(command, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture
 def folder(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
-    """Where a piece of code runs, with all that the pages take for granted."""
+    """The folder in which a block runs, with the environment that the pages assume."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MESHAPI_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("MESHAPI_API_KEY", sandbox.api_key)
@@ -91,17 +91,17 @@ def folder(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
     signal.signal(signal.SIGTERM, handler)
 
 
-@pytest.mark.parametrize("piece", PIECES, ids=lambda piece: f"{piece.page.name}:{piece.line}")
-def test_a_piece_runs(piece: Piece, sandbox: Sandbox, folder: Path) -> None:
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.page.name}:{block.line}")
+def test_a_block_runs(block: CodeBlock, sandbox: Sandbox, folder: Path) -> None:
     succeeded = sandbox.create_task(queued_for=0, running_for=0)
     failed = sandbox.create_task("failed", queued_for=0, running_for=0)
     (folder / "ids.txt").write_text(f"{succeeded}\n{failed}\n")
-    token = WaitToken(task_id=succeeded, started=time.time(), looks=1, not_before=0)
+    token = WaitToken(task_id=succeeded, started=time.time(), polls=1, not_before=0)
     (folder / succeeded).write_text(token.to_json())
-    code = piece.code.replace('"failed-task-id"', f'"{failed}"').replace('"task-id"', f'"{succeeded}"')
-    file = folder / f"test_{piece.name}"
+    code = block.code.replace('"failed-task-id"', f'"{failed}"').replace('"task-id"', f'"{succeeded}"')
+    file = folder / f"test_{block.name}"
     file.write_text(code, encoding="utf-8")
-    if piece.is_tests:
+    if block.is_tests:
         done = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", file.name], folder)
         assert done.returncode == 0, done.stdout + done.stderr
     else:

@@ -1,4 +1,4 @@
-"""What the tests of the drivers share: a server over TLS, and one on which a video lies."""
+"""The fixtures of the tests of the drivers: a server over TLS, and a server with a video."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from support.server import Server, serving
 
 
 @pytest.fixture
-def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Server]:
-    """A server over TLS, whose authority SSL_CERT_FILE names."""
+def tls_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Server]:
+    """A server over TLS. SSL_CERT_FILE names its certificate authority."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    # trustme leaves out the type of a context that is OpenSSL's.
+    # trustme does not state the type of a context of the standard library.
     authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
@@ -29,7 +29,7 @@ def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Server]
 
 @pytest.fixture
 def store() -> Generator[Server]:
-    """Where the videos lie: another server than the API's."""
+    """The server with the videos. It is not the server of the API."""
     with serving() as started:
         yield started
 

@@ -1,4 +1,4 @@
-"""How the connections are kept that looks are sent over, where they are httpcore's."""
+"""How connections are kept for the next request, where they are httpcore's."""
 
 from __future__ import annotations
 
@@ -9,98 +9,98 @@ from concurrent.futures import ThreadPoolExecutor
 import anyio
 import pytest
 
-from meshapi_video._config import ApiKey, Config
-from meshapi_video._connections import AsyncConnections, Connections
-from meshapi_video._prepared import Prepared
-from meshapi_video._transport import tls_context
-from support.by_id import LONG, eventually, eventually_so
+from meshapi_video._async.connections import AsyncConnectionPool
+from meshapi_video._settings import ApiKey, Settings
+from meshapi_video._sync.connections import ConnectionPool
+from meshapi_video._transport.environment import tls_context
+from meshapi_video._transport.request import RequestTemplate
 from support.clients import KEY, Kind
+from support.many_tasks import LONG, eventually, eventually_async
 from support.server import Server, task
-
-PATH = "/v1/video/generations/task-1"
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Without the driver over aiohttp, which keeps connections of its own."""
+    """Every kind but aiohttp, which keeps connections of its own."""
     kind: Kind = request.param
     return kind
 
 
-@pytest.fixture
-def prepared(server: Server) -> Prepared:
-    return Prepared(Config.resolve(ApiKey(KEY), server.base_url, timeout=LONG, max_retries=0))
+class SimultaneousRequests:
+    """Sends requests at the same time, which get their responses at the same time."""
 
-
-class Crowd:
-    """So many looks at once, none of which is answered before `go_on`, and the connections they came over."""
-
-    def __init__(self, kind: Kind, server: Server, prepared: Prepared) -> None:
+    def __init__(self, kind: Kind, server: Server) -> None:
         self.kind = kind
-        self.prepared = prepared
-        self.seen = list[socket.socket]()
-        self.go_on = threading.Event()
-        server.script(self.answer)
+        self.settings = Settings.resolve(ApiKey(KEY), server.base_url, timeout=LONG, max_retries=0)
+        self.request = RequestTemplate(self.settings).build("get", "/v1/video/generations/task-1")
+        self.connections = list[socket.socket]()
+        self.may_respond = threading.Event()
+        server.script(self.respond)
 
-    def answer(self, connection: socket.socket) -> bool:
-        self.seen.append(connection)
-        self.go_on.wait(LONG)
+    def respond(self, connection: socket.socket) -> bool:
+        self.connections.append(connection)
+        self.may_respond.wait(LONG)
         return task("running")(connection)
 
     @property
-    def left_open(self) -> int:
-        return sum(connection.fileno() >= 0 for connection in self.seen)
+    def open_connections(self) -> int:
+        return sum(connection.fileno() >= 0 for connection in self.connections)
 
-    def comes(self, looks: int, *, left: int, closed_meanwhile: bool = False) -> list[int]:
-        """The statuses of the answers, after which so many connections should be left."""
-        tls = tls_context("http://")
+    def send(self, count: int, *, left_open: int, close_meanwhile: bool = False) -> list[int]:
+        """The statuses of the responses. Waits until `left_open` connections are open afterwards."""
         if self.kind == "sync":
-            connections = Connections(self.prepared, tls, None)
-            with ThreadPoolExecutor(looks) as pool:
-                sent = [pool.submit(connections.send, "get", PATH) for _ in range(looks)]
-                eventually(lambda: len(self.seen) == looks)
-                if closed_meanwhile:
-                    connections.close()
-                self.go_on.set()
-                statuses = [answer.result(LONG).status_code for answer in sent]
-            eventually(lambda: self.left_open == left)
-            connections.close()
-            return statuses
+            return self._send_blocking(count, left_open, close_meanwhile=close_meanwhile)
         statuses = list[int]()
 
         async def main() -> None:
-            connections = AsyncConnections(self.prepared, tls, None)
+            pool = AsyncConnectionPool(self.settings, tls_context("http://"), None)
 
-            async def one() -> None:
-                statuses.append((await connections.send("get", PATH)).status_code)
+            async def send_one() -> None:
+                statuses.append((await pool.send(self.request)).status_code)
 
             async with anyio.create_task_group() as group:
-                for _ in range(looks):
-                    group.start_soon(one)
-                await eventually_so(lambda: len(self.seen) == looks)
-                if closed_meanwhile:
-                    await connections.aclose()
-                self.go_on.set()
-            await eventually_so(lambda: self.left_open == left)
-            await connections.aclose()
+                for _ in range(count):
+                    group.start_soon(send_one)
+                await eventually_async(lambda: len(self.connections) == count)
+                if close_meanwhile:
+                    await pool.aclose()
+                self.may_respond.set()
+            await eventually_async(lambda: self.open_connections == left_open)
+            await pool.aclose()
 
         anyio.run(main, backend=self.kind)
         return statuses
 
+    def _send_blocking(self, count: int, left_open: int, *, close_meanwhile: bool) -> list[int]:
+        pool = ConnectionPool(self.settings, tls_context("http://"), None)
+        with ThreadPoolExecutor(count) as threads:
+            sent = [threads.submit(pool.send, self.request) for _ in range(count)]
+            eventually(lambda: len(self.connections) == count)
+            if close_meanwhile:
+                pool.close()
+            self.may_respond.set()
+            statuses = [response.result(LONG).status_code for response in sent]
+        eventually(lambda: self.open_connections == left_open)
+        pool.close()
+        return statuses
+
 
 @pytest.fixture
-def crowd(kind: Kind, server: Server, prepared: Prepared) -> Crowd:
-    return Crowd(kind, server, prepared)
+def requests(kind: Kind, server: Server) -> SimultaneousRequests:
+    return SimultaneousRequests(kind, server)
 
 
-def test_after_a_crowd_all_connections_are_kept_that_may_be_of_use(crowd: Crowd) -> None:
-    assert crowd.comes(4, left=4) == [200] * 4
+def test_the_connections_of_simultaneous_requests_are_kept(requests: SimultaneousRequests) -> None:
+    assert requests.send(4, left_open=4) == [200] * 4
 
 
-def test_those_that_were_idle_for_too_long_are_closed(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshapi_video._sockets.KEPT", 0.0)
-    assert crowd.comes(4, left=1) == [200] * 4
+def test_expired_connections_are_closed(requests: SimultaneousRequests, monkeypatch: pytest.MonkeyPatch) -> None:
+    for side in ("_sync", "_async"):
+        monkeypatch.setattr(f"meshapi_video.{side}.network.KEEPALIVE_EXPIRY", 0.0)
+    assert requests.send(4, left_open=1) == [200] * 4
 
 
-def test_looks_under_way_when_all_is_closed_are_answered_and_leave_no_connection(crowd: Crowd) -> None:
-    assert crowd.comes(4, left=0, closed_meanwhile=True) == [200] * 4
+def test_requests_in_flight_at_close_get_their_responses_and_leave_no_connection(
+    requests: SimultaneousRequests,
+) -> None:
+    assert requests.send(4, left_open=0, close_meanwhile=True) == [200] * 4

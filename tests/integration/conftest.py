@@ -1,4 +1,4 @@
-"""A sandbox in virtual time: its tasks grow old when the SDK sleeps."""
+"""A sandbox and a server in virtual time, and the environment variables that name them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from support.server import Server
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """One clock for the sandbox and for clients made inside the code under test."""
+    """One clock for the sandbox and for the clients that the tested code creates. The SDK's sleeps move it."""
     clock = Clock(now=1_700_000_000.0)
     monkeypatch.setattr("meshapi_video_sandbox._clock.time", SimpleNamespace(time=clock))
-    monkeypatch.setattr("meshapi_video._sync.time", SimpleNamespace(monotonic=clock, time=clock, sleep=clock.sleep))
+    monkeypatch.setattr("meshapi_video._base_client.time", SimpleNamespace(monotonic=clock, time=clock))
+    monkeypatch.setattr("meshapi_video._sync.client.time", SimpleNamespace(sleep=clock.sleep))
     return clock
 
 
 @pytest.fixture(autouse=True)
-def _as_quiet_as_before() -> Generator[None]:
-    """Takes back what `--debug` does for the rest of a process."""
+def _restore_log_level() -> Generator[None]:
+    """Undoes what `--debug` sets for the rest of a process."""
     logger = logging.getLogger("meshapi_video")
     level = logger.level
     yield
@@ -34,46 +35,46 @@ def _as_quiet_as_before() -> Generator[None]:
 
 
 @pytest.fixture
-def hurried(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Has the time that a wait would sleep pass at once, for clients on an event loop too."""
+def no_delays(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Moves the clock by each delay of a poll policy instead of sleeping. Works on an event loop, too."""
     delay = PollPolicy.delay
 
-    def passing(
-        policy: PollPolicy, age: float, chance: float, misses: int = 0, task: VideoTaskResponse | None = None
+    def move_clock(
+        policy: PollPolicy, age: float, rand: float, failures: int = 0, task: VideoTaskResponse | None = None
     ) -> float:
-        clock.now += delay(policy, age, chance, misses, task)
+        clock.now += delay(policy, age, rand, failures, task)
         return 0
 
-    monkeypatch.setattr(PollPolicy, "delay", passing)
-    monkeypatch.setattr("meshapi_video._async.time", SimpleNamespace(monotonic=clock, time=clock))
+    monkeypatch.setattr(PollPolicy, "delay", move_clock)
     return clock
 
 
 @pytest.fixture
-def configured(sandbox: Sandbox, hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> Sandbox:  # noqa: ARG001 - the wait lives by it
-    """A sandbox that the environment names."""
+def env_sandbox(sandbox: Sandbox, no_delays: Clock, monkeypatch: pytest.MonkeyPatch) -> Sandbox:  # noqa: ARG001 - for its effect
+    """A sandbox that the environment variables name."""
     monkeypatch.setenv("MESHAPI_BASE_URL", sandbox.base_url)
     monkeypatch.setenv("MESHAPI_API_KEY", sandbox.api_key)
     return sandbox
 
 
 @pytest.fixture
-def scripted(server: Server, hurried: Clock, monkeypatch: pytest.MonkeyPatch) -> Server:  # noqa: ARG001 - the wait lives by it
-    """A scripted server that the environment names."""
+def env_server(server: Server, no_delays: Clock, monkeypatch: pytest.MonkeyPatch) -> Server:  # noqa: ARG001 - for its effect
+    """A server with scripted responses that the environment variables name."""
     monkeypatch.setenv("MESHAPI_BASE_URL", server.base_url)
     monkeypatch.setenv("MESHAPI_API_KEY", KEY)
     return server
 
 
 @pytest.fixture(scope="module")
-def started() -> Generator[Sandbox]:
+def module_sandbox() -> Generator[Sandbox]:
     with running_sandbox() as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def sandbox(started: Sandbox, clock: Clock) -> Sandbox:  # noqa: ARG001 - the sandbox lives by it
-    return started
+def sandbox(module_sandbox: Sandbox, clock: Clock) -> Sandbox:  # noqa: ARG001 - for its effect
+    """A sandbox in virtual time."""
+    return module_sandbox
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""The SDK against the sandbox: the published page's story, over the wire."""
+"""The SDK against the sandbox: what the published page describes, over real sockets."""
 
 from __future__ import annotations
 
 import attrs
-import httpx
 import pytest
 
 from meshapi_video import (
@@ -21,11 +20,12 @@ from meshapi_video import (
 from meshapi_video_sandbox import Outcome, Sandbox
 from support.clients import Caller
 from support.clock import Clock
+from support.sandbox_client import get
 
 EXAMPLE_ID = "a1b2c3d4-e5f6-7890-ab12-cd34ef567890"
 
 
-def test_the_published_example_comes_back_with_every_field_typed_and_equal(client: Caller) -> None:
+def test_the_published_example_is_parsed_with_every_field_typed_and_equal(client: Caller) -> None:
     task = client.get(EXAMPLE_ID)
     assert task == VideoTaskResponse(
         id=EXAMPLE_ID,
@@ -59,15 +59,15 @@ def test_the_published_example_comes_back_with_every_field_typed_and_equal(clien
     assert client.wait(EXAMPLE_ID).url == "https://cdn.byteplus.com/videos/generated/abc123def456.mp4"
 
 
-def test_a_task_goes_through_queued_and_running_to_its_video(client: Caller, sandbox: Sandbox) -> None:
+def test_a_wait_reports_queued_and_running_and_returns_the_video(client: Caller, sandbox: Sandbox) -> None:
     task_id = sandbox.create_task(queued_for=5, running_for=50)
-    seen = list[str]()
+    statuses = list[str]()
 
     def on_update(task: VideoTaskResponse) -> None:
-        seen.append(task.status)
+        statuses.append(task.status)
 
     video = client.wait(task_id, on_update=on_update)
-    assert list(dict.fromkeys(seen)) == ["queued", "running", "succeeded"]
+    assert list(dict.fromkeys(statuses)) == ["queued", "running", "succeeded"]
     assert sandbox.inspect(task_id).row["content"] == {"video_url": video.url, "last_frame_url": video.last_frame_url}
     assert video.task.resolution == "1920x1080"
     assert 55 <= sum(client.clock.sleeps) <= 70
@@ -76,7 +76,7 @@ def test_a_task_goes_through_queued_and_running_to_its_video(client: Caller, san
 @pytest.mark.parametrize(
     ("outcome", "error_type"), [("failed", TaskFailed), ("expired", TaskExpired), ("cancelled", TaskCancelled)]
 )
-def test_a_task_that_ends_without_a_video_is_its_error(
+def test_a_task_that_ends_without_a_video_raises_the_error_of_its_outcome(
     client: Caller, sandbox: Sandbox, outcome: Outcome, error_type: type[TaskError]
 ) -> None:
     task_id = sandbox.create_task(outcome)
@@ -85,14 +85,16 @@ def test_a_task_that_ends_without_a_video_is_its_error(
     assert (caught.value.code is not None) == (outcome == "failed")
 
 
-def test_what_is_over_is_kept_as_it_was(sandbox: Sandbox, clock: Clock, client: Caller) -> None:
+def test_a_terminal_task_does_not_change_even_if_the_clock_goes_back(
+    sandbox: Sandbox, clock: Clock, client: Caller
+) -> None:
     task_id = sandbox.create_task(queued_for=0, running_for=0)
     first = client.get(task_id)
     clock.now -= 1_000_000
     assert client.get(task_id) == first
 
 
-def test_an_unknown_task_is_not_found(client: Caller) -> None:
+def test_an_unknown_task_raises_not_found(client: Caller) -> None:
     with pytest.raises(NotFoundError, match="No such video task") as caught:
         client.wait("no-such-task")
     assert caught.value.code == "not_found"
@@ -100,7 +102,7 @@ def test_an_unknown_task_is_not_found(client: Caller) -> None:
 
 
 @pytest.mark.parametrize("key", ["rsk_wrong", "Bearer"])
-def test_a_wrong_key_is_refused(client: Caller, key: str) -> None:
+def test_a_wrong_key_raises_an_authentication_error(client: Caller, key: str) -> None:
     client.settings["api_key"] = key
     with pytest.raises(AuthenticationError, match="unauthorized") as caught:
         client.wait(EXAMPLE_ID)
@@ -108,7 +110,7 @@ def test_a_wrong_key_is_refused(client: Caller, key: str) -> None:
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "rsk_sandbox"}, {"Authorization": "Basic rsk_sandbox"}])
-def test_a_missing_or_malformed_key_is_refused(sandbox: Sandbox, header: dict[str, str]) -> None:
-    response = httpx.get(f"{sandbox.base_url}/v1/video/generations/{EXAMPLE_ID}", headers=header)
+def test_a_missing_or_malformed_key_gets_a_401(sandbox: Sandbox, header: dict[str, str]) -> None:
+    response = get(f"{sandbox.base_url}/v1/video/generations/{EXAMPLE_ID}", headers=header)
     assert response.status_code == 401
     assert response.json()["error"]["code"] == "unauthorized"

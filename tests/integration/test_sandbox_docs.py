@@ -1,4 +1,4 @@
-"""What docs/sandbox.md shows, done; and the fixtures for those who build on the SDK."""
+"""The commands and tests in docs/sandbox.md run as shown, and the pytest fixtures need no setup."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from meshapi_video_sandbox import running_sandbox
+import pytest
+
+import meshapi_video_sandbox
+from meshapi_video_sandbox import OPTIONS, running_sandbox
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
@@ -36,14 +40,16 @@ def test_nothing_is_left():
 
 
 def blocks(language: str, heading: str) -> list[str]:
-    """The code of that language in one section of the page."""
+    """The code blocks in a language, in one section of the page."""
     (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
     return re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 def run_tests(folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
-    """A downstream project's tests: nothing but their file, in a folder of their own."""
+    """Runs the tests in a folder as those of a downstream project, which has pytest and no other plugin."""
     options = ["-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    others = {plugin.name for plugin in entry_points(group="pytest11")} - {"meshapi_video_sandbox"}
+    options += [f"-pno:{name}" for name in sorted(others)]
     script = "\n".join(["import sys", *before, "import pytest", f"sys.exit(pytest.main({options!r}))"])
     return subprocess.run(
         [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False, timeout=120
@@ -65,7 +71,7 @@ def test_the_session_with_curl_prints_what_the_page_says() -> None:
     assert (done.stderr, done.stdout, done.returncode) == ("", printed, 0)
 
 
-def test_an_application_is_tested_as_the_page_shows_with_no_setup_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_the_tests_on_the_page_pass_without_any_setup_and_leave_nothing_behind(tmp_path: Path) -> None:
     (code,) = blocks("python", "Testing an application with it")
     (tmp_path / "test_app.py").write_text(code)
     (tmp_path / "test_it.py").write_text(ALL_FIXTURES)
@@ -75,24 +81,30 @@ def test_an_application_is_tested_as_the_page_shows_with_no_setup_and_leaves_not
     assert {path.name for path in tmp_path.iterdir()} <= {"test_app.py", "test_it.py", "__pycache__"}
 
 
-def test_without_the_extra_the_fixture_says_what_to_install(tmp_path: Path) -> None:
+def test_without_the_extra_the_fixture_names_the_command_that_installs_it(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(meshapi_client): ...\n\ndef test_other(): ...\n")
     done = run_tests(tmp_path, "sys.modules['fastapi'] = None")
     assert "meshapi_sandbox needs fastapi: pip install 'meshapi-video[sandbox]'" in done.stdout
     assert "1 passed, 1 error" in done.stdout
 
 
-def test_pytest_loads_the_fixtures_and_nothing_that_they_need() -> None:
+def test_loading_the_plugin_or_the_options_imports_no_package_of_the_extra() -> None:
     script = """
 import sys
 import meshapi_video_sandbox.pytest_plugin
-print(sorted({"meshapi_video", "fastapi", "uvicorn", "httpx", "msgspec", "anyio"} & sys.modules.keys()))
+from meshapi_video_sandbox import OPTIONS
+packages = {"meshapi_video", "fastapi", "uvicorn", "httpx", "msgspec", "anyio", "attrs", "click"}
+print(sorted(packages & sys.modules.keys()))
 """
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert loaded.stdout == "[]\n"
 
 
-def test_a_name_that_the_sandbox_does_not_have_is_said_as_ever() -> None:
-    script = "import meshapi_video_sandbox\nmeshapi_video_sandbox.nothing"
-    left = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
-    assert "AttributeError: module 'meshapi_video_sandbox' has no attribute 'nothing'" in left.stderr
+def test_the_page_has_every_option_with_its_default() -> None:
+    defaults = {f"{option.flag} {option.default_text or option.metavar}" for option in OPTIONS}
+    assert set(re.findall(r"^\| `(--.*?)` \|", PAGE, re.MULTILINE)) == defaults
+
+
+def test_a_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'meshapi_video_sandbox' has no attribute 'nothing'"):
+        _ = meshapi_video_sandbox.nothing

@@ -1,8 +1,7 @@
-"""The sandbox as a program: starting, ending, its file, and what it leaves behind."""
+"""The sandbox as a program: how it starts and stops, its database file, and what it leaves behind."""
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sqlite3
@@ -14,93 +13,106 @@ from pathlib import Path
 import httpx
 import pytest
 
-from meshapi_video_sandbox import SandboxError, running_sandbox, serve
-from support import looks
-from support.by_id import eventually
+from meshapi_video_sandbox import SandboxError, Settings, running_sandbox, serve
+from meshapi_video_sandbox.__main__ import main
+from support.many_tasks import eventually
 from support.program import PROGRAM, program
+from support.sandbox_client import get, poll
 
 EXAMPLE_ID = "a1b2c3d4-e5f6-7890-ab12-cd34ef567890"
+FREE_PORTS = ("--port", "0", "--upstream-port", "0")
 
 
-def complaint(*command: str, **environment: str) -> str:
-    """What a sandbox that cannot start says."""
-    left = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **environment}
-    )
-    assert left.returncode == 2
-    assert left.stdout == ""
-    assert left.stderr.count("\n") == 1
-    return left.stderr
+def startup_error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line on stderr of a sandbox that cannot start."""
+    assert main([*FREE_PORTS, *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    return err
 
 
-def test_it_serves_until_ctrl_c_and_leaves_without_a_word() -> None:
-    with program(*PROGRAM, "--key", "rsk_one", "--key", "rsk_two") as (process, sandbox):
+def test_ctrl_c_stops_it_silently_at_once_even_if_a_poll_waits_for_its_response() -> None:
+    with program(*PROGRAM, "--key", "rsk_one", "--key", "rsk_two") as (process, sandbox), ThreadPoolExecutor() as pool:
         assert sandbox.api_key == "rsk_one"
         assert sandbox.base_url.startswith("http://127.0.0.1:")
         task_id = sandbox.create_task(key="rsk_two")
-        assert looks.look(sandbox, task_id, "rsk_two").status_code == 200
-        assert looks.look(sandbox, EXAMPLE_ID, "rsk_one").json()["status"] == "succeeded"
+        assert poll(sandbox, task_id, "rsk_two").status_code == 200
+        assert poll(sandbox, EXAMPLE_ID, "rsk_one").json()["status"] == "succeeded"
+        delayed = sandbox.create_task(faults=[{"delay": 3600}])
+        in_flight = pool.submit(poll, sandbox, delayed, "rsk_one")
+        eventually(in_flight.running)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (0, "")
         assert out.endswith("stopped\n")
 
 
-def test_ctrl_c_does_not_wait_for_those_who_still_wait() -> None:
-    with program(*PROGRAM) as (process, sandbox), ThreadPoolExecutor() as pool:
-        waiting = pool.submit(looks.look, sandbox, sandbox.create_task(faults=[{"delay": 3600}]))
-        while not process.poll() and not waiting.running():
-            threading.Event().wait(0.01)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+def test_each_option_sets_its_setting_and_an_absent_one_keeps_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = list[Settings]()
+
+    def serve(settings: Settings, *, print_line: object) -> None:
+        assert callable(print_line)
+        served.append(settings)
+
+    monkeypatch.setattr("meshapi_video_sandbox._run.serve", serve)
+    addresses = ["--host", "::1", "--port", "1", "--upstream-port", "2", "--upstream", "http://host"]
+    assert main([*addresses, "--db", "t.db", "--key", "a", "--key", "b"]) == 0
+    assert main([]) == 0
+    assert served == [
+        Settings(host="::1", port=1, upstream_port=2, upstream="http://host", db=Path("t.db"), keys=["a", "b"]),
+        Settings(),
+    ]
 
 
-def test_two_at_once_on_one_port_is_said(tmp_path: Path) -> None:
+def test_a_number_that_is_no_port_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--port", "65536"])
+    assert "argument --port: 65536 is not between 0 and 65535" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_an_error_that_names_the_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        said = f"cannot listen on 127.0.0.1:{port}: Address already in use"
-        assert said in complaint(*PROGRAM, "--port", port, "--db", str(tmp_path / "t.db"))
+        port = taken.getsockname()[1]
+        message = f"cannot listen on 127.0.0.1:{port}: Address already in use"
+        assert message in startup_error(capsys, "--port", str(port), "--db", str(tmp_path / "t.db"))
         with pytest.raises(SandboxError, match=r"\(--upstream-port 0 picks a free port\)"):
-            serve(
-                host="127.0.0.1",
-                port=0,
-                upstream_port=int(port),
-                upstream=None,
-                db=None,
-                keys=["rsk_sandbox"],
-                say=print,
-            )
+            serve(Settings(port=0, upstream_port=port), print_line=print)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://host", "http://"])
-def test_an_upstream_that_cannot_be_one_is_said(url: str) -> None:
-    said = "the upstream should look like https://host/api/v3"
-    with pytest.raises(SandboxError, match=said), running_sandbox(upstream=url):
+def test_a_wrong_url_of_an_upstream_is_an_error(url: str) -> None:
+    message = "the upstream should be a URL like https://host/api/v3"
+    with pytest.raises(SandboxError, match=message), running_sandbox(upstream=url):
         pass
 
 
-def test_an_upstream_without_a_key_is_said_and_the_variable_named() -> None:
-    assert "ARK_API_KEY" in complaint(*PROGRAM, "--upstream", "http://127.0.0.1:9/api/v3", ARK_API_KEY=" ")
+def test_an_upstream_without_a_key_is_an_error_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARK_API_KEY", " ")
+    assert "ARK_API_KEY" in startup_error(capsys, "--upstream", "http://127.0.0.1:9/api/v3")
 
 
-def test_no_key_at_all_is_said() -> None:
+def test_a_sandbox_without_any_key_is_an_error() -> None:
     with pytest.raises(SandboxError, match="a key should be"), running_sandbox(keys=()):
         pass
 
 
-def test_a_file_that_is_no_database_is_said_to_be_wrong(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     no_database = tmp_path / "tasks.db"
     no_database.write_text("a text, not a database" * 100)
     with pytest.raises(SandboxError, match="cannot be used"), running_sandbox(db=no_database):
         pass
 
 
-def test_a_file_in_a_folder_that_is_not_there_is_said_to_be_wrong(tmp_path: Path) -> None:
+def test_a_file_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="cannot be used"), running_sandbox(db=tmp_path / "none" / "t.db"):
         pass
 
 
-def test_a_database_of_somebody_else_is_said_to_be_wrong_and_left_alone(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_an_error_and_stays_unchanged(tmp_path: Path) -> None:
     foreign = tmp_path / "chores.db"
     with sqlite3.connect(foreign) as database:
         database.execute("CREATE TABLE tasks (chore TEXT)")
@@ -112,49 +124,51 @@ def test_a_database_of_somebody_else_is_said_to_be_wrong_and_left_alone(tmp_path
     database.close()
 
 
-def test_a_second_sandbox_on_the_same_file_says_why_not(tmp_path: Path) -> None:
+def test_a_second_sandbox_on_the_same_file_is_an_error(tmp_path: Path) -> None:
     db = tmp_path / "t.db"
     with running_sandbox(db=db) as sandbox:
-        assert f"another sandbox uses the tasks' file {db}" in complaint(*PROGRAM, "--db", str(db))
+        second = subprocess.run([*PROGRAM, "--db", str(db)], capture_output=True, text=True, check=False, timeout=60)
+        assert (second.returncode, second.stdout, second.stderr.count("\n")) == (2, "", 1)
+        assert f"another sandbox uses the database file {db}" in second.stderr
         with pytest.raises(SandboxError, match="another sandbox uses"), running_sandbox(db=db):
             pass
-        assert looks.look(sandbox, sandbox.create_task()).status_code == 200
+        assert poll(sandbox, sandbox.create_task()).status_code == 200
 
 
-def test_tasks_in_a_file_are_there_again_after_a_restart_whoever_has_the_key(tmp_path: Path) -> None:
+def test_tasks_in_a_file_and_their_owners_survive_a_restart(tmp_path: Path) -> None:
     db = tmp_path / "t.db"
     with running_sandbox(db=db, keys=("rsk_secret",)) as sandbox:
-        over, waiting = sandbox.create_task(scenario="instant"), sandbox.create_task()
-        before = looks.look(sandbox, over, "rsk_secret").content
+        terminal, queued = sandbox.create_task(scenario="instant"), sandbox.create_task()
+        before = poll(sandbox, terminal, "rsk_secret").content
     assert [path.name for path in tmp_path.iterdir()] == ["t.db"]
     assert b"rsk_secret" not in db.read_bytes()
     with running_sandbox(db=db, keys=("rsk_new", "rsk_secret")) as sandbox:
-        assert looks.look(sandbox, over, "rsk_secret").content == before
-        assert sandbox.inspect(over).upstream_asked == 1
+        assert poll(sandbox, terminal, "rsk_secret").content == before
+        assert sandbox.inspect(terminal).upstream_polls == 1
         sandbox.advance(10)
-        assert looks.look(sandbox, waiting, "rsk_secret").json()["status"] == "succeeded"
-        assert looks.look(sandbox, EXAMPLE_ID, "rsk_new").status_code == 200
+        assert poll(sandbox, queued, "rsk_secret").json()["status"] == "succeeded"
+        assert poll(sandbox, EXAMPLE_ID, "rsk_new").status_code == 200
 
 
-def test_a_full_disk_is_a_500_in_the_envelope_and_the_sandbox_goes_on(tmp_path: Path) -> None:
-    # In blocks of 512 bytes or of 1024, by the shell: room for the tables and for little else.
+def test_a_full_disk_is_a_500_in_the_envelope_and_the_sandbox_still_responds(tmp_path: Path) -> None:
+    # In blocks of 512 or 1024 bytes, depending on the shell: enough for the tables and for few tasks.
     script = 'ulimit -f 400; exec "$0" "$@"'
     with program("/bin/sh", "-c", script, *PROGRAM, "--db", str(tmp_path / "t.db")) as (_, sandbox):
-        made = list[str]()
+        created = list[str]()
 
         def fill() -> None:
-            while len(made) < 5000:
-                made.append(sandbox.create_task(scenario="instant", safety_identifier="x" * 1000))
+            while len(created) < 5000:
+                created.append(sandbox.create_task(scenario="instant", safety_identifier="x" * 1000))
 
         with pytest.raises(httpx.HTTPStatusError) as caught:
             fill()
         assert caught.value.response.status_code == 500
         error = caught.value.response.json()["error"]
         assert error["code"] == "internal_error"
-        assert error["message"].startswith("The tasks' database cannot be used: ")
-        assert sandbox.inspect(made[-1]).row["status"] == "queued"
-        assert looks.look(sandbox, made[0]).status_code in {200, 500}
-        assert looks.look(sandbox, EXAMPLE_ID).status_code == 200
+        assert error["message"].startswith("The sandbox's database cannot be used: ")
+        assert sandbox.inspect(created[-1]).row["status"] == "queued"
+        assert poll(sandbox, created[0]).status_code in {200, 500}
+        assert poll(sandbox, EXAMPLE_ID).status_code == 200
 
 
 def open_files() -> int:
@@ -162,16 +176,16 @@ def open_files() -> int:
 
 
 def test_it_leaves_no_port_thread_or_file_behind() -> None:
-    # Once before, for what Python imports and anyio keeps.
+    # The first sandbox of a process imports modules, and anyio keeps some of what it opens.
     with running_sandbox():
         pass
     files, threads = open_files(), threading.enumerate()
     with running_sandbox() as sandbox:
-        assert looks.look(sandbox, EXAMPLE_ID).status_code == 200
-        video = looks.look(sandbox, sandbox.create_task(scenario="instant")).json()["content"]["video_url"]
-        assert looks.get(video).status_code == 200
+        assert poll(sandbox, EXAMPLE_ID).status_code == 200
+        video = poll(sandbox, sandbox.create_task(scenario="instant")).json()["content"]["video_url"]
+        assert get(video).status_code == 200
         ports = [httpx.URL(url).port for url in (sandbox.base_url, str(sandbox.upstream_url))]
-    # What reads files for a server is told to end with it, and needs a moment for that.
+    # The threads that read files for a server need a moment to end after it.
     eventually(lambda: set(threading.enumerate()) <= set(threads))
     eventually(lambda: open_files() == files)
     for port in ports:
@@ -180,28 +194,28 @@ def test_it_leaves_no_port_thread_or_file_behind() -> None:
             again.bind(("127.0.0.1", port or 0))
 
 
-def test_it_ends_as_well_when_what_uses_it_fails() -> None:
+def test_it_stops_even_if_the_block_fails() -> None:
     with pytest.raises(ZeroDivisionError), running_sandbox() as sandbox:
         raise ZeroDivisionError
     with pytest.raises(httpx.ConnectError):
-        looks.get(sandbox.base_url)
+        get(sandbox.base_url)
 
 
-def test_sandboxes_run_side_by_side_in_threads_and_know_nothing_of_each_other() -> None:
-    def story(number: int) -> list[object]:
+def test_sandboxes_in_threads_share_nothing() -> None:
+    def run(number: int) -> list[object]:
         with running_sandbox() as sandbox:
             sandbox.set_time(1_000_000_000 * (number + 1))
             task_id = sandbox.create_task(id="the task", seed=number, queued_for=0, running_for=60)
             sandbox.advance(60)
-            answer = looks.look(sandbox, task_id).json()
-            return [answer["seed"], answer["status"], answer["created_at"] // 1_000_000_000]
+            task = poll(sandbox, task_id).json()
+            return [task["seed"], task["status"], task["created_at"] // 1_000_000_000]
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(story, range(4))) == [[number, "succeeded", number + 1] for number in range(4)]
+        assert list(pool.map(run, range(4))) == [[number, "succeeded", number + 1] for number in range(4)]
 
 
-def test_threads_may_share_one_sandbox() -> None:
+def test_threads_can_share_one_sandbox() -> None:
     with running_sandbox() as sandbox, ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda number: sandbox.create_task(id=f"t{number}", scenario="instant"), range(40)))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] - range yields int
-        answers = list(pool.map(looks.look, [sandbox] * 40, made))
-    assert [answer.json()["id"] for answer in answers] == made
+        created = list(pool.map(lambda number: sandbox.create_task(id=f"t{number}", scenario="instant"), range(40)))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] - range yields int
+        responses = list(pool.map(poll, [sandbox] * 40, created))
+    assert [response.json()["id"] for response in responses] == created

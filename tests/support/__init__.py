@@ -1,1 +1,1 @@
-"""What the tests share: a server that misbehaves on purpose, virtual time, and clients of every kind."""
+"""Code that the tests share: a server with faults, virtual time, and one interface to both clients."""

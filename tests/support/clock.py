@@ -1,4 +1,4 @@
-"""Virtual time: nobody sleeps, and the clock says they did."""
+"""Virtual time: a sleep takes no time, and only moves a clock."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 
 class Clock:
-    """A monotonic clock that only sleeping moves."""
+    """A monotonic clock that only `sleep` moves."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
         self.sleeps: list[float] = []
         self.meanwhile: list[Callable[[], object]] = []
-        """What happens during every sleep."""
+        """Functions that every sleep calls, in place of other threads that run during a real sleep."""
 
     def __call__(self) -> float:
         return self.now
@@ -20,8 +20,8 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
         self.now += seconds
-        for happen in self.meanwhile:
-            happen()
+        for call in self.meanwhile:
+            call()
 
     async def sleep_async(self, seconds: float) -> None:
         self.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Looks for the API key wherever it could show itself, during every test of the suite."""
+"""Searches for the API key, during every test, everywhere it could leak."""
 
 from __future__ import annotations
 
@@ -10,86 +10,85 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partialmethod, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from meshapi_video import AsyncVideoClient, MeshVideoError, VideoClient, _async, _async_waits, _sync, _sync_waits
-from meshapi_video._polling import Poll
+from meshapi_video import AsyncVideoClient, MeshVideoError, VideoClient
+from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults
+from meshapi_video._logging import log_poll
+from meshapi_video._polling.state import PollState
+from meshapi_video._sync.wait_many import Updates, WaitResults
 
 TESTS = str(Path(__file__).parents[1])
-_SHOWING_THEMSELVES = (
-    VideoClient,
-    AsyncVideoClient,
-    _sync_waits.Updates,
-    _sync_waits.WaitResults,
-    _async_waits.AsyncUpdates,
-    _async_waits.AsyncWaitResults,
-)
+_CLIENTS = (VideoClient, AsyncVideoClient)
+_ITERATORS = (Updates, WaitResults, AsyncUpdates, AsyncWaitResults)
+
+T = TypeVar("T")
 
 
 class Leaks:
-    """Where the key was seen."""
+    """The places where the key was found."""
 
     def __init__(self, key: str) -> None:
         self.found: list[str] = []
         self._key = key
-        # Weak, so that nothing lives longer than it would without being watched.
+        # Weak references, so that no object lives longer than without this search.
         self._errors: list[weakref.ref[MeshVideoError]] = []
-        self._others: list[weakref.ref[object]] = []
+        self._objects: list[weakref.ref[object]] = []
 
-    def read_record(self, record: logging.LogRecord) -> None:
-        """To be called with every record that is logged, at whatever level."""
-        self._read(f"a record of the logger {record.name}, {record.msg!r}", record.getMessage())
+    def search_record(self, record: logging.LogRecord) -> None:
+        """Searches a log record. Call it for every record, whatever its level."""
+        self._search(f"a record of the logger {record.name}, {record.msg!r}", record.getMessage())
         if record.exc_info:
             formatted = "".join(traceback.format_exception(*record.exc_info))
-            self._read(f"the traceback in a record of the logger {record.name}", formatted)
+            self._search(f"the traceback in a record of the logger {record.name}", formatted)
 
-    def read_poll(self, poll: Poll) -> None:
-        """To be called with every state after a look."""
-        self._read("the repr of a Poll", repr(poll))
-        self._read("the JSON of a WaitToken", poll.token.to_json())
+    def search_state(self, state: PollState) -> None:
+        """Searches the state after a poll."""
+        self._search("the repr of a PollState", repr(state))
+        self._search("the JSON of a WaitToken", state.token.to_json())
 
-    def read_new(self, thing: object) -> None:
-        """To be called with what begins to exist; it is read again at the end, if it exists then."""
-        self._others.append(weakref.ref(thing))
-        self._read_thing(thing)
+    def search_new(self, new: object) -> None:
+        """Searches a new object, and again at the end if it still exists then."""
+        self._objects.append(weakref.ref(new))
+        self._search_object(new)
 
     def expect(self, error: MeshVideoError) -> None:
-        """To be called with an error that begins to exist."""
+        """Notes a new error, to search it at the end if it still exists then."""
         self._errors.append(weakref.ref(error))
 
-    def read_error(self, error: BaseException) -> None:
-        """To be called with an error that ceases to exist, and so has all the traceback that it will have."""
+    def search_error(self, error: BaseException) -> None:
+        """Searches an error that is about to be deleted: its traceback is complete now."""
         for each in _chain(error):
             name = type(each).__name__
-            self._read(f"the text of a {name}", f"{each} {each!r} {vars(each)!r}")
-            self._read(f"the traceback of a {name}", _with_locals(each))
+            self._search(f"the text of a {name}", f"{each} {each!r} {vars(each)!r}")
+            self._search(f"the traceback of a {name}", _frames_with_locals(each))
             if isinstance(each, MeshVideoError):
                 try:
-                    self._read(f"the pickle of a {name}", pickle.dumps(each).decode("latin-1"))
-                except Exception as problem:  # noqa: BLE001 - whatever it is, nobody could send this error on
-                    self.found.append(f"a {name} that cannot be pickled: {problem!r}")
+                    self._search(f"the pickle of a {name}", pickle.dumps(each).decode("latin-1"))
+                except Exception as failure:  # noqa: BLE001 - any failure means that no process can send this error
+                    self.found.append(f"a {name} that cannot be pickled: {failure!r}")
 
-    def read_the_rest(self) -> None:
-        """To be called at the end."""
+    def search_the_rest(self) -> None:
+        """Searches everything that still exists at the end."""
         for error in [ref() for ref in self._errors]:
             if error is not None:
-                self.read_error(error)
-        for thing in [ref() for ref in self._others]:
-            if thing is not None:
-                self._read_thing(thing)
+                self.search_error(error)
+        for each in [ref() for ref in self._objects]:
+            if each is not None:
+                self._search_object(each)
 
-    def _read_thing(self, thing: object) -> None:
-        self._read(f"the repr of a {type(thing).__name__}", f"{thing!r} {vars(thing)!r}")
+    def _search_object(self, each: object) -> None:
+        self._search(f"the repr of a {type(each).__name__}", f"{each!r} {vars(each)!r}")
 
-    def _read(self, where: str, text: str) -> None:
+    def _search(self, place: str, text: str) -> None:
         if self._key in text:
-            self.found.append(where)
+            self.found.append(place)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that is printed, kept or sent on together with it."""
+    """The error, and all errors that are printed, kept or pickled together with it."""
     seen, left = set[int](), list[BaseException | None]([error])
     while left:
         each = left.pop()
@@ -100,72 +99,82 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             left += [each.__cause__, context, getattr(each, "last_error", None)]
 
 
-def _with_locals(error: BaseException) -> str:
-    """The locals of every frame in the traceback: ours, httpx's and httpcore's, all but those of the tests.
+def _frames_with_locals(error: BaseException) -> str:
+    """The local variables of every frame in the traceback: of this package, httpx and httpcore, but not of the tests.
 
-    Those hold the key by right: they gave it to the client.
+    The frames of the tests may hold the key: the tests gave it to the client.
     """
     if error.__traceback__ is None:
         return ""
-    # Without the lines of source, which show no values and take long, and without what it suppresses.
-    shown = traceback.TracebackException.from_exception(error, capture_locals=True, lookup_lines=False, compact=True)
-    frames = [frame for frame in shown.stack if not frame.filename.startswith(TESTS)]
+    # Without the source lines, which show no values and take long, and without suppressed errors.
+    summary = traceback.TracebackException.from_exception(error, capture_locals=True, lookup_lines=False, compact=True)
+    frames = [frame for frame in summary.stack if not frame.filename.startswith(TESTS)]
     return "\n".join(f"{name} = {value}" for frame in frames for name, value in (frame.locals or {}).items())
 
 
 @contextmanager
 def watching(key: str) -> Generator[Leaks]:
-    """Reads every log record, error, client and iterator that comes up before the block ends."""
+    """Searches every log record, error, client, iterator and poll state that this block creates."""
     leaks = Leaks(key)
     with pytest.MonkeyPatch.context() as patch:
-        _watch_logging(patch, leaks)
-        # When an error ceases to exist it has been raised as often as it will be. Keeping it
-        # until the end would keep alive what its traceback holds, iterators and connections too.
-        # No plain function, which would be one more published name of a class that has none.
-        patch.setattr(MeshVideoError, "__init__", partialmethod(_and_then(leaks.expect, MeshVideoError.__init__)))
-        patch.setattr(MeshVideoError, "__del__", _last_words(leaks), raising=False)
-        for kind in _SHOWING_THEMSELVES:
-            patch.setattr(kind, "__init__", _and_then(leaks.read_new, vars(kind)["__init__"]))
-        for driver in (_sync, _async):
-            patch.setattr(driver, "log_look", _with_polls_read(leaks, driver.log_look))
+        _search_log_records(patch, leaks)
+        # An error is searched when it is deleted: it is not raised again after that. To keep it until the
+        # end would keep everything in its traceback alive, such as iterators and connections.
+        # Not a plain function, which would be one more published name of a class that has none.
+        patch.setattr(MeshVideoError, "__init__", partialmethod(_then(leaks.expect, MeshVideoError.__init__)))
+        patch.setattr(MeshVideoError, "__del__", _search_at_deletion(leaks), raising=False)
+        for client in _CLIENTS:
+            patch.setattr(client, "__init__", _then(leaks.search_new, vars(client)["__init__"]))
+        for iterator in _ITERATORS:
+            patch.setattr(iterator, "_of", _with_result_searched(leaks, iterator._of))
+        patch.setattr("meshapi_video._base_client.log_poll", _with_state_searched(leaks, log_poll))
         yield leaks
-        leaks.read_the_rest()
+        leaks.search_the_rest()
 
 
-# What is wrapped has whatever arguments it has.
-def _and_then(read: Callable[[Any], None], init: Callable[..., None]) -> Callable[..., None]:
+# The wrapped functions may have any arguments.
+def _then(search: Callable[[Any], None], init: Callable[..., None]) -> Callable[..., None]:
     @wraps(init)
     def wrapped(self: object, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         init(self, *args, **kwargs)
-        read(self)
+        search(self)
 
     return wrapped
 
 
-def _last_words(leaks: Leaks) -> Callable[[MeshVideoError], None]:
-    # A function: Python would call a method of something else without the error.
+def _with_result_searched(leaks: Leaks, create: Callable[..., T]) -> Callable[..., T]:
+    def wrapped(*args: Any, **kwargs: Any) -> T:  # noqa: ANN401
+        created = create(*args, **kwargs)
+        leaks.search_new(created)
+        return created
+
+    return wrapped
+
+
+def _search_at_deletion(leaks: Leaks) -> Callable[[MeshVideoError], None]:
+    # A function: Python would call a bound method of another object without the error.
     def finalize(error: MeshVideoError) -> None:
-        leaks.read_error(error)
+        leaks.search_error(error)
 
     return finalize
 
 
-def _with_polls_read(
-    leaks: Leaks, log_look: Callable[[Poll, Poll, float, float], None]
-) -> Callable[[Poll, Poll, float, float], None]:
-    def wrapped(before: Poll, after: Poll, seconds: float, now: float) -> None:
-        leaks.read_poll(after)
-        log_look(before, after, seconds, now)
+def _with_state_searched(
+    leaks: Leaks, log: Callable[[PollState, PollState, float, float], None]
+) -> Callable[[PollState, PollState, float, float], None]:
+    def wrapped(before: PollState, after: PollState, seconds: float, now: float) -> None:
+        leaks.search_state(after)
+        log(before, after, seconds, now)
 
     return wrapped
 
 
-def _watch_logging(patch: pytest.MonkeyPatch, leaks: Leaks) -> None:
-    """Has every record made, whatever the levels, and hands on those that would have been made anyway."""
+def _search_log_records(patch: pytest.MonkeyPatch, leaks: Leaks) -> None:
+    """Has every record created, whatever the levels, and handles only those that the levels allow."""
     is_enabled_for, handle = logging.Logger.isEnabledFor, logging.Logger.handle
 
-    def read_and_handle(logger: logging.Logger, record: logging.LogRecord) -> None:
-        leaks.read_record(record)
+    def search_and_handle(logger: logging.Logger, record: logging.LogRecord) -> None:
+        leaks.search_record(record)
         if is_enabled_for(logger, record.levelno):
             handle(logger, record)
 
@@ -173,4 +182,4 @@ def _watch_logging(patch: pytest.MonkeyPatch, leaks: Leaks) -> None:
         return True
 
     patch.setattr(logging.Logger, "isEnabledFor", always)
-    patch.setattr(logging.Logger, "handle", read_and_handle)
+    patch.setattr(logging.Logger, "handle", search_and_handle)

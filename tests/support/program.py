@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own."""
+"""Runs the sandbox as a process of its own."""
 
 from __future__ import annotations
 

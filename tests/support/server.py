@@ -1,4 +1,4 @@
-"""A real HTTP/1.1 server that gives prepared answers, the faulty ones byte by byte."""
+"""A real HTTP/1.1 server that sends scripted responses, also faulty ones, byte by byte."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-Answer = Callable[[socket.socket], bool]
-"""Writes an answer; says whether the connection stays open."""
+Response = Callable[[socket.socket], bool]
+"""Writes a response. Returns whether the connection stays open."""
 
 TASK_ID = "task-1"
 
@@ -22,46 +22,46 @@ TASK_ID = "task-1"
 class Request:
     method: str
     target: str
-    # They hold the key, and tracebacks with locals show the servers of tests.
+    # They contain the key, and a traceback with local variables shows the server.
     headers: dict[str, str] = field(repr=False)
 
 
 @dataclass
 class Server:
-    """Answers the n-th request with the n-th answer; the last one serves all that follow."""
+    """Sends the n-th response to the n-th request, and the last response to all further requests."""
 
     base_url: str = ""
-    answers: list[Answer] = field(default_factory=list[Answer])
+    responses: list[Response] = field(default_factory=list[Response])
     requests: list[Request] = field(default_factory=list[Request])
     stopping: threading.Event = field(default_factory=threading.Event)
     open: Callable[[], None] = field(default=lambda: None)
-    """Lets a server answer that was down."""
-    most_at_once: int = 0
-    _at_once: int = 0
+    """Starts a server that was down."""
+    max_in_flight: int = 0
+    in_flight: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def script(self, *answers: Answer) -> None:
-        self.answers = list(answers)
+    def script(self, *responses: Response) -> None:
+        self.responses = list(responses)
 
     def handle(self, connection: socket.socket) -> None:
         while head := _read_head(connection):
             with self._lock:
                 self.requests.append(_parse(head))
-                answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
-                self._at_once += 1
-                self.most_at_once = max(self.most_at_once, self._at_once)
+                response = self.responses[min(len(self.requests), len(self.responses)) - 1]
+                self.in_flight += 1
+                self.max_in_flight = max(self.max_in_flight, self.in_flight)
             try:
-                stays_open = answer(connection)
+                stays_open = response(connection)
             finally:
                 with self._lock:
-                    self._at_once -= 1
+                    self.in_flight -= 1
             if not stays_open:
                 return
 
-    # What follows are answers.
+    # Responses.
 
-    def stall(self, sent: bytes = b"") -> Answer:
-        """Sends a beginning and then nothing, until the test is over."""
+    def stall(self, sent: bytes = b"") -> Response:
+        """Sends `sent` and then nothing, until the test has ended."""
 
         def write(connection: socket.socket) -> bool:
             connection.sendall(sent)
@@ -70,7 +70,7 @@ class Server:
 
         return write
 
-    def drip(self, content: bytes, every: float = 0.02) -> Answer:
+    def drip(self, content: bytes, every: float = 0.02) -> Response:
         """Sends one byte at a time."""
 
         def write(connection: socket.socket) -> bool:
@@ -82,12 +82,12 @@ class Server:
 
         return write
 
-    def slow(self, answer: Answer, seconds: float) -> Answer:
-        """Takes its time, and then gives the answer."""
+    def slow(self, response: Response, seconds: float) -> Response:
+        """Sends the response after so many seconds."""
 
         def write(connection: socket.socket) -> bool:
             self.stopping.wait(seconds)
-            return answer(connection)
+            return response(connection)
 
         return write
 
@@ -102,7 +102,7 @@ def http(status: int, body: bytes = b"", **headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def raw(content: bytes, *, stays_open: bool = False) -> Answer:
+def raw(content: bytes, *, stays_open: bool = False) -> Response:
     def write(connection: socket.socket) -> bool:
         connection.sendall(content)
         return stays_open
@@ -110,35 +110,35 @@ def raw(content: bytes, *, stays_open: bool = False) -> Answer:
     return write
 
 
-def answer(status: int, body: object = None, **headers: str) -> Answer:
-    """A JSON answer, or one of plain bytes."""
+def response(status: int, body: object = None, **headers: str) -> Response:
+    """A response with a JSON body, or with a body of plain bytes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return raw(http(status, content, **{"content_type": "application/json", **headers}), stays_open=True)
 
 
-def task(status: str = "running", task_id: str = TASK_ID, **fields: object) -> Answer:
-    return answer(200, task_json(status, task_id, **fields))
+def task(status: str = "running", task_id: str = TASK_ID, **fields: object) -> Response:
+    return response(200, task_json(status, task_id, **fields))
 
 
-def finished(task_id: str = TASK_ID, url: str = "https://cdn.example/v.mp4") -> Answer:
+def finished(task_id: str = TASK_ID, url: str = "https://cdn.example/v.mp4") -> Response:
     return task("succeeded", task_id, content={"video_url": url, "last_frame_url": None})
 
 
 def reset(connection: socket.socket) -> bool:
-    """Ends the connection with a TCP reset, and no answer."""
+    """Ends the connection with a TCP reset, without a response."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    # Here, because socketserver would say goodbye first.
+    # Here, because socketserver would shut the connection down first.
     connection.close()
     return False
 
 
 def close(_connection: socket.socket) -> bool:
-    """Ends the connection politely, and with no answer."""
+    """Closes the connection without a response."""
     return False
 
 
-def reset_after(content: bytes) -> Answer:
-    """Sends a beginning, and then resets the connection."""
+def reset_after(content: bytes) -> Response:
+    """Sends `content`, and then resets the connection."""
 
     def write(connection: socket.socket) -> bool:
         connection.sendall(content)
@@ -147,8 +147,8 @@ def reset_after(content: bytes) -> Answer:
     return write
 
 
-def endless(beginning: bytes, part: bytes) -> Answer:
-    """Sends the same again and again, for as long as somebody takes it."""
+def endless(beginning: bytes, part: bytes) -> Response:
+    """Sends `part` again and again, until the client closes the connection."""
 
     def write(connection: socket.socket) -> bool:
         connection.sendall(beginning)
@@ -160,14 +160,14 @@ def endless(beginning: bytes, part: bytes) -> Answer:
 
 @contextmanager
 def serving(tls: ssl.SSLContext | None = None, *, down: bool = False) -> Generator[Server]:
-    """A server on a free port of this machine until the block ends; one that is down refuses, until it is opened."""
+    """A server on a free port of this machine. With `down`, it refuses connections until `open` is called."""
     server = Server()
 
     class Handler(socketserver.BaseRequestHandler):
         request: socket.socket
 
         def handle(self) -> None:
-            # What the client closes in the middle is no fault of the server's.
+            # The client may close a connection at any time.
             with suppress(ConnectionError, ssl.SSLError):
                 if tls is None:
                     server.handle(self.request)
@@ -180,7 +180,7 @@ def serving(tls: ssl.SSLContext | None = None, *, down: bool = False) -> Generat
         daemon_threads = True
 
     with Tcp(("127.0.0.1", 0), Handler, bind_and_activate=False) as tcp:
-        # From here on the port is taken, and connections are refused.
+        # From here on the port is in use, and connections are refused.
         tcp.server_bind()
         server.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{tcp.server_address[1]}"
         thread = threading.Thread(target=tcp.serve_forever, args=(0.002,), daemon=True)

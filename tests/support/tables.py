@@ -1,10 +1,13 @@
-"""Reads the tables in docstrings, so that what they promise and what the tests try are the same rows."""
+"""Reads the tables in docstrings, so that the tests can check them row by row."""
 
 from __future__ import annotations
 
 
 def rows_of(docstring: str | None) -> list[tuple[str, str]]:
-    """The rows of a table of two columns, without its heading; a line with nothing on the left goes on with a row."""
+    """The rows of a table with two columns, without the heading.
+
+    A line with an empty left cell continues the row above it.
+    """
     rows = list[tuple[str, str]]()
     for line in (docstring or "").splitlines():
         if line.startswith("|"):

@@ -1,4 +1,4 @@
-"""Run by `nox -s wheel` in an environment that holds the wheel and its base dependencies alone."""
+"""Run by `nox -s wheel`, in an environment with only the wheel and its base dependencies."""
 
 import importlib.metadata
 import importlib.util
@@ -8,10 +8,10 @@ import meshapi_video
 
 origin = meshapi_video.__file__
 if "site-packages" not in origin:
-    sys.exit(f"the checkout is in the way: {origin}")
+    sys.exit(f"this is the checkout, not the installed wheel: {origin}")
 for extra in ("click", "rich", "fastapi", "uvicorn", "trio"):
     if importlib.util.find_spec(extra):
-        sys.exit(f"not a base install: {extra} is here")
+        sys.exit(f"not a base install: {extra} is installed")
 for name in meshapi_video.__all__:
     getattr(meshapi_video, name)
 installed = sorted(distribution.name for distribution in importlib.metadata.distributions())

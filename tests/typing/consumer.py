@@ -1,5 +1,5 @@
 # pyright: strict
-"""What a user of the SDK writes; type-checked against the installed wheel and never run."""
+"""Code of a user of the SDK: type-checked against the installed wheel, and never run."""
 
 import threading
 from collections.abc import AsyncIterator
@@ -10,12 +10,17 @@ import httpx
 
 from meshapi_video import (
     UNSET,
+    AdaptivePolicy,
     APIError,
     AsyncVideoClient,
+    ConnectionFailed,
+    ConnectionTimeout,
     DownloadError,
     InvalidResponse,
     MeshVideoError,
+    PendingTask,
     PollPolicy,
+    ServerError,
     TaskError,
     Unset,
     Video,
@@ -27,6 +32,7 @@ from meshapi_video import (
     WaitStopped,
     WaitTimeout,
     WaitToken,
+    WaitUnfinished,
     is_terminal,
     parse_task,
 )
@@ -60,9 +66,20 @@ def waits_for_many(client: VideoClient, stop: threading.Event) -> None:
     with client.wait_many(("a", "b"), timeout=None, on_progress=shows) as results:
         assert_type(next(results), WaitResult)
         assert_type(results.tokens, list[WaitToken])
-    watched = client.updates("a", stop=stop)
-    assert_type([task.status for task in watched], list[str])
-    assert_type(watched.token.to_json(), str)
+        assert_type(results.waiting(limit=10), list[PendingTask])
+        assert_type(results.progress, WaitProgress)
+    updates = client.updates("a", stop=stop)
+    assert_type([task.status for task in updates], list[str])
+    assert_type(updates.token.to_json(), str)
+    assert_type(updates.token.polls, int)
+
+
+def learns(client: VideoClient, file: Path) -> None:
+    policy = AdaptivePolicy.load(file, fallback=PollPolicy(initial_delay=4.0, multiplier=1.2))
+    assert_type(client.wait("task-id", poll=policy), Video)
+    policy.observe(client.get("task-id"), since=0, until=60, ended=True)
+    assert_type(policy.completed, int)
+    policy.save(file)
 
 
 def downloads(client: VideoClient, video: Video) -> None:
@@ -79,15 +96,21 @@ def downloads(client: VideoClient, video: Video) -> None:
 
 
 async def downloads_asynchronously(client: AsyncVideoClient) -> None:
-    assert_type(await client.download("task-id", "out.mp4", on_progress=hears), Path)
+    assert_type(await client.download("task-id", "out.mp4", on_progress=shows_bytes), Path)
 
 
-async def hears(so_far: int, total: int | None) -> None:
-    assert_type((so_far, total), tuple[int, int | None])
+async def shows_bytes(received: int, total: int | None) -> None:
+    assert_type((received, total), tuple[int, int | None])
 
 
 def shows(progress: WaitProgress) -> None:
     assert_type(progress.ended, int)
+    assert_type(progress.polls, int)
+
+
+def shows_pending(task: PendingTask) -> None:
+    assert_type(task.status, str | None)
+    assert_type(task.next_poll, float)
 
 
 async def waits_for_many_asynchronously(client: AsyncVideoClient, ids: AsyncIterator[str]) -> None:
@@ -99,7 +122,7 @@ async def waits_for_many_asynchronously(client: AsyncVideoClient, ids: AsyncIter
         assert_type(task, VideoTaskResponse)
 
 
-def brings_a_client_of_its_own() -> None:
+def passes_an_http_client() -> None:
     VideoClient("key", http_client=httpx.Client(proxy="http://proxy.example:3128"))
     AsyncVideoClient("key", http_client=httpx.AsyncClient())
 
@@ -116,23 +139,31 @@ def takes_a_callback(body: bytes) -> VideoTaskResponse:
     return parse_task(body)
 
 
-def handles_errors(client: VideoClient, lost: Path) -> str | None:
+def handles_errors(client: VideoClient, unfinished_waits: Path) -> str | None:
     try:
         return client.wait("task-id").url
     except WaitTimeout as error:
         assert_type(error.last_task, VideoTaskResponse | None)
         assert_type(error.last_error, MeshVideoError | None)
-        lost.write_text(f"{error.task_id} {error.elapsed} {error.polls}")
+        unfinished_waits.write_text(f"{error.task_id} {error.elapsed} {error.polls}")
         builtin: TimeoutError = error
         raise builtin from None
     except WaitStopped as error:
         assert_type(error.token, WaitToken)
+        unfinished: WaitUnfinished = error
+        assert_type(unfinished.last_error, MeshVideoError | None)
     except TaskError as error:
         assert_type(error.task, VideoTaskResponse)
         assert_type(error.code, str | None)
+    except ServerError as error:
+        assert_type(error.request_id, str | None)
     except APIError as error:
         assert_type(error.status_code, int)
         assert_type(error.retry_after, float | None)
     except InvalidResponse as error:
         assert_type(error.path, str | None)
+    except ConnectionTimeout as error:
+        connection: ConnectionFailed = error
+        timeout: TimeoutError = error
+        raise timeout from connection
     return None

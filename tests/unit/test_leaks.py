@@ -1,4 +1,4 @@
-"""The look-out for the key that every test is under sees one that shows itself."""
+"""The search for the API key, which runs during every test, finds a key that leaks."""
 
 from __future__ import annotations
 
@@ -12,74 +12,80 @@ import pytest
 from meshapi_video import APIError, ConnectionFailed, VideoClient, WaitTimeout, WaitToken
 from support.leaks import watching
 
-# Not the one that the tests are watched for themselves.
+# Not the key that the search looks for during these tests themselves.
 KEY = "rsk_leaking_9876543210"
 
 
-def raise_and_forget(error: Exception) -> None:
+def raise_and_catch(error: Exception) -> None:
     with suppress(type(error)):
         raise error
 
 
-def say_it() -> None:
-    raise_and_forget(ConnectionFailed(f"no answer for {KEY}"))
+def leak_into_a_message() -> None:
+    raise_and_catch(ConnectionFailed(f"no response for {KEY}"))
 
 
-def keep_it_aside() -> None:
-    raise_and_forget(APIError(status_code=500, message="boom", body=f"who is {KEY}?"))
+def leak_into_an_attribute() -> None:
+    raise_and_catch(APIError(status_code=500, message="boom", body=f"unknown key {KEY}"))
 
 
-def have_it_in_the_last_error() -> None:
-    token = WaitToken(task_id="t", started=0, looks=1, not_before=0)
+def leak_into_the_last_error() -> None:
+    token = WaitToken(task_id="t", started=0, polls=1, not_before=0)
     last_error = APIError(status_code=500, message="boom", request_id=KEY)
-    raise_and_forget(WaitTimeout(token=token, last_task=None, last_error=last_error, elapsed=1))
+    raise_and_catch(WaitTimeout(token=token, last_task=None, last_error=last_error, elapsed=1))
 
 
-def bring_along_what_holds_it() -> None:
+def leak_into_the_context_of_an_error() -> None:
     try:
         httpx.Headers({"x-key": KEY})["else"]
     except KeyError:
-        raise_and_forget(ConnectionFailed("no answer"))
+        raise_and_catch(ConnectionFailed("no response"))
 
 
-def leave_it_in_a_frame_of_httpx() -> None:
+def leak_into_a_frame_of_httpx() -> None:
     def fail(request: httpx.Request) -> httpx.Response:
-        raise ConnectionFailed(f"no answer to {request.method}")
+        raise ConnectionFailed(f"no response to {request.method}")
 
     with httpx.Client(transport=httpx.MockTransport(fail)) as client, suppress(ConnectionFailed):
         client.get("http://api.example", params={"key": KEY})
 
 
-def log_it() -> None:
-    logging.getLogger("somebody.elses").debug("sent %r", {"authorization": KEY})
+def leak_into_a_log_record() -> None:
+    logging.getLogger("another.library").debug("sent %r", {"authorization": KEY})
 
 
-def log_an_exception() -> None:
+def leak_into_a_logged_traceback() -> None:
     try:
         int(KEY)
     except ValueError:
-        logging.getLogger("meshapi_video").debug("a problem", exc_info=True)
+        logging.getLogger("meshapi_video").debug("a failure", exc_info=True)
 
 
-def show_it_in_a_client() -> None:
+def leak_into_a_client() -> None:
     VideoClient("another-key", base_url=f"http://api.example/{KEY}").close()
 
 
+def leak_into_an_iterator() -> None:
+    with VideoClient("another-key", base_url=f"http://api.example/{KEY}") as client:
+        client.updates("t")
+
+
 @pytest.mark.parametrize(
-    ("leak", "where"),
+    ("leak", "place"),
     [
-        (say_it, "the text of a ConnectionFailed"),
-        (say_it, "the pickle of a ConnectionFailed"),
-        (keep_it_aside, "the text of a APIError"),
-        (have_it_in_the_last_error, "the text of a APIError"),
-        (bring_along_what_holds_it, "the traceback of a KeyError"),
-        (leave_it_in_a_frame_of_httpx, "the traceback of a ConnectionFailed"),
-        (log_it, "a record of the logger somebody.elses, 'sent %r'"),
-        (log_an_exception, "the traceback in a record of the logger meshapi_video"),
-        (show_it_in_a_client, "the repr of a VideoClient"),
+        (leak_into_a_message, "the text of a ConnectionFailed"),
+        (leak_into_a_message, "the pickle of a ConnectionFailed"),
+        (leak_into_an_attribute, "the text of a APIError"),
+        (leak_into_the_last_error, "the text of a APIError"),
+        (leak_into_the_context_of_an_error, "the traceback of a KeyError"),
+        (leak_into_a_frame_of_httpx, "the traceback of a ConnectionFailed"),
+        (leak_into_a_log_record, "a record of the logger another.library, 'sent %r'"),
+        (leak_into_a_logged_traceback, "the traceback in a record of the logger meshapi_video"),
+        (leak_into_a_client, "the repr of a VideoClient"),
+        (leak_into_an_iterator, "the repr of a Updates"),
     ],
 )
-def test_a_key_that_shows_itself_is_seen(leak: Callable[[], None], where: str) -> None:
+def test_a_key_that_leaks_is_found(leak: Callable[[], None], place: str) -> None:
     with watching(KEY) as leaks:
         leak()
-    assert where in leaks.found
+    assert place in leaks.found

@@ -1,4 +1,4 @@
-"""Every name of the package is there, and what it needs is imported no sooner than it is asked for."""
+"""Every public name exists, and the package imports other packages only when they are needed."""
 
 from __future__ import annotations
 
@@ -15,38 +15,40 @@ HEAVY = {"anyio", "attr", "attrs", "httpcore", "httpx", "msgspec", "rich"}
 
 
 def imported_after(code: str) -> set[str]:
-    """What of the heavy packages a fresh Python has imported after running this."""
+    """The heavy packages that a new Python process has imported after it ran `code`."""
     run = f"import sys\ntry:\n    {code}\nfinally:\n    sys.stderr.write(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
     return HEAVY.intersection(done.stderr.split())
 
 
-def test_every_name_is_what_a_type_checker_takes_it_for() -> None:
+def test_every_name_is_the_object_that_a_type_checker_sees() -> None:
     tree = ast.parse(Path(meshapi_video.__file__).read_text(encoding="utf-8"))
-    (seen,) = (part for part in tree.body if isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING")
-    homes = {alias.name: each.module for each in seen.body if isinstance(each, ast.ImportFrom) for alias in each.names}
-    assert set(homes) == set(meshapi_video.__all__) - {"__version__"}
-    for name, home in homes.items():
-        assert getattr(meshapi_video, name) is getattr(sys.modules[str(home)], name)
+    (block,) = (part for part in tree.body if isinstance(part, ast.If) and ast.unparse(part.test) == "TYPE_CHECKING")
+    modules = {
+        alias.name: each.module for each in block.body if isinstance(each, ast.ImportFrom) for alias in each.names
+    }
+    assert set(modules) == set(meshapi_video.__all__) - {"__version__"}
+    for name, module in modules.items():
+        assert getattr(meshapi_video, name) is getattr(sys.modules[str(module)], name)
 
 
-def test_every_name_is_seen_by_dir_and_comes_with_a_star() -> None:
+def test_dir_and_a_star_import_give_every_name() -> None:
     imported_after("import meshapi_video as m; assert set(m.__all__) <= set(dir(m))")
-    everything: dict[str, object] = {}
-    exec("from meshapi_video import *", everything)  # noqa: S102 - nowhere else may a star stand
-    assert set(meshapi_video.__all__) <= set(everything)
+    namespace: dict[str, object] = {}
+    exec("from meshapi_video import *", namespace)  # noqa: S102 - a star import is allowed nowhere else
+    assert set(meshapi_video.__all__) <= set(namespace)
 
 
-def test_a_name_that_there_is_not_is_no_attribute() -> None:
+def test_an_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'meshapi_video' has no attribute 'VideoClent'"):
         _ = meshapi_video.VideoClent  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_the_package_itself_imports_next_to_nothing() -> None:
+def test_the_package_itself_imports_no_heavy_package() -> None:
     assert imported_after("import meshapi_video") == set()
     assert imported_after("from meshapi_video import VideoClient") >= {"attrs", "httpx"}
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["wait", "--help"], ["completion", "bash"]])
-def test_what_the_command_says_without_asking_anybody_imports_nothing_heavy(arguments: list[str]) -> None:
+def test_a_command_without_requests_imports_no_heavy_package(arguments: list[str]) -> None:
     assert imported_after(f"sys.argv[1:] = {arguments}; from meshapi_video._cli import main; main()") == set()

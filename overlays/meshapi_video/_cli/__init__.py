@@ -5,37 +5,40 @@ from __future__ import annotations
 import sys
 import traceback
 
-from meshapi_video._cli._exit import ExitCode, complain, let_go_of_output
+from meshapi_video._cli.exit_codes import ExitCode
+from meshapi_video._cli.output import flush_output, print_error
 
 
 def main() -> None:
-    """The command's entry point: whatever happens, it leaves with one of `ExitCode`."""
+    """The entry point of the command: always exits with one of `ExitCode`."""
     code = _run()
-    let_go_of_output()
+    flush_output()
     sys.exit(code)
 
 
 def _run() -> int:
-    # Python's own answer to anything unforeseen is 1, which here means a task without a video.
+    # Python exits with 1 after any exception, but here 1 means that a task ended without a video.
     try:
-        # None where the process was started with stdout closed: printing would do nothing.
+        # stdout is None in a process that was started with stdout closed. Printing would do nothing.
         if sys.stdout is None:
-            complain("stdout is closed; to see nothing, send it to /dev/null")
-            return ExitCode.OUTPUT
-        from meshapi_video._cli._commands import run  # noqa: PLC0415 - only here can its absence be explained
+            print_error("stdout is closed; to discard the output, redirect it to /dev/null")
+            return ExitCode.IO_ERROR
+        from meshapi_video._cli.commands import run  # noqa: PLC0415 - a missing click is reported below
 
         return run()
     except BrokenPipeError:
-        return ExitCode.PIPE
+        return ExitCode.BROKEN_PIPE
     except OSError as error:
-        complain(f"reading or writing failed: {error}")
-        return ExitCode.OUTPUT
+        print_error(f"reading or writing failed: {error}")
+        return ExitCode.IO_ERROR
     except Exception as error:  # noqa: BLE001 - the last resort
         if isinstance(error, ModuleNotFoundError) and error.name in {"click", "rich"}:
-            complain("the command line needs click and rich: pip install 'meshapi-video[cli]'")
-            return ExitCode.USAGE
+            print_error("the command line needs click and rich: pip install 'meshapi-video[cli]'")
+            return ExitCode.USAGE_ERROR
         if "--debug" in sys.argv:
             traceback.print_exc()
-        what = traceback.format_exception_only(error)[-1].strip()
-        complain(f"a crash, which says nothing of the task: {what}. Run it again with --debug to see where")
-        return ExitCode.CRASH
+        message = traceback.format_exception_only(error)[-1].strip()
+        print_error(
+            f"internal error (the task is not affected): {message}. Run the command again with --debug for a traceback"
+        )
+        return ExitCode.INTERNAL_ERROR

@@ -1,0 +1,1 @@
+"""Compares two generated folders and reports what changes for users of the SDK."""

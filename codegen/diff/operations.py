@@ -1,0 +1,233 @@
+"""Compares two OpenAPI documents: what changes for callers of the SDK that is generated from them.
+
+Both documents have the overlay applied: callers never see what the overlay repairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from codegen.diff.schemas import SchemaComparison
+from codegen.diff.severity import Change, Handler, Severity, format_value
+from codegen.document import Json, as_list, as_object
+from codegen.openapi import METHODS, Direction, escape, inline_components, same
+
+SOURCE_CHECKSUM: Final = "x-source-sha256"
+"""The key under which an overlaid document keeps the checksum of the published document."""
+
+
+def compare_documents(old: dict[str, Json], new: dict[str, Json]) -> list[Change]:
+    """Every change from `old` to `new`: the most severe first, then in the order of their places."""
+    comparison = _DocumentComparison(*(inline_components(_without(each, [SOURCE_CHECKSUM])) for each in (old, new)))
+    comparison.compare_document()
+    if not comparison.changes and not same(old, new):
+        comparison.add(
+            Severity.COSMETIC, "#", "Only the notation changed: the order of keys, the quoting, or the comments."
+        )
+    return sorted(set(comparison.changes), key=lambda change: (-change.severity, change.pointer, change.meaning))
+
+
+class _DocumentComparison(SchemaComparison):
+    """Compares the document, its operations and its components."""
+
+    # The document and its operations.
+
+    def compare_document(self) -> None:
+        def documentation(_old: Json, _new: Json, pointer: str) -> None:
+            self.add(Severity.COSMETIC, pointer, "Documentation only: the description of the API changed.")
+
+        handlers: dict[str, Handler] = {
+            "paths": self._paths,
+            "components": self._components,
+            "info": documentation,
+            "servers": self._servers,
+            "security": self._security,
+            "tags": documentation,
+            "openapi": self._openapi_version,
+        }
+        self.compare_keys(self.old, self.new, "#", handlers)
+
+    def _openapi_version(self, old: Json, new: Json, pointer: str) -> None:
+        def major_and_minor(version: Json) -> list[str]:
+            return str(version).split(".")[:2]
+
+        if major_and_minor(old) == major_and_minor(new):
+            self.add(Severity.COSMETIC, pointer, "The OpenAPI version differs only in its last number.")
+        else:
+            self.add_unknown(old, new, pointer)
+
+    def _servers(self, old: Json, new: Json, pointer: str) -> None:
+        def first_server(servers: Json) -> Json:
+            first = as_object((as_list(servers) or [{}])[0])
+            return _without(first, ["description"])
+
+        before, after = first_server(old), first_server(new)
+        if same(before, after):
+            self.add(Severity.COSMETIC, pointer, "The SDK uses the first server, which is the same.")
+        else:
+            change = f"{format_value(after)} instead of {format_value(before)}"
+            self.add(Severity.BREAKING, pointer, f"Requests, and the API key in them, go to {change}.")
+
+    def _security(self, old: Json, new: Json, pointer: str) -> None:
+        change = f"{format_value(new)}; it was {format_value(old)}"
+        self.add(Severity.BREAKING, pointer, f"The authorization of a request is {change}.")
+
+    def _security_schemes(self, old_schemes: Json, new_schemes: Json, pointer: str) -> None:
+        old, new = as_object(old_schemes), as_object(new_schemes)
+        for name in sorted(old.keys() | new.keys()):
+            place = f"{pointer}/{escape(name)}"
+            if name not in old:
+                self.add(Severity.ADDITIVE, place, f"The security scheme {name} was added.")
+            else:
+                self.compare_keys(old[name], new.get(name), place, {})
+
+    def _paths(self, old: Json, new: Json, pointer: str) -> None:
+        old_paths, new_paths = as_object(old), as_object(new)
+        for path in sorted(old_paths.keys() | new_paths.keys()):
+            place = f"{pointer}/{escape(path)}"
+            before, after = as_object(old_paths.get(path)), as_object(new_paths.get(path))
+            for method in METHODS:
+                self._operation(before.get(method), after.get(method), f"{place}/{method}")
+            self.compare_keys(_without(before, METHODS), _without(after, METHODS), place, {"servers": self._servers})
+
+    def _operation(self, old: Json, new: Json, pointer: str) -> None:
+        if old is None or new is None:
+            if old is not None:
+                self.add(Severity.BREAKING, pointer, f"The function {_function(old)} was removed.")
+            if new is not None:
+                self.add(Severity.ADDITIVE, pointer, f"The function {_function(new)} was added.")
+            return
+
+        def operation_id(_old: Json, _new: Json, place: str) -> None:
+            self.add(Severity.BREAKING, place, f"The function {_function(old)} was renamed to {_function(new)}.")
+
+        def tags(before: Json, after: Json, place: str) -> None:
+            # The first tag names the package that holds the function's module.
+            if as_list(before)[:1] != as_list(after)[:1]:
+                operation_id(before, after, place)
+            else:
+                self.add(Severity.COSMETIC, place, "The first tag, which names the package, is the same.")
+
+        handlers: dict[str, Handler] = {
+            "operationId": operation_id,
+            "tags": tags,
+            "security": self._security,
+            "parameters": self._parameters,
+            "requestBody": self._request_body,
+            "responses": self._responses,
+            "servers": self._servers,
+        }
+        self.compare_keys(old, new, pointer, handlers)
+
+    def _parameters(self, old: Json, new: Json, pointer: str) -> None:
+        def by_name(parameters: Json) -> dict[tuple[str, str], tuple[int, dict[str, Json]]]:
+            listed = [as_object(parameter) for parameter in as_list(parameters)]
+            return {(str(each.get("in")), str(each.get("name"))): (n, each) for n, each in enumerate(listed)}
+
+        before, after = by_name(old), by_name(new)
+        for key in sorted(before.keys() | after.keys()):
+            name = f"`{key[1]}`"
+            if key not in after:
+                place = f"{pointer}/{before[key][0]}"
+                self.add(Severity.BREAKING, place, f"The argument {name} was removed: passing it raises TypeError.")
+            elif key not in before:
+                index, parameter = after[key]
+                severity, meaning = Severity.ADDITIVE, f"The optional argument {name} was added."
+                if parameter.get("required"):
+                    severity, meaning = Severity.BREAKING, f"The required argument {name} was added."
+                elif key[1] in [known for _, known in before]:
+                    severity = Severity.BREAKING
+                    meaning += " The existing argument of the same name has another name now."
+                self.add(severity, f"{pointer}/{index}", meaning)
+            else:
+                self._parameter(before[key][1], after[key][1], f"{pointer}/{after[key][0]}", name)
+
+    def _parameter(self, old: Json, new: Json, pointer: str, name: str) -> None:
+        def schema(before: Json, after: Json, place: str) -> None:
+            self.compare_schema(before or {}, after or {}, place, Direction.REQUEST, f"The argument {name}")
+
+        self.compare_keys(old, new, pointer, {"required": self._required(f"The argument {name}"), "schema": schema})
+
+    def _request_body(self, old: Json, new: Json, pointer: str) -> None:
+        if old is None or new is None:
+            required = bool(as_object(new).get("required"))
+            severity = Severity.BREAKING if new is None or required else Severity.ADDITIVE
+            change = "was removed" if new is None else f"was added and is {'required' if required else 'optional'}"
+            self.add(severity, pointer, f"The argument `body` {change}.")
+            return
+
+        def content(before: Json, after: Json, place: str) -> None:
+            self._content(before, after, place, Direction.REQUEST, "The argument `body`")
+
+        self.compare_keys(old, new, pointer, {"required": self._required("The argument `body`"), "content": content})
+
+    def _required(self, subject: str) -> Handler:
+        def required(_before: Json, after: Json, place: str) -> None:
+            severity, change = (Severity.BREAKING, "required") if after else (Severity.ADDITIVE, "optional")
+            self.add(severity, place, f"{subject} is now {change}.")
+
+        return required
+
+    def _responses(self, old_responses: Json, new_responses: Json, pointer: str) -> None:
+        old, new = as_object(old_responses), as_object(new_responses)
+        for status in sorted(old.keys() | new.keys()):
+            place = f"{pointer}/{escape(status)}"
+            if status not in new:
+                self.add(Severity.BREAKING, place, f"A response with status {status} is no longer parsed.")
+            elif status not in old:
+                severity = Severity.BREAKING if status.startswith("2") else Severity.ADDITIVE
+                self.add(severity, place, f"A response with status {status} is now described and parsed.")
+            elif not same(old[status], new[status]):
+                self._response(old[status], new[status], place, status)
+
+    def _response(self, old: Json, new: Json, pointer: str, status: str) -> None:
+        def content(before: Json, after: Json, place: str) -> None:
+            self._content(before, after, place, Direction.RESPONSE, f"The body of a response with status {status}")
+
+        def headers(_before: Json, _after: Json, place: str) -> None:
+            self.add(Severity.COSMETIC, place, "The description of the response's headers changed; no code reads them.")
+
+        self.compare_keys(old, new, pointer, {"content": content, "headers": headers})
+
+    def _content(self, old_content: Json, new_content: Json, pointer: str, direction: Direction, subject: str) -> None:
+        old, new = as_object(old_content), as_object(new_content)
+        for media_type in sorted(old.keys() | new.keys()):
+            place = f"{pointer}/{escape(media_type)}"
+            if media_type not in new:
+                self.add(Severity.BREAKING, place, f"{subject} is no longer described as {media_type}.")
+            elif media_type not in old:
+                severity = Severity.ADDITIVE if direction is Direction.REQUEST else Severity.BREAKING
+                self.add(severity, place, f"{subject} is now also described as {media_type}.")
+            else:
+
+                def schema(before: Json, after: Json, at: str) -> None:
+                    self.compare_schema(before or {}, after or {}, at, direction, subject)
+
+                self.compare_keys(old[media_type], new[media_type], place, {"schema": schema})
+
+    # Components and schemas.
+
+    def _components(self, old: Json, new: Json, pointer: str) -> None:
+        handlers: dict[str, Handler] = {"schemas": self._schemas, "securitySchemes": self._security_schemes}
+        self.compare_keys(as_object(old), as_object(new), pointer, handlers)
+
+    def _schemas(self, old_schemas: Json, new_schemas: Json, pointer: str) -> None:
+        old, new = as_object(old_schemas), as_object(new_schemas)
+        for name in sorted(old.keys() | new.keys()):
+            place = f"{pointer}/{escape(name)}"
+            if name not in new:
+                self.add(Severity.BREAKING, place, f"The class {name} was removed: importing it raises ImportError.")
+            elif name not in old:
+                self.add(Severity.ADDITIVE, place, f"The class {name} was added.")
+            else:
+                self.compare_schema(old[name], new[name], place, self.directions[name], f"`{name}`")
+
+
+def _function(operation: Json) -> str:
+    tag = (as_list(operation.get("tags")) or ["default"])[0]
+    return f"`{tag}.{operation.get('operationId', '?')}`"
+
+
+def _without(mapping: dict[str, Json], keys: Iterable[str]) -> dict[str, Json]:
+    return {key: value for key, value in mapping.items() if key not in set(keys)}

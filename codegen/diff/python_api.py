@@ -1,0 +1,108 @@
+"""Compares the Python API of two generated folders with griffe: names, signatures and annotations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import griffe
+
+from codegen.document import ROOT
+
+_HAND_WRITTEN: Final = ROOT / "overlays"
+_SDK: Final = "meshapi_video"
+WIRE_PACKAGE: Final = "meshapi_video_wire"
+_PACKAGES: Final = (_SDK, "meshapi_video_generated", WIRE_PACKAGE)
+
+
+class ApiChange(NamedTuple):
+    """One change that may break code that imports the packages."""
+
+    path: str
+    """The dotted name under which users import it."""
+    meaning: str
+
+
+def compare_python_api(old: Path, new: Path) -> tuple[list[ApiChange], list[ApiChange]]:
+    """The breaking changes between two generated folders, and the annotations that changed.
+
+    Griffe compares names and signatures, with aliases and re-exports resolved. Griffe does not compare
+    the annotations of attributes, which are the largest part of a model. This function compares them,
+    and lists them apart: a changed annotation breaks or does not break, depending on the direction in
+    which the value travels.
+    """
+    before, after = _load(old), _load(new)
+    breaking: set[ApiChange] = set()
+    annotations: set[ApiChange] = set()
+    exports = _exports(before[_SDK])
+    for definition, public_name in exports.items():
+        if _exists(before, definition) and not _exists(after, definition):
+            # Griffe ignores a name that it cannot resolve. Here such a name means that the hand-written part must
+            # change.
+            meaning = "The SDK imports this name, but the generated code no longer has it"
+            breaking.add(ApiChange(public_name, meaning))
+    for package in _PACKAGES:
+        package_exports = exports if package == _SDK else {}
+        for breakage in griffe.find_breaking_changes(before[package], after[package]):
+            breaking.add(ApiChange(_public_path(breakage.obj.path, package_exports), _meaning(breakage)))
+        old_annotations, new_annotations = dict(_annotations(before[package])), dict(_annotations(after[package]))
+        for path, annotation in old_annotations.items():
+            if path in new_annotations and new_annotations[path] != annotation:
+                annotations.add(ApiChange(path, f"`{annotation}` became `{new_annotations[path]}`"))
+    return sorted(breaking), sorted(annotations)
+
+
+def _load(generated: Path) -> griffe.ModulesCollection:
+    # Griffe warns of names outside these packages. They are not compared.
+    logging.getLogger("griffe").setLevel(logging.CRITICAL)
+    loader = griffe.GriffeLoader(search_paths=[generated, _HAND_WRITTEN], allow_inspection=False)
+    for package in _PACKAGES:
+        loader.load(package)
+    loader.resolve_aliases(implicit=True, external=False)
+    return loader.modules_collection
+
+
+def _exports(sdk: griffe.Module | griffe.Alias) -> dict[str, str]:
+    """The public names of the SDK, each by the place of its definition."""
+    return {
+        member.target_path: member.path
+        for member in sdk.members.values()
+        if isinstance(member, griffe.Alias) and member.is_public
+    }
+
+
+def _exists(modules: griffe.ModulesCollection, path: str) -> bool:
+    try:
+        found: object = modules[path]
+    except KeyError:
+        return False
+    return found is not None
+
+
+def _public_path(path: str, exports: dict[str, str]) -> str:
+    for definition, public_name in exports.items():
+        # A re-exported class is defined in a module below the package that users import it from.
+        package, _, name = definition.rpartition(".")
+        if path.startswith(f"{package}.") and f".{name}" in path:
+            return public_name + path.partition(f".{name}")[2]
+    return path
+
+
+def _meaning(breakage: griffe.Breakage) -> str:
+    old, new = breakage.old_value, breakage.new_value
+    if isinstance(old, griffe.Parameter) or isinstance(new, griffe.Parameter):
+        return f"{breakage.kind.value}: `{(old or new).name}`"
+    if isinstance(old, str | griffe.Expr) or isinstance(new, str | griffe.Expr):
+        return f"{breakage.kind.value}: `{old}` became `{new}`"
+    return str(breakage.kind.value)
+
+
+def _annotations(scope: griffe.Module | griffe.Class | griffe.Alias) -> Iterator[tuple[str, str]]:
+    for member in scope.members.values():
+        if isinstance(member, griffe.Attribute):
+            if member.is_public and member.annotation is not None:
+                yield member.path, str(member.annotation)
+        elif isinstance(member, griffe.Module | griffe.Class):
+            yield from _annotations(member)

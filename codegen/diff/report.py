@@ -1,0 +1,142 @@
+"""The report of a regeneration: the document, the generated files, and the Python API.
+
+The report compares two generated folders. Beside the packages, each folder holds the overlaid document
+that it was generated from, so the comparison needs no version history.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from codegen.diff.operations import compare_documents
+from codegen.diff.python_api import WIRE_PACKAGE, ApiChange, compare_python_api
+from codegen.diff.severity import Change, Severity
+from codegen.document import ROOT, Json
+from codegen.errors import CodegenError
+from codegen.file_diff import FileChange, compare_files
+
+OVERLAID: Final = "openapi.json"
+"""The name of the overlaid document in a generated folder."""
+
+_VERSION = ROOT / "overlays" / "meshapi_video" / "_version.py"
+
+
+class Report(NamedTuple):
+    """The changes between two generated folders, at three levels."""
+
+    document: list[Change]
+    files: list[FileChange]
+    breaking_api: list[ApiChange]
+    annotations: list[ApiChange]
+
+    @property
+    def severity(self) -> Severity | None:
+        """The highest severity of all changes; None if nothing changed."""
+        severities = [change.severity for change in self.document]
+        severities += [Severity.COSMETIC] * bool(self.files) + [Severity.BREAKING] * bool(self.breaking_api)
+        highest = max(severities, default=None)
+        # If types changed and no rule found more than a cosmetic change, a person has to read the report. The
+        # annotations of the wire package do not count: they contain descriptions too.
+        typed = [change for change in self.annotations if not change.path.startswith(f"{WIRE_PACKAGE}.")]
+        return Severity.BREAKING if highest is Severity.COSMETIC and typed else highest
+
+    @property
+    def to_acknowledge(self) -> list[Change]:
+        """The changes that the changelog must name if they break: those of the document, or else the names."""
+        if any(change.severity is Severity.BREAKING for change in self.document):
+            return self.document
+        return self.document + [Change(Severity.BREAKING, change.path, change.meaning) for change in self.breaking_api]
+
+    def markdown(self) -> str:
+        """The report for a person to read."""
+        if self.severity is None:
+            return "no change\n"
+        current = current_version()
+        following = next_version(current, self.severity)
+        parts = [
+            "# What this document changes for users of the SDK\n",
+            f"Overall: **{_name(self.severity)}**. The version is {current}; the next one should be {following}.\n",
+            *self._document_part(),
+            *self._files_part(),
+            *self._api_part(),
+        ]
+        return "\n".join(parts)
+
+    def _document_part(self) -> list[str]:
+        if not self.document:
+            return ["## The document\n", "No change.\n"]
+        rows = [f"| **{_name(c.severity)}** | `{_cell(c.pointer)}` | {_cell(c.meaning)} |" for c in self.document]
+        return ["## The document\n", "| severity | where | what it means in Python |", "|---|---|---|", *rows, ""]
+
+    def _files_part(self) -> list[str]:
+        if not self.files:
+            return ["## The generated files\n", "No change.\n"]
+        rows = [f"| `{c.path}` | {c.kind} | +{c.lines_added} -{c.lines_removed} |" for c in self.files]
+        return ["## The generated files\n", "| file | change | lines |", "|---|---|---|", *rows, ""]
+
+    def _api_part(self) -> list[str]:
+        breaking = [f"- `{change.path}`: {change.meaning}" for change in self.breaking_api]
+        lines = breaking or ["No name or signature changed in a way that breaks."]
+        if self.annotations:
+            lines += ["", "Annotations that changed:", ""]
+            lines += [f"- `{change.path}`: {change.meaning}" for change in self.annotations]
+        return ["## The Python API\n", *lines, ""]
+
+
+def compare_generated(old: Path, new: Path) -> Report:
+    """Compares two generated folders. The old one may be empty."""
+    files = compare_files(old, new)
+    # The other comparisons take longer and find nothing between equal files.
+    if not files:
+        return Report([], [], [], [])
+    # Before the first generation there are no callers to break.
+    if not (old / OVERLAID).exists():
+        return Report([], files, [], [])
+    return Report(compare_documents(read_overlaid(old), read_overlaid(new)), files, *compare_python_api(old, new))
+
+
+def read_overlaid(generated: Path) -> dict[str, Json]:
+    """The document that a generated folder was made from."""
+    path = generated / OVERLAID
+    try:
+        document: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CodegenError(f"{path} is not JSON: {error}. Run `git checkout {path.name}` in its folder.") from error
+    return document
+
+
+def current_version() -> str:
+    """The version of the SDK, read from the one file that states it."""
+    found = re.search(r'__version__ = "(.+)"', _VERSION.read_text(encoding="utf-8"))
+    return found[1] if found else "0.0.0"
+
+
+def next_version(version: str, severity: Severity) -> str:
+    """The version after a change of this severity. Before 1.0, a breaking change raises the second number."""
+    parts = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if parts is None:
+        raise CodegenError(f"the version {version!r} in {_VERSION} should begin with three numbers")
+    major, minor, patch = map(int, parts.groups())
+    if severity is Severity.BREAKING:
+        return f"{major + 1}.0.0" if major else f"0.{minor + 1}.0"
+    if severity is Severity.ADDITIVE and major:
+        return f"{major}.{minor + 1}.0"
+    return f"{major}.{minor}.{patch + 1}"
+
+
+def unacknowledged(changes: list[Change], changelog: str) -> list[Change]:
+    """The breaking changes whose pointer is not in the changelog's part `## Unreleased`, in backticks."""
+    unreleased = re.search(r"^## \[?Unreleased\]?.*?$(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    text = unreleased[1] if unreleased else ""
+    return [change for change in changes if change.severity is Severity.BREAKING and f"`{change.pointer}`" not in text]
+
+
+def _name(severity: Severity) -> str:
+    return severity.name.lower()
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

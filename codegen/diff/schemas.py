@@ -1,0 +1,245 @@
+"""Compares two schemas: what changes for a caller that reads their values, passes them, or does both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from codegen.diff.severity import Comparison, Handler, Severity, format_value
+from codegen.document import Json, as_list, as_object, is_object
+from codegen.openapi import Direction, Types, directions_of, escape, same, types_of
+
+# A larger value of these keywords allows fewer values.
+_LOWER_BOUNDS: Final = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
+# A smaller value of these keywords allows fewer values.
+_UPPER_BOUNDS: Final = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
+_OTHER_RULES: Final = frozenset({"pattern", "multipleOf", "uniqueItems"})
+
+# Neither generator makes a type or a check of these formats.
+_IGNORED_FORMATS: Final = frozenset({None, "int32", "int64", "float", "double", "password"})
+
+SchemaHandler = Callable[[Json, Json, str, Direction, str], None]
+
+
+class SchemaComparison(Comparison):
+    """Compares schemas. It knows in which direction each component travels."""
+
+    def __init__(self, old: dict[str, Json], new: dict[str, Json]) -> None:
+        super().__init__()
+        self.old, self.new = old, new
+        self.directions = directions_of(old, new)
+
+    def compare_schema(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        """Adds what changed in a schema. `subject` begins each sentence: "The argument `limit`"."""
+        if same(old, new):
+            return
+        if not is_object(old) or not is_object(new):
+            self.add_unknown(old, new, pointer)
+            return
+        count_before = len(self.changes)
+        self._types(types_of(old), types_of(new), pointer, direction, subject)
+
+        def compared_already(_old: Json, _new: Json, _pointer: str) -> None:
+            """Adds nothing: `_types` and `_properties` compare these keys."""
+
+        def with_subject(handler: SchemaHandler) -> Handler:
+            return lambda before, after, place: handler(before, after, place, direction, subject)
+
+        def title(_before: Json, _after: Json, place: str) -> None:
+            self._title(old, place)
+
+        def required(before: Json, after: Json, place: str) -> None:
+            known = as_object(old.get("properties")).keys() | as_object(new.get("properties")).keys()
+            if {*as_list(before)} ^ {*as_list(after)} <= known:
+                return
+            # The properties are declared elsewhere, for example in an `allOf`.
+            self.add_unknown(before, after, place)
+
+        handlers: dict[str, Handler] = {
+            **dict.fromkeys(("$ref", "type", "nullable", "properties"), compared_already),
+            **dict.fromkeys(("oneOf", "anyOf", "allOf"), with_subject(self._members)),
+            **dict.fromkeys(_LOWER_BOUNDS | _UPPER_BOUNDS | _OTHER_RULES, with_subject(self._rule)),
+            "format": with_subject(self._format),
+            "required": required,
+            "enum": with_subject(self._enum),
+            "const": with_subject(self._const),
+            "default": with_subject(self._default),
+            "items": with_subject(self._items),
+            "additionalProperties": with_subject(self._additional_properties),
+            "title": title,
+        }
+        self.compare_keys(old, new, pointer, handlers)
+        self._properties(old, new, f"{pointer}/properties", direction, subject)
+        if len(self.changes) == count_before:
+            self.add(Severity.COSMETIC, pointer, f"{subject} is the same in Python; only the notation changed.")
+
+    def _title(self, old: Json, pointer: str) -> None:
+        component = re.fullmatch("#/components/schemas/[^/]+/title", pointer)
+        if component or "properties" in old or "enum" in old:
+            self.add(Severity.BREAKING, pointer, "The class was renamed: importing the old name raises ImportError.")
+        else:
+            self.add(Severity.COSMETIC, pointer, "Documentation only: this title names no class.")
+
+    def _format(self, old: Json, new: Json, pointer: str, _direction: Direction, subject: str) -> None:
+        if {old, new} <= _IGNORED_FORMATS:
+            self.add(Severity.COSMETIC, pointer, f"{subject} has the same type in Python.")
+        else:
+            change = f"{format_value(old)} became {format_value(new)}"
+            meaning = f"The format of {_mid_sentence(subject)} is checked, or has a Python type of its own: {change}."
+            self.add(Severity.BREAKING, pointer, meaning)
+
+    def _members(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        """Compares the members of `oneOf`, `anyOf` and `allOf`, if their types do not show the whole change."""
+        old_members, new_members = as_list(old), as_list(new)
+        removed = [member for member in old_members if not _contains(new_members, member)]
+        added = [(index, member) for index, member in enumerate(new_members) if not _contains(old_members, member)]
+        if all(_is_simple(member) for member in [*removed, *(member for _, member in added)]):
+            return
+        pairs = list(zip(removed, added, strict=False))
+        if len(removed) != len(added) or any(types_of(before) != types_of(after) for before, (_, after) in pairs):
+            self.add_unknown(old, new, pointer)
+            return
+        for before, (index, after) in pairs:
+            self.compare_schema(before, after, f"{pointer}/{index}", direction, subject)
+
+    def _types(self, old: Types, new: Types, pointer: str, direction: Direction, subject: str) -> None:
+        if old.names != new.names:
+            widened = bool(new.names - old.names) and "Any" not in old.names
+            narrowed = bool(old.names - new.names) and "Any" not in new.names
+            severity = _severity(direction, widened=widened, narrowed=narrowed)
+            self.add(severity, pointer, f"{subject} is now {new.in_python}; it was {old.in_python}.")
+        if old.nullable != new.nullable:
+            severity = _severity(direction, widened=new.nullable, narrowed=old.nullable)
+            self.add(severity, pointer, f"{subject} {'may now' if new.nullable else 'can no longer'} be None.")
+
+    def _properties(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        old_properties, new_properties = as_object(old.get("properties")), as_object(new.get("properties"))
+        old_required, new_required = as_list(old.get("required")), as_list(new.get("required"))
+        is_read = Direction.RESPONSE in direction
+        for name in sorted(old_properties.keys() | new_properties.keys()):
+            place = f"{pointer}/{escape(name)}"
+            member = f"`{subject.strip('`')}.{name}`" if subject.startswith("`") else f"{subject}'s `{name}`"
+            if name not in new_properties:
+                error = "reading it raises AttributeError" if is_read else "passing it raises TypeError"
+                self.add(Severity.BREAKING, place, f"{member} was removed: {error}.")
+            elif name not in old_properties:
+                required = name in new_required and Direction.REQUEST in direction
+                severity = Severity.BREAKING if required else Severity.ADDITIVE
+                self.add(severity, place, f"{member} was added{' and must be passed' if required else ''}.")
+            else:
+                if (name in old_required) != (name in new_required):
+                    # An absent property is UNSET in Python: one more value to read, one less value to pass.
+                    severity = _severity(direction, widened=name in old_required, narrowed=name in new_required)
+                    if name in new_required:
+                        change = "is always present and never UNSET" if is_read else "must be passed"
+                    else:
+                        change = "may be absent, and is UNSET then" if is_read else "need not be passed"
+                    self.add(severity, place, f"{member} {change}.")
+                self.compare_schema(old_properties[name], new_properties[name], place, direction, member)
+
+    def _items(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        self.compare_schema(old or {}, new or {}, pointer, direction, f"An item of {_mid_sentence(subject)}")
+
+    def _enum(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        if old is None or new is None:
+            change = (
+                "now has an enum class, which holds the allowed values"
+                if old is None
+                else "may now have any value, and its enum class was removed"
+            )
+            self.add(Severity.BREAKING, pointer, f"{subject} {change}.")
+            return
+        before, after = as_list(old), as_list(new)
+        added = [value for value in after if not _contains(before, value)]
+        removed = [value for value in before if not _contains(after, value)]
+        # The generator names the member of a value by its position if the value does not begin with a letter.
+        if any(
+            _is_named_by_position(value) and _contains(after, value) and not same(value, _get(after, index))
+            for index, value in enumerate(before)
+        ):
+            meaning = f"{subject}: enum members that are named by their position have other values now."
+            self.add(Severity.BREAKING, pointer, meaning)
+        if added:
+            severity = _severity(direction, widened=True, narrowed=False)
+            self.add(severity, pointer, f"{subject} may now also be {_join(added)}.")
+        if removed:
+            meaning = f"{subject} can no longer be {_join(removed)}: the enum member was removed."
+            self.add(Severity.BREAKING, pointer, meaning)
+        if not added and not removed:
+            self.add(Severity.COSMETIC, pointer, f"The order of the values of {_mid_sentence(subject)} changed.")
+
+    def _const(self, old: Json, new: Json, pointer: str, _direction: Direction, subject: str) -> None:
+        change = f"{format_value(new)}; it was {format_value(old)}"
+        self.add(Severity.BREAKING, pointer, f"The only value of {_mid_sentence(subject)} is {change}.")
+
+    def _default(self, old: Json, new: Json, pointer: str, _direction: Direction, subject: str) -> None:
+        if old is None and new is None:
+            self.add(Severity.COSMETIC, pointer, f"{subject} is None by default, as before.")
+            return
+        severity = Severity.ADDITIVE if old is None else Severity.BREAKING
+        change = f"{format_value(new)}; it was {format_value(old)}"
+        self.add(severity, pointer, f"The default of {_mid_sentence(subject)} is {change}.")
+
+    def _additional_properties(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        if is_object(old) and is_object(new):
+            name = f"An additional property of {_mid_sentence(subject)}"
+            self.compare_schema(old, new, pointer, direction, name)
+        elif old is False or new is False:
+            severity, change = (Severity.ADDITIVE, "now") if old is False else (Severity.BREAKING, "no longer")
+            self.add(severity, pointer, f"{subject} {change} keeps properties that the document does not name.")
+        else:
+            before, after = format_value(old), format_value(new)
+            severity = Severity.COSMETIC if {before, after} <= {"nothing", "true", "{}"} else Severity.BREAKING
+            meaning = f"The type of the additional properties of {_mid_sentence(subject)} is {after}; it was {before}."
+            self.add(severity, pointer, meaning)
+
+    def _rule(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        keyword = pointer.rpartition("/")[2]
+        if keyword not in _OTHER_RULES and not all(value is None or _is_number(value) for value in (old, new)):
+            self.add_unknown(old, new, pointer)
+            return
+        narrowed = widened = True
+        if old is None or new is None or keyword in _LOWER_BOUNDS | _UPPER_BOUNDS:
+            narrowed = new is not None and (old is None or (new > old) == (keyword in _LOWER_BOUNDS))
+            widened = not narrowed
+        # A wider rule does not change the Python type of a value that is read.
+        severity = Severity.BREAKING if narrowed and Direction.REQUEST in direction else Severity.ADDITIVE
+        change = " and ".join(word for word, applies in (("narrower", narrowed), ("wider", widened)) if applies)
+        values = f"{keyword} is {format_value(new)}; it was {format_value(old)}"
+        self.add(severity, pointer, f"The rule for {_mid_sentence(subject)} is {change}: {values}.")
+
+
+def _severity(direction: Direction, *, widened: bool, narrowed: bool) -> Severity:
+    """More possible values break callers that read them; fewer allowed values break callers that pass them."""
+    breaks = (widened and Direction.RESPONSE in direction) or (narrowed and Direction.REQUEST in direction)
+    return Severity.BREAKING if breaks else Severity.ADDITIVE
+
+
+def _mid_sentence(subject: str) -> str:
+    return subject[0].lower() + subject[1:]
+
+
+def _contains(values: list[Json], value: Json) -> bool:
+    return any(same(value, each) for each in values)
+
+
+def _get(values: list[Json], index: int) -> Json:
+    return values[index] if index < len(values) else None
+
+
+def _is_named_by_position(value: Json) -> bool:
+    return isinstance(value, str) and not value[:1].isalpha()
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_simple(schema: Json) -> bool:
+    """Whether the types alone describe a schema completely."""
+    return is_object(schema) and ("$ref" in schema or not schema.keys() - {"type", "format", "title", "description"})
+
+
+def _join(values: list[Json]) -> str:
+    return ", ".join(map(repr, values))

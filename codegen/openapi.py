@@ -1,0 +1,184 @@
+"""Reads OpenAPI documents: references, the Python types of schemas, and the direction of their values."""
+
+from __future__ import annotations
+
+import copy
+import enum
+import json
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from codegen.document import Json, as_list, as_object, is_list, is_object
+from codegen.errors import CodegenError
+
+
+class Direction(enum.Flag):
+    """The direction in which a value travels, as a caller sees it."""
+
+    REQUEST = enum.auto()
+    """The caller passes the value."""
+    RESPONSE = enum.auto()
+    """The caller reads the value."""
+
+
+class Types(NamedTuple):
+    """The types that a value may have in Python."""
+
+    names: frozenset[str]
+    nullable: bool
+
+    @property
+    def in_python(self) -> str:
+        """The types as an annotation."""
+        return " | ".join([*sorted(self.names), *(["None"] if self.nullable else [])]) or "None"
+
+
+_SCALARS: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list"}
+# openapi-python-client has a Python type for each of these formats.
+_FORMATS: Final = {"date-time": "datetime", "date": "date", "uuid": "UUID", "binary": "File"}
+_SCHEMAS: Final = "#/components/schemas/"
+METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+"""The keys of a path that hold operations."""
+
+
+def types_of(schema: Json) -> Types:
+    """The Python types of a schema's values. An object without a name is a `dict`."""
+    if not is_object(schema) or not schema.keys() & {"$ref", "oneOf", "anyOf", "allOf", "type", "enum", "properties"}:
+        return Types(frozenset({"Any"}), nullable=False)
+    if "$ref" in schema:
+        return Types(frozenset({component_name(schema)}), nullable=False)
+    combined: Json = schema.get("oneOf") or schema.get("anyOf") or schema.get("allOf")
+    members = [types_of(member) for member in as_list(combined)]
+    if not members:
+        return _plain_types(schema)
+    nullable = any(member.nullable for member in members) or bool(schema.get("nullable"))
+    if "allOf" in schema and len(members) > 1:
+        return Types(frozenset({" & ".join(sorted(member.in_python for member in members))}), nullable)
+    return Types(frozenset(name for member in members for name in member.names), nullable)
+
+
+def _plain_types(schema: dict[str, Json]) -> Types:
+    declared: Json = schema.get("type")
+    kinds: list[Json] = as_list(declared) if is_list(declared) else [declared]
+    values = as_list(schema.get("enum"))
+    names: set[str] = set()
+    for kind in kinds:
+        if kind == "string":
+            names.add(_FORMATS.get(str(schema.get("format")), "str"))
+        elif kind is None and values:
+            names |= {type(value).__name__ for value in values if value is not None}
+        elif kind != "null":
+            names.add(_SCALARS.get(str(kind), "dict"))
+    nullable = "null" in kinds or bool(schema.get("nullable")) or None in values
+    return Types(frozenset(names), nullable)
+
+
+def component_name(reference: dict[str, Json]) -> str:
+    """The name of the component that a `$ref` refers to: the last part of the reference."""
+    return str(reference["$ref"]).rpartition("/")[2]
+
+
+def resolve(document: dict[str, Json], value: Json) -> Json:
+    """`value`, or its target if it is a reference. Raises a `CodegenError` for a reference without a target."""
+    seen: set[str] = set()
+    while is_object(value) and "$ref" in value:
+        reference = str(value["$ref"])
+        if reference in seen or not reference.startswith("#/"):
+            raise CodegenError(f"the reference {reference} leads to itself or to another document")
+        seen.add(reference)
+        value = document
+        for part in reference[2:].split("/"):
+            key = part.replace("~1", "/").replace("~0", "~")
+            if not is_object(value) or key not in value:
+                raise CodegenError(f"the reference {reference} has no target in the document")
+            value = value[key]
+    return value
+
+
+def check_references(document: dict[str, Json]) -> None:
+    """Raises a `CodegenError` for a reference that has no target or leads to itself."""
+    for reference in set(references(document)):
+        resolve(document, {"$ref": reference})
+
+
+def inline_components(document: dict[str, Json]) -> dict[str, Json]:
+    """A copy in which each operation contains its parameters, its responses and its request body.
+
+    The parameters of a path are moved into its operations. Shared parameters, responses and request
+    bodies are copied to each place that refers to them, and the components lose them. So two documents
+    compare as equal if they differ only in where these parts are written, which callers cannot see.
+    """
+    inlined: dict[str, Json] = copy.deepcopy(document)
+    for path in as_object(inlined.get("paths")).values():
+        operations = as_object(path)
+        shared = [resolve(document, parameter) for parameter in as_list(operations.pop("parameters", None))]
+        for method in METHODS:
+            if method in operations:
+                _inline(document, as_object(operations[method]), shared)
+    components = as_object(inlined.get("components"))
+    for kind in ("parameters", "responses", "requestBodies"):
+        components.pop(kind, None)
+    return inlined
+
+
+def _inline(document: dict[str, Json], operation: dict[str, Json], shared: list[Json]) -> None:
+    own = [resolve(document, parameter) for parameter in as_list(operation.get("parameters"))]
+    own_keys = [(each.get("in"), each.get("name")) for each in map(as_object, own)]
+    inherited = [each for each in shared if (as_object(each).get("in"), as_object(each).get("name")) not in own_keys]
+    if own or inherited:
+        operation["parameters"] = [*inherited, *own]
+    if "requestBody" in operation:
+        operation["requestBody"] = resolve(document, operation["requestBody"])
+    responses = as_object(operation.get("responses"))
+    for status, response in responses.items():
+        responses[status] = resolve(document, response)
+
+
+# Below these keys a `$ref` is an ordinary value, not a reference.
+_LITERAL_KEYS: Final = frozenset({"example", "examples", "default", "enum", "const"})
+
+
+def references(value: Json) -> Iterator[str]:
+    """Every `$ref` in a value, at any depth."""
+    if is_object(value):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for key, member in value.items():
+            if key not in _LITERAL_KEYS:
+                yield from references(member)
+    elif is_list(value):
+        for member in value:
+            yield from references(member)
+
+
+def directions_of(*documents: dict[str, Json]) -> dict[str, Direction]:
+    """The directions in which each component schema travels in the documents; both if no operation uses it."""
+    found: dict[str, Direction] = {}
+    for document in documents:
+        for path in as_object(document.get("paths")).values():
+            for method, value in as_object(path).items():
+                if method in METHODS:
+                    operation = as_object(value)
+                    _add_direction(document, [operation.get("parameters")], Direction.REQUEST, found)
+                    _add_direction(document, [operation.get("requestBody")], Direction.REQUEST, found)
+                    _add_direction(document, [operation.get("responses")], Direction.RESPONSE, found)
+    schemas = [as_object(as_object(document.get("components")).get("schemas")) for document in documents]
+    both = Direction.REQUEST | Direction.RESPONSE
+    return {name: found.get(f"{_SCHEMAS}{escape(name)}", both) for each in schemas for name in each}
+
+
+def _add_direction(document: dict[str, Json], value: Json, direction: Direction, found: dict[str, Direction]) -> None:
+    for reference in references(value):
+        if direction not in found.get(reference, Direction(0)):
+            found[reference] = found.get(reference, Direction(0)) | direction
+            _add_direction(document, resolve(document, {"$ref": reference}), direction, found)
+
+
+def escape(part: str) -> str:
+    """A key, escaped as a part of a JSON pointer."""
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def same(one: Json, other: Json) -> bool:
+    """Whether two values are the same JSON. Python's `==` is not enough: there 1 equals `True` and 1.0."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

@@ -1,0 +1,351 @@
+"""The asynchronous client, for asyncio and trio."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import AsyncIterable
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import httpx
+
+from meshapi_video._async.download import AsyncDownload, AsyncDownloadTransports
+from meshapi_video._async.session import AsyncSession
+from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults, Poller
+from meshapi_video._base_client import BaseClient, task_and_age
+from meshapi_video._download.request import DownloadRequest
+from meshapi_video._errors import ConnectionFailed, MeshVideoError
+from meshapi_video._polling.adaptive import AdaptivePolicy
+from meshapi_video._polling.policy import PollPolicy
+from meshapi_video._polling.results import WaitProgress
+from meshapi_video._polling.scheduler import Scheduler
+from meshapi_video._polling.state import (
+    PollState,
+    SendPoll,
+    Sleep,
+    changed_task,
+    decide,
+    result,
+    start_get,
+)
+from meshapi_video._settings import ApiKey
+from meshapi_video._tasks import Video, video_or_raise
+from meshapi_video._token import WaitToken
+from meshapi_video._transport.exceptions import typed_errors, with_task_id
+from meshapi_video._transport.generated import TASK, generated_async_client
+from meshapi_video._validation import MAX_IN_FLIGHT, MAX_WAITING, deadline_after
+from meshapi_video_generated.api.video import get_video_generation
+from meshapi_video_generated.models import VideoTaskResponse
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Awaitable, Callable, Iterable
+    from pathlib import Path
+
+
+class AsyncVideoClient(BaseClient):
+    """Gets video tasks from Mesh API and waits for them, on asyncio or trio.
+
+    Use the client as an async context manager, or await `close`. The tasks of one event loop may share
+    it. At most 250 requests are in flight at once besides those of `wait_many`, or 20 with your own
+    `http_client`; others wait for a free connection.
+
+    On asyncio, with no proxy in the environment and no `http_client`, polls use aiohttp if the extra
+    `[aiohttp]` is installed, which is faster. Downloads never use it.
+
+    Args:
+        api_key: The API key. By default, the environment variable `MESHAPI_API_KEY`.
+        base_url: The server. By default, the environment variable `MESHAPI_BASE_URL`, or else
+            `https://api.meshapi.ai`.
+        timeout: Seconds for one request as a whole.
+        max_retries: How often `get` and `download` retry after a failure that may be temporary.
+        http_client: Your own `httpx.AsyncClient`, for example with a proxy or certificates of your own.
+            The SDK sends through it and never closes it.
+
+    Raises:
+        MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
+        ValueError: Another setting cannot work.
+        TypeError: `http_client` is not an `httpx.AsyncClient`.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 2,
+        http_client: httpx.AsyncClient | None = None,
+    ) -> None:
+        key = ApiKey(api_key)
+        # From here on, a traceback with local variables does not show the key.
+        del api_key
+        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries)
+        self._session = AsyncSession(self._settings, http_client)
+        self._download_transports = AsyncDownloadTransports(http_client)
+        self._generated = generated_async_client(self._settings.base_url, self._session.expecting(TASK))
+        self._in_flight = anyio.Semaphore(self._session.capacity, fast_acquire=True)
+        self._wait_results: weakref.WeakSet[AsyncWaitResults] = weakref.WeakSet()
+        self._sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends every running `wait_many`, and closes the connections that this client opened.
+
+        The client cannot be used afterwards.
+        """
+        for results in list(self._wait_results):
+            await results.close()
+        await self._session.aclose()
+
+    async def get(self, task_id: str) -> VideoTaskResponse:
+        """The task's current state.
+
+        Sends one request, and at most `max_retries` more after failures that may be temporary.
+
+        Args:
+            task_id: The task's id.
+
+        Raises:
+            APIError: The server responded with an error.
+            ConnectionFailed: There was no response.
+            InvalidResponse: The response breaks the contract.
+            ValueError: `task_id` cannot be a task's id.
+        """
+        state = start_get(task_id, self._settings.max_retries, self._clock())
+        while state.end is None:
+            state = await self._advance(state)
+        return result(state)
+
+    async def wait(
+        self,
+        task_id: str | WaitToken,
+        *,
+        timeout: float | None = 900.0,  # noqa: ASYNC109 - `WaitTimeout` says more than a cancellation
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
+        on_update: Callable[[VideoTaskResponse], object] | None = None,
+    ) -> Video:
+        """Waits until the task has ended, and returns its video.
+
+        Polls at once, and then after the delays of `poll`, which grow with the task's age. Continues after
+        failures that may be temporary, and respects the server's `Retry-After`.
+
+        Args:
+            task_id: The task's id, or the token of an earlier wait, which then continues.
+            timeout: Seconds for the whole wait. A final poll at the deadline may take up to one second
+                more. None waits until the task's expiry (48 hours after its creation if the server
+                states none), and five minutes longer.
+            poll: When to poll.
+            on_update: Called with the first response and with each response that differs from the one
+                before. A plain function should not block; an async function is awaited, and delays the
+                next poll. An exception that it raises ends the wait.
+
+        Raises:
+            TaskError: The task ended without a video: `TaskFailed`, `TaskExpired` or `TaskCancelled`.
+            WaitTimeout: The time ran out. The task continues: wait again on the same id or token.
+            APIError: The server responded with an error that another poll cannot change.
+            InvalidResponse: A response breaks the contract.
+            ValueError: `task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+        """
+        state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
+        while True:
+            before, state = state, await self._advance(state)
+            task = changed_task(before, state)
+            if task is not None and on_update is not None:
+                returned = on_update(task)
+                if inspect.isawaitable(returned):
+                    await returned
+            if state.end is not None:
+                return video_or_raise(result(state))
+
+    def updates(
+        self,
+        task_id: str | WaitToken,
+        *,
+        timeout: float | None = 900.0,
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
+    ) -> AsyncUpdates:
+        """An iterator over the first response and each response that differs from the one before.
+
+        It polls like `wait`, and only while it is asked for the next response; the time of the wait
+        runs in between, too. Its last response is the task with a terminal status, with a video or
+        without. Its `token` holds the state of the wait.
+
+        Args:
+            task_id: The task's id, or the token of an earlier wait.
+            timeout: Seconds for the whole wait; None for no limit but the task's expiry.
+            poll: When to poll.
+
+        Raises:
+            ValueError: `task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+
+        The iterator raises `WaitTimeout`, `APIError` and `InvalidResponse` as `wait` does.
+        """
+        state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
+        return AsyncUpdates._of(state, self._advance)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
+
+    def wait_many(
+        self,
+        task_ids: Iterable[str | WaitToken] | AsyncIterable[str | WaitToken],
+        *,
+        timeout: float | None = 900.0,
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
+        max_in_flight: int | None = None,
+        requests_per_minute: float | None = None,
+        max_waiting: int = MAX_WAITING,
+        on_progress: Callable[[WaitProgress], object] | None = None,
+    ) -> AsyncWaitResults:
+        """An iterator over one `WaitResult` for each task, in the order in which the tasks end.
+
+        An error of one task does not end the loop: it is the result of that task. A background task
+        sends the polls, also while you handle a result. It ends with the iterator: when the loop ends
+        and the iterator has no other reference, after a cancellation, and at `close`.
+
+        Args:
+            task_ids: Ids and tokens. The iterable may be endless: at most `max_waiting` are taken at a
+                time. An asynchronous iterable may take its time for each id; ids that it gives after the
+                deadline are not taken. Duplicates are polled once.
+            timeout: Seconds for the whole call, with the meaning for each task as in `wait`.
+            poll: When to poll.
+            max_in_flight: The most requests in flight. By default 100, or 20 with your own
+                `http_client`.
+            requests_per_minute: The most requests per minute, for all tasks together. A 429 slows all
+                tasks down.
+            max_waiting: The most tasks that are waited for at once. By default 10,000.
+            on_progress: Called with a `WaitProgress` while the iterator waits for a result; an async
+                function is awaited. An exception that it raises reaches you unchanged, as does one from
+                `task_ids`.
+
+        Raises:
+            TypeError: `task_ids` is a single string.
+            ValueError: A number is out of its range.
+        """
+        if isinstance(task_ids, str | bytes):
+            raise TypeError("task_ids should be an iterable of ids; use wait for a single id")
+        deadline = deadline_after(timeout, self._clock())
+        ids, arriving_ids = ((), task_ids) if isinstance(task_ids, AsyncIterable) else (task_ids, None)
+        poller = Poller(
+            Scheduler(
+                max_in_flight=min(MAX_IN_FLIGHT, self._session.capacity) if max_in_flight is None else max_in_flight,
+                requests_per_minute=requests_per_minute,
+                max_waiting=max_waiting,
+            ),
+            start_wait=partial(self._start_wait, deadline, poll),
+            poll=self._poll,
+            clock=self._clock,
+            arriving_ids=arriving_ids,
+            deadline=deadline,
+        )
+        results = AsyncWaitResults._of(ids, poller, on_progress)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
+        self._wait_results.add(results)
+        return results
+
+    async def download(
+        self,
+        video_or_task_id: Video | str,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        last_frame: bool = False,
+        timeout: float | None = 3600.0,  # noqa: ASYNC109 - `DownloadError` says more than a cancellation
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Path:
+        """Downloads the video to a file, and returns the file's path.
+
+        The bytes are kept in the partial file `path` + `.part` until the file is complete. After any
+        failure, a cancellation included, the next call resumes there if the server can tell that its file
+        is unchanged, and starts from the beginning otherwise. No request has the API key. Your own
+        `http_client` provides only its transports: its auth, cookies, headers and hooks are not used.
+
+        Args:
+            video_or_task_id: A video, or the id of a task that has succeeded, which is fetched first.
+            path: The file, or a folder. In a folder, the file is named after the task's id.
+            overwrite: Replaces an existing file.
+            last_frame: Downloads the picture of the last frame instead.
+            timeout: Seconds for the whole call; None for no limit. A connection without a byte for the
+                client's `timeout` is closed and retried.
+            on_progress: Called with the bytes received so far, and the size of the whole file or None; an
+                async function is awaited. An exception that it raises reaches you unchanged.
+
+        Raises:
+            DownloadError: The download failed; it says why, and which bytes are kept. Temporary failures
+                are retried, at most `max_retries` times in a row without a new byte.
+            TaskError: The task ended without a video: `TaskFailed`, `TaskExpired` or `TaskCancelled`.
+            APIError: As from `get`, if you pass an id.
+            ConnectionFailed: As from `get`, if you pass an id.
+            InvalidResponse: As from `get`, if you pass an id.
+            ValueError: `video_or_task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+        """
+        if self._session.is_closed:
+            raise RuntimeError("this client has been closed")
+        download = AsyncDownload(
+            request=DownloadRequest.of(
+                video_or_task_id,
+                path,
+                last_frame=last_frame,
+                overwrite=overwrite,
+                timeout=timeout,
+                now=self._clock(),
+            ),
+            transports=self._download_transports,
+            timeout=self._settings.timeout,
+            max_retries=self._settings.max_retries,
+            on_progress=on_progress,
+            clock=self._clock,
+            rand=self._rand,
+            sleep=self._sleep,
+        )
+        return await download.run(self.get)
+
+    async def _advance(self, state: PollState) -> PollState:
+        """The state after the next poll, which is sent when it is due."""
+        while True:
+            match decide(state, self._clock()):
+                case Sleep(seconds):
+                    await self._sleep(seconds)
+                case SendPoll(seconds):
+                    return await self._poll_when_free(state, seconds)
+                case _:
+                    return state
+
+    async def _poll_when_free(self, state: PollState, seconds: float) -> PollState:
+        """The state after a poll, for which a connection must become free first."""
+        sent_at, deadline = self._clock(), anyio.current_time() + seconds
+        try:
+            self._in_flight.acquire_nowait()
+        except anyio.WouldBlock:
+            # This time counts toward the deadline of the wait, but not toward the time of the request.
+            with anyio.move_on_after(seconds) as scope:
+                await self._in_flight.acquire()
+            if scope.cancelled_caught:
+                capacity = self._session.capacity
+                reason = f"no free connection within {seconds:.3g} s: {capacity} requests are in flight"
+                error = with_task_id(ConnectionFailed(reason), state.task_id)
+                return self._poll_failed(state, error, sent_at, was_sent=False)
+        try:
+            return await self._poll(state, deadline - anyio.current_time())
+        finally:
+            self._in_flight.release()
+
+    async def _poll(self, state: PollState, seconds: float) -> PollState:
+        """The state after a poll that may take so many seconds."""
+        sent_at = self._clock()
+        try:
+            task, age = await self._request_task(state.task_id, min(seconds, self._settings.timeout))
+        except MeshVideoError as error:
+            return self._poll_failed(state, error, sent_at)
+        return self._poll_succeeded(state, task, age, sent_at)
+
+    async def _request_task(self, task_id: str, seconds: float) -> tuple[VideoTaskResponse, float | None]:
+        with typed_errors(task_id, self._settings, seconds):
+            self._session.open()
+            with anyio.fail_after(seconds):
+                response = await get_video_generation.asyncio_detailed(task_id, client=self._generated)
+            return task_and_age(response.parsed, response.headers)

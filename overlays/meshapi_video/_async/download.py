@@ -1,0 +1,169 @@
+"""Runs a download on asyncio or trio. `_download.state` decides, and `_download.partial_file` keeps the file."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Final, cast
+
+import anyio
+import httpx
+from anyio import to_thread
+from attrs import define
+
+from meshapi_video._async.network import AsyncPoolTransport, connection_pool
+from meshapi_video._download import state
+from meshapi_video._download.partial_file import PartialFile
+from meshapi_video._download.request import (
+    READ_SIZE,
+    DownloadRequest,
+    TLSContexts,
+    TransferInterrupted,
+    UnsafeURL,
+    after_failure,
+    build_request,
+    head_of,
+    map_network_errors,
+)
+from meshapi_video._download.state import Done, GiveUp, SendRequest, TransferState
+from meshapi_video._logging import log_attempt
+from meshapi_video._polling.state import Sleep
+from meshapi_video._transport.environment import environment_proxy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from pathlib import Path
+
+    from meshapi_video_generated.models import VideoTaskResponse
+
+WRITE_BUFFER: Final = 512 * 1024
+"""Bytes that are written together."""
+FLUSH_INTERVAL: Final = 0.25
+"""Seconds. A kill of the process loses the bytes received in at most this time."""
+
+
+class AsyncDownloadTransports:
+    """Transports to file servers. None of them has the key, a cookie or a password."""
+
+    def __init__(self, http_client: httpx.AsyncClient | None) -> None:
+        self._http_client = http_client
+        self._tls_contexts = TLSContexts()
+
+    @asynccontextmanager
+    async def open(self, url: httpx.URL) -> AsyncGenerator[httpx.AsyncBaseTransport]:
+        """The transport for this address: from the user's client, or a new one."""
+        if self._http_client is not None:
+            # The client's `send` would log the address, and its hooks could read a whole video into memory.
+            yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
+        else:
+            tls, proxy = self._tls_contexts.for_url(url), environment_proxy(str(url))
+            async with AsyncPoolTransport(connection_pool(tls, proxy, read_size=READ_SIZE)) as transport:
+                yield transport
+
+
+@define(kw_only=True)
+class AsyncDownload:
+    """One download."""
+
+    request: DownloadRequest
+    transports: AsyncDownloadTransports
+    timeout: float
+    """Seconds without a byte after which a connection is closed."""
+    max_retries: int
+    on_progress: Callable[[int, int | None], object] | None
+    clock: Callable[[], float]
+    rand: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+    async def run(self, get: Callable[[str], Awaitable[VideoTaskResponse]]) -> Path:
+        """Downloads the file, and returns its path."""
+        request = self.request
+        file = PartialFile(request.path, request.task_id, request.kind, overwrite=request.overwrite)
+        try:
+            await to_thread.run_sync(file.open)
+            task = await get(request.task_id) if request.video is None else None
+            transfer = request.start(task, file, self.max_retries, self.clock())
+            while True:
+                match state.decide(transfer, self.clock()):
+                    case SendRequest() as action:
+                        transfer = await self._send(action, transfer, file)
+                        log_attempt(transfer, self.clock())
+                    case Sleep(seconds):
+                        await self.sleep(seconds)
+                    case Done():
+                        return await to_thread.run_sync(file.finish)
+                    case GiveUp(reason):
+                        raise file.error(reason)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(file.close)
+
+    async def _send(self, action: SendRequest, transfer: TransferState, file: PartialFile) -> TransferState:
+        """The state after one request."""
+        try:
+            request = build_request(action, transfer, self.timeout)
+            host, seconds = request.url.host, min(self.timeout, action.seconds)
+            async with self.transports.open(request.url) as transport:
+                with map_network_errors(host, seconds), anyio.fail_after(seconds):
+                    response = await transport.handle_async_request(request)
+                async with aclosing(response):
+                    transfer = state.head_received(transfer, head_of(response), self.clock(), self.rand())
+                    if not transfer.accepts_body:
+                        return transfer
+                    await self._receive(response, host, transfer, file)
+                    return state.body_ended(transfer, file.size, self.clock(), self.rand())
+        except (TransferInterrupted, UnsafeURL) as error:
+            return after_failure(transfer, error, file.size, self.clock(), self.rand())
+
+    async def _receive(self, response: httpx.Response, host: str, transfer: TransferState, file: PartialFile) -> None:
+        """Writes the body of a response to the file."""
+        if transfer.record is not None and transfer.kept == 0:
+            await to_thread.run_sync(file.restart, transfer.record)
+        # Not by httpx's own methods: there is nothing to decode, and a mocked response counts as read.
+        chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
+        writer = _BufferedWriter(file, self.clock)
+        try:
+            while True:
+                if self.on_progress is not None:
+                    returned = self.on_progress(writer.size, file.total)
+                    if inspect.isawaitable(returned):
+                        await returned
+                seconds = min(self.timeout, transfer.deadline - self.clock())
+                with map_network_errors(host, seconds), anyio.fail_after(seconds):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                await writer.write(chunk)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await writer.flush()
+
+
+class _BufferedWriter:
+    """Writes several chunks together, because a call in another thread costs more than a write."""
+
+    def __init__(self, file: PartialFile, clock: Callable[[], float]) -> None:
+        self._file = file
+        self._clock = clock
+        self._chunks: list[bytes] = []
+        self._buffered = 0
+        self._flushed_at = clock()
+
+    @property
+    def size(self) -> int:
+        """The size of the file in bytes, with the buffered chunks."""
+        return self._file.size + self._buffered
+
+    async def write(self, chunk: bytes) -> None:
+        """Buffers a chunk, and flushes the buffer if it is large or old."""
+        self._chunks.append(chunk)
+        self._buffered += len(chunk)
+        if self._buffered >= WRITE_BUFFER or self._clock() >= self._flushed_at + FLUSH_INTERVAL:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Writes the buffered chunks to the file."""
+        chunks, self._chunks, self._buffered = self._chunks, [], 0
+        if chunks:
+            await to_thread.run_sync(self._file.write, *chunks)
+            self._flushed_at = self._clock()

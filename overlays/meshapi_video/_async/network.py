@@ -1,0 +1,110 @@
+"""Network connections for httpcore that can read more at once. Deadlines are cancellations here."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+import httpcore
+import httpx
+
+from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, httpcore_proxy, httpcore_request, httpx_response
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable
+
+
+def connection_pool(
+    tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0
+) -> httpcore.AsyncConnectionPool:
+    """A pool of httpcore's, with connections that read at least `read_size` bytes at once."""
+    return httpcore.AsyncConnectionPool(
+        ssl_context=tls,
+        proxy=httpcore_proxy(proxy),
+        keepalive_expiry=KEEPALIVE_EXPIRY,
+        network_backend=_Backend(read_size),
+    )
+
+
+class AsyncPoolTransport(httpx.AsyncBaseTransport):
+    """httpx's interface to such a pool."""
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Part of httpx's protocol for transports."""
+        response = await self._pool.handle_async_request(httpcore_request(request))
+        return httpx_response(response, _Body(response))
+
+    async def aclose(self) -> None:
+        """Closes the pool."""
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        # httpcore declares one type for the blocking and the asynchronous body.
+        return aiter(cast("AsyncIterable[bytes]", self._response.stream))
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+# Below, timeouts are parameters because httpcore's own signatures have them.
+
+
+class _Backend(httpcore.AsyncNetworkBackend):
+    def __init__(self, read_size: int) -> None:
+        self._read_size = read_size
+        # Type checkers see a placeholder that httpcore defines for the case that anyio is missing.
+        self._backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _Stream(stream, self._read_size)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    def __init__(self, stream: httpcore.AsyncNetworkStream, read_size: int) -> None:
+        self._stream = stream
+        self._read_size = read_size
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._stream.read(max(max_bytes, self._read_size), timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            encrypted = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            # httpcore closes the stream after an error, but not after a cancellation.
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
+        return _Stream(encrypted, self._read_size)
+
+    # httpcore's own signature: the type of the value depends on `info`.
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
+        return self._stream.get_extra_info(info)

@@ -1,0 +1,112 @@
+"""The asynchronous client's session: what the generated functions send through, in place of an httpx client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from meshapi_video._async.connections import AsyncConnectionPool
+from meshapi_video._async.user_client import AsyncUserClientTransport
+from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
+from meshapi_video._transport.api_errors import check_response
+from meshapi_video._transport.environment import environment_proxy, tls_context
+from meshapi_video._transport.request import RequestTemplate
+
+if TYPE_CHECKING:
+    from typing import Protocol, Unpack
+
+    import httpx
+
+    from meshapi_video._settings import Settings
+    from meshapi_video._transport.generated import ExpectedResponse
+    from meshapi_video._transport.request import Request, RequestOptions
+    from meshapi_video._transport.response import Response
+
+    class _Transport(Protocol):
+        async def send(self, request: Request) -> Response: ...
+
+        async def aclose(self) -> None: ...
+
+
+def has_aiohttp() -> bool:
+    """Whether the extra `[aiohttp]` is installed. Imports it now, so that no event loop waits for the import."""
+    with contextlib.suppress(ImportError):
+        return bool(importlib.import_module("meshapi_video._async.aiohttp").IS_NEW_ENOUGH)
+    return False
+
+
+HAS_AIOHTTP: Final = has_aiohttp()
+
+
+class AsyncSession:
+    """Sends requests to the API, with the key, and checks the responses. The tasks of one event loop may use it."""
+
+    def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None) -> None:
+        self._settings = settings
+        self._template = RequestTemplate(settings)
+        self._proxy = None if http_client is not None else environment_proxy(settings.base_url)
+        self._user_client = None if http_client is None else AsyncUserClientTransport(self._template, http_client)
+        self.capacity: Final = CAPACITY if http_client is None else USER_CLIENT_CAPACITY
+        """The number of requests that the transport handles well at once."""
+        self._transport: _Transport | None = None
+        self.is_closed = False
+
+    def open(self) -> _Transport:
+        """Opens the transport on the running event loop if it is not open.
+
+        Call this before the time of a request starts. Raises `RuntimeError` after `aclose`.
+        """
+        if self.is_closed:
+            raise RuntimeError("this client has been closed")
+        if self._transport is None:
+            self._transport = self._user_client or self._connect()
+        return self._transport
+
+    def expecting(self, expected: ExpectedResponse) -> AsyncOperationSession:
+        """The session for the generated function of an operation that returns `expected`."""
+        return AsyncOperationSession(self, expected)
+
+    async def request(
+        self, method: str, url: str, expected: ExpectedResponse, **options: Unpack[RequestOptions]
+    ) -> Response:
+        """The checked response to a request for the path `url`, below the base URL.
+
+        Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
+        and `TypeError` for an option that requests to the API do not support.
+        """
+        response = await self.open().send(self._template.build(method, url, **options))
+        check_response(response, self._settings, expected)
+        return response
+
+    async def aclose(self) -> None:
+        """Closes the transport."""
+        self.is_closed = True
+        if self._transport is not None:
+            # Completely, even if the caller is being cancelled.
+            with anyio.CancelScope(shield=True):
+                await self._transport.aclose()
+
+    def _connect(self) -> _Transport:
+        tls = tls_context(self._settings.base_url)
+        # aiohttp does not support every kind of proxy, and runs on asyncio only.
+        if self._proxy is None and HAS_AIOHTTP and anyio.get_cancelled_exc_class() is asyncio.CancelledError:
+            from meshapi_video._async.aiohttp import AiohttpTransport  # noqa: PLC0415 - only the extra has it
+
+            return AiohttpTransport(self._template, tls)
+        return AsyncConnectionPool(self._settings, tls, self._proxy)
+
+
+class AsyncOperationSession:
+    """A session for one operation. It has what a generated function uses of an `httpx.AsyncClient`."""
+
+    def __init__(self, session: AsyncSession, expected: ExpectedResponse) -> None:
+        self._session = session
+        self._expected = expected
+
+    async def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """The checked response, as from `AsyncSession.request`."""
+        return await self._session.request(method, url, self._expected, **options)

@@ -1,0 +1,49 @@
+"""Sends requests through an httpx client of the user's. It stays open, and its settings stay as they are."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import httpx
+
+from meshapi_video._transport.exceptions import map_httpx_exceptions
+from meshapi_video._transport.response import BodyReader, Response, already_read
+
+if TYPE_CHECKING:
+    from meshapi_video._transport.request import Request, RequestTemplate
+
+
+class AsyncUserClientTransport:
+    """The transport over the user's client."""
+
+    def __init__(self, template: RequestTemplate, client: httpx.AsyncClient) -> None:
+        if not isinstance(client, httpx.AsyncClient):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise TypeError(
+                f"http_client of an AsyncVideoClient should be an httpx.AsyncClient, not {type(client).__name__}"
+            )
+        self._template = template
+        self._client = client
+
+    async def send(self, request: Request) -> Response:
+        """The whole response to `request`."""
+        with map_httpx_exceptions(self._template.settings):
+            return await self._send(self._template.httpx_request(request))
+
+    async def aclose(self) -> None:
+        """Does nothing: the user closes the client."""
+
+    async def _send(self, request: httpx.Request) -> Response:
+        try:
+            response = await self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
+        except httpx.HTTPStatusError as error:
+            # A hook called `raise_for_status`. `check_response` decides which error this is.
+            response = error.response
+        async with aclosing(response):
+            if response.is_closed:
+                return already_read(response)
+            reader = BodyReader(response.status_code, response.headers)
+            with reader.lenient:
+                async for part in response.aiter_raw():
+                    reader.feed(part)
+            return reader.response()

@@ -1,0 +1,335 @@
+"""The asynchronous iterators: over the changes of one task, and over the results of many."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import inspect
+import math
+from collections.abc import AsyncIterable, AsyncIterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
+
+import anyio
+import anyio.lowlevel
+
+from meshapi_video._errors import MeshVideoError
+from meshapi_video._polling.iteration import (
+    Finish,
+    ReportProgress,
+    ResultIteration,
+    TakeNextId,
+    YieldResult,
+)
+from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
+from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
+from meshapi_video._polling.state import PollState, changed_task, result
+from meshapi_video._token import WaitToken
+from meshapi_video_generated.models import VideoTaskResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+
+    from anyio.abc import TaskGroup
+
+    StartWait: TypeAlias = Callable[[str | WaitToken], PollState]
+    Advance: TypeAlias = Callable[[PollState], Awaitable[PollState]]
+    Poll: TypeAlias = Callable[[PollState, float], Awaitable[PollState]]
+    CallThreadsafe: TypeAlias = Callable[[Callable[[], object]], object]
+
+T = TypeVar("T")
+
+SHUTDOWN_TIMEOUT: Final = 1.0
+"""Seconds for all background tasks to end after their cancellation."""
+
+
+class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
+    """The first response about a task, and each response that differs from the one before.
+
+    `AsyncVideoClient.updates` creates it. Raises the error that ends the wait, such as `WaitTimeout`. It
+    polls only while it is asked for the next response.
+    """
+
+    _state: PollState
+    _advance: Advance
+
+    @classmethod
+    def _of(cls, state: PollState, advance: Advance) -> Self:
+        self = cls()
+        self._state = state
+        self._advance = advance
+        return self
+
+    @property
+    def token(self) -> WaitToken:
+        """The current state of the wait, to resume it in this or another process."""
+        return self._state.token
+
+    async def __anext__(self) -> VideoTaskResponse:
+        while self._state.end is None:
+            before = self._state
+            self._state = await self._advance(before)
+            task = changed_task(before, self._state)
+            if task is not None:
+                return task
+        result(self._state)
+        raise StopAsyncIteration
+
+
+class AsyncWaitResults(AsyncIterator[WaitResult]):
+    """One `WaitResult` for each task, in the order in which the tasks end.
+
+    `AsyncVideoClient.wait_many` creates it. All pending waits end with this iterator, or at `close`.
+    """
+
+    _poller: Poller
+    _task_ids: Iterator[str | WaitToken]
+    _iteration: ResultIteration
+    _closed: bool
+
+    @classmethod
+    def _of(
+        cls,
+        task_ids: Iterable[str | WaitToken],
+        poller: Poller,
+        on_progress: Callable[[WaitProgress], object] | None,
+    ) -> Self:
+        self = cls()
+        self._poller = poller
+        self._task_ids = iter(task_ids)
+        self._iteration = ResultIteration(poller.scheduler, on_progress)
+        self._closed = False
+        poller.reports_progress = on_progress is not None
+        return self
+
+    @property
+    def progress(self) -> WaitProgress:
+        """The progress so far."""
+        return self._poller.scheduler.progress
+
+    def waiting(self, limit: int | None = None) -> list[PendingTask]:
+        """At most `limit` tasks whose wait has not ended, in the order in which they were taken."""
+        return self._poller.pending(limit)
+
+    @property
+    def tokens(self) -> list[WaitToken]:
+        """A token for each task that was taken from the iterable and whose result was not yielded."""
+        return self._poller.scheduler.tokens
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_poller"):
+            self._poller.cancel_threadsafe()
+
+    async def close(self) -> None:
+        """Ends every pending wait, and all background tasks."""
+        self._closed = True
+        await self._poller.aclose()
+
+    async def __anext__(self) -> WaitResult:
+        try:
+            return await self._next()
+        except GeneratorExit:
+            # The event loop has ended, and nothing can be awaited any more.
+            raise
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _next(self) -> WaitResult:
+        self._poller.start()
+        while not self._closed:
+            # Get the event before the decision: any change after this line, in a callback too, sets it.
+            changed = self._poller.changed
+            self._poller.check()
+            action = self._iteration.next_action(
+                polling_ended=self._poller.ended.is_set(), ids_arrive=self._poller.ids_arrive
+            )
+            if isinstance(action, TakeNextId):
+                await self._take_next_id()
+            elif isinstance(action, ReportProgress):
+                returned = action.callback(action.progress)
+                if inspect.isawaitable(returned):
+                    await returned
+            elif isinstance(action, YieldResult):
+                self._poller.notify()
+                return action.result
+            elif isinstance(action, Finish):
+                break
+            else:
+                await changed.wait()
+        raise StopAsyncIteration
+
+    async def _take_next_id(self) -> None:
+        try:
+            task = next(self._task_ids)
+        except StopIteration:
+            self._iteration.is_exhausted = True
+        else:
+            self._poller.add(task)
+        # Let other tasks run: there may be very many ids.
+        await anyio.lowlevel.checkpoint()
+
+
+class Poller:
+    """Sends the polls of a `Scheduler`, in a background task of the event loop."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        start_wait: StartWait,
+        poll: Poll,
+        clock: Callable[[], float],
+        arriving_ids: AsyncIterable[str | WaitToken] | None,
+        deadline: float | None,
+    ) -> None:
+        self.scheduler = scheduler
+        self.changed: anyio.Event = anyio.Event()
+        """It is set, and replaced by a new event, when the scheduler has changed."""
+        self.ended: anyio.Event = anyio.Event()
+        self.ids_arrive: bool = arriving_ids is not None
+        """Whether an asynchronous iterable may still give ids."""
+        self.reports_progress: bool = False
+        """Whether the caller wants to know about every poll."""
+        self._start_wait = start_wait
+        self._poll = poll
+        self._clock = clock
+        self._arriving_ids = arriving_ids
+        self._deadline = math.inf if deadline is None else deadline
+        self._asleep_until = -math.inf
+        self._failure: BaseException | None = None
+        self._scope: anyio.CancelScope | None = None
+        self._call_threadsafe: CallThreadsafe | None = None
+
+    def start(self) -> None:
+        """Starts, unless it was started before or has ended."""
+        if self._scope is None and not self.ended.is_set():
+            self._scope = anyio.CancelScope()
+            self._call_threadsafe = _start_task(partial(self._run, self._scope), self._finish)
+
+    def add(self, task: str | WaitToken) -> None:
+        """Adds a task."""
+        try:
+            self.scheduler.add(self._start_wait(task))
+        except ValueError as error:
+            self.scheduler.add_failed(str(task), MeshVideoError(str(error)))
+        self.notify()
+
+    def pending(self, limit: int | None) -> list[PendingTask]:
+        """The tasks whose wait has not ended."""
+        return self.scheduler.pending(limit, self._clock())
+
+    def check(self) -> None:
+        """Raises an unexpected exception of a background task."""
+        if self._failure is not None:
+            raise self._failure
+
+    def cancel(self) -> None:
+        """Cancels all background tasks."""
+        if self._scope is not None and not self.ended.is_set():
+            self._scope.cancel()
+
+    def cancel_threadsafe(self) -> None:
+        """The same from any thread, with or without an event loop, as the garbage collector calls it."""
+        if self._scope is not None and self._call_threadsafe is not None and not self.ended.is_set():
+            # The loop may be closed, and then no task runs.
+            with contextlib.suppress(RuntimeError):
+                self._call_threadsafe(self._scope.cancel)
+
+    async def aclose(self) -> None:
+        """Cancels all background tasks, and waits until they have ended."""
+        if self._scope is None:
+            self.ended.set()
+        self.cancel()
+        with anyio.move_on_after(SHUTDOWN_TIMEOUT, shield=True):
+            await self.ended.wait()
+
+    def notify(self) -> None:
+        """Tells all waiters that the scheduler has changed."""
+        changed, self.changed = self.changed, anyio.Event()
+        changed.set()
+
+    async def _run(self, scope: anyio.CancelScope) -> None:
+        try:
+            with scope:
+                async with anyio.create_task_group() as group:
+                    if self._arriving_ids is not None:
+                        group.start_soon(self._guard, self._take_arriving_ids, self._arriving_ids)
+                    await self._guard(self._dispatch, group)
+        finally:
+            self._finish()
+
+    def _finish(self) -> None:
+        self.ended.set()
+        self.notify()
+
+    async def _guard(self, run: Callable[[T], Awaitable[None]], argument: T) -> None:
+        try:
+            await run(argument)
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as failure:  # noqa: BLE001 - `check` raises it for the caller
+            # Later failures may only be consequences of the first: on trio, groups of cancellations.
+            if self._failure is None:
+                self._failure = failure
+            self.cancel()
+
+    async def _dispatch(self, group: TaskGroup) -> None:
+        while True:
+            action = self.scheduler.next(self._clock())
+            if isinstance(action, ScheduledPoll):
+                group.start_soon(self._guard, self._run_poll, action)
+                continue
+            if self.scheduler.has_results:
+                self.notify()
+            changed, self._asleep_until = self.changed, self._clock() + action
+            with anyio.move_on_after(action):
+                await changed.wait()
+
+    async def _run_poll(self, poll: ScheduledPoll) -> None:
+        state = await self._poll(poll.state, poll.timeout)
+        was_full = self.scheduler.is_full
+        self.scheduler.record(poll, state, self._clock())
+        # Most polls change nothing for the other tasks, and waking these up costs a part of what a poll costs.
+        changes = state.error is not None or self.scheduler.has_results or state.next_poll_at < self._asleep_until
+        if self.reports_progress or was_full or changes:
+            self.notify()
+
+    async def _take_arriving_ids(self, task_ids: AsyncIterable[str | WaitToken]) -> None:
+        """Adds the ids of an asynchronous iterable, which may take its time for each."""
+        with anyio.move_on_after(self._deadline - self._clock()):
+            async for task in task_ids:
+                self.add(task)
+                # Let other tasks run: there may be very many ids, all of them duplicates.
+                await anyio.lowlevel.checkpoint()
+                while not self.scheduler.has_room:
+                    await self.changed.wait()
+        self.ids_arrive = False
+        self.notify()
+
+
+_running: Final[set[asyncio.Task[None]]] = set()
+"""An event loop itself holds only weak references to its tasks."""
+
+
+def _start_task(run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> CallThreadsafe:
+    """Starts a background task on the running event loop. Returns a function that any thread may call in with."""
+    # A task group of anyio would have to stay open between two results, and the caller may leave the loop there.
+    if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
+        import trio  # noqa: PLC0415 - without asyncio, trio is running
+
+        trio.lowlevel.spawn_system_task(run, context=contextvars.copy_context())
+        return trio.lowlevel.current_trio_token().run_sync_soon
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(run())
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    # A task that is cancelled before its first step runs nothing, not even its `finally`.
+    task.add_done_callback(lambda _: ended())
+    return loop.call_soon_threadsafe

@@ -1,0 +1,67 @@
+"""What the blocking and the asynchronous client share: settings, clocks, and the record of a poll."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from meshapi_video._logging import log_poll
+from meshapi_video._polling.policy import Policy, PollPolicy
+from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded, start_wait
+from meshapi_video._settings import ApiKey, Settings
+from meshapi_video._tasks import require_task
+from meshapi_video._transport.retry_after import age_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meshapi_video._errors import MeshVideoError
+    from meshapi_video._token import WaitToken
+    from meshapi_video_generated.models import VideoTaskResponse
+
+
+class BaseClient:
+    """The base of both clients."""
+
+    def __init__(self, api_key: ApiKey, *, base_url: str | None, timeout: float, max_retries: int) -> None:
+        self._settings = Settings.resolve(api_key, base_url, timeout, max_retries)
+        # Tests replace these to make time virtual.
+        self._clock: Callable[[], float] = time.monotonic
+        self._unix_clock: Callable[[], float] = time.time
+        self._rand: Callable[[], float] = random.random
+
+    def __repr__(self) -> str:
+        # A traceback with local variables may need the repr before the settings exist.
+        settings = f"base_url={self._settings.base_url!r}" if hasattr(self, "_settings") else "not initialized"
+        return f"{type(self).__name__}({settings})"
+
+    def _start_wait(self, deadline: float | None, policy: Policy, task: str | WaitToken) -> PollState:
+        return start_wait(task, policy, deadline, self._clock(), self._unix_clock())
+
+    def _poll_succeeded(
+        self, before: PollState, task: VideoTaskResponse, age: float | None, sent_at: float
+    ) -> PollState:
+        now = self._clock()
+        return self._record(before, poll_succeeded(before, task, age, now, self._rand()), sent_at, now)
+
+    def _poll_failed(
+        self, before: PollState, error: MeshVideoError, sent_at: float, *, was_sent: bool = True
+    ) -> PollState:
+        now = self._clock()
+        return self._record(before, poll_failed(before, error, now, self._rand(), was_sent=was_sent), sent_at, now)
+
+    def _record(self, before: PollState, after: PollState, sent_at: float, now: float) -> PollState:
+        """Tells the policy and the log of a poll that ended at `now`, and returns the state after it."""
+        if not isinstance(before.policy, PollPolicy):
+            from meshapi_video._polling.adaptive import learn  # noqa: PLC0415 - not every program uses it
+
+            learn(before, after, now)
+        log_poll(before, after, now - sent_at, now)
+        return after
+
+
+def task_and_age(parsed: object, headers: Mapping[str, str]) -> tuple[VideoTaskResponse, float | None]:
+    """The task that a generated function returned, and its age in seconds by the server's clock, if known."""
+    task = require_task(parsed)
+    return task, age_of(task, headers.get("date"))

@@ -1,0 +1,316 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import click
+from click.shell_completion import shell_complete
+
+from meshapi_video._cli.exit_codes import ExitCode, exit_code_for
+from meshapi_video._cli.options import (
+    common_options,
+    configure_logging,
+    read_api_key,
+    read_task_ids,
+    sandbox_options,
+    validate_task_id,
+    validate_task_ids,
+    validate_timeout,
+)
+from meshapi_video._cli.output import escape, print_error
+from meshapi_video._validation import MAX_IN_FLIGHT
+from meshapi_video._version import __version__
+
+# The SDK is imported inside the commands that use it, so that --help and --version are fast.
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from meshapi_video import VideoTaskResponse
+
+
+COMPLETE_VARIABLE: Final = "_MESHAPI_VIDEO_COMPLETE"
+"""The environment variable with which a shell requests completions."""
+
+# click keeps the lines of a paragraph that begins with this character.
+_KEEP_LINES: Final = "\b"
+_EXIT_CODES: Final = "\n".join(
+    [_KEEP_LINES, "Exit codes:", *(f"  {code.value:<4} {code.meaning}" for code in ExitCode)]
+)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code. Expected errors are printed on stderr."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if instruction := os.environ.get(COMPLETE_VARIABLE):
+        return shell_complete(cli, {}, "meshapi-video", COMPLETE_VARIABLE, instruction)
+    try:
+        # `cli.main` would exit with 1 after a broken pipe.
+        with cli.make_context("meshapi-video", list(arguments)) as ctx:
+            return int(cli.invoke(ctx) or 0)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE_ERROR
+    except (KeyboardInterrupt, click.Abort):
+        # click raises Abort for ctrl-C while it prompts for the key.
+        print_error("interrupted")
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        from meshapi_video import MeshVideoError  # noqa: PLC0415
+
+        if not isinstance(error, MeshVideoError):
+            raise
+        if "--debug" in arguments:
+            traceback.print_exception(error)
+        print_error(str(error))
+        return exit_code_for(error)
+
+
+@contextmanager
+def _settings_errors_are_usage_errors() -> Generator[None]:
+    """Turns the error for a missing API key or a wrong base URL into a usage error."""
+    from meshapi_video import MeshVideoError  # noqa: PLC0415
+
+    try:
+        yield
+    except (MeshVideoError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _format_task(task: VideoTaskResponse) -> str:
+    """The task's fields, one per line, without those that are not set."""
+    lines: list[str] = []
+    for name, value in task.to_dict().items():
+        if value is not None:
+            lines.append(f"{name}: {escape(value) if isinstance(value, str) else json.dumps(value)}")
+    return "\n".join(lines)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES)
+@click.version_option(__version__, prog_name="meshapi-video")
+def cli() -> None:
+    """Get Mesh API's video tasks, wait for them, and download the videos.
+
+    The API key is read from the environment variable MESHAPI_API_KEY, or from --api-key-file or
+    --api-key-stdin. Requests are sent to Mesh API, or to the server in the environment variable
+    MESHAPI_BASE_URL. To try the command without a key: meshapi-video demo
+    """
+
+
+@cli.command()
+@click.argument("task_id", callback=validate_task_id)
+@click.option("--json", "as_json", is_flag=True, help="Print the task as one line of JSON.")
+@common_options
+def get(task_id: str, *, as_json: bool, api_key_file: IO[str] | None, api_key_stdin: bool, debug: bool) -> int:
+    """Print a task's current state.
+
+    The exit code is 0 if the task has a video or has not ended yet, and 1 if it ended without a
+    video.
+    """
+    from meshapi_video import VideoClient, is_terminal  # noqa: PLC0415
+    from meshapi_video._cli.json_output import task_to_json  # noqa: PLC0415
+
+    configure_logging(debug=debug)
+    with _settings_errors_are_usage_errors():
+        client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
+    with client:
+        task = client.get(task_id)
+    click.echo(task_to_json(task) if as_json else _format_task(task))
+    return ExitCode.NO_VIDEO if is_terminal(task) and task.status != "succeeded" else ExitCode.SUCCESS
+
+
+@cli.command()
+@click.argument("task_ids", nargs=-1, callback=validate_task_ids, metavar="[TASK_ID]...")
+@click.option(
+    "--from",
+    "more_ids",
+    type=click.File(),
+    callback=read_task_ids,
+    metavar="FILE",
+    help="Read ids from a file, one per line; - is standard input.",
+)
+@click.option(
+    "--timeout",
+    type=float,
+    callback=validate_timeout,
+    default=900,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time limit for the whole wait; inf for no limit. The tasks continue after a timeout.",
+)
+@click.option(
+    "--download",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Download the videos into a folder, and print their paths instead of their URLs. Skips videos that "
+    "are already there.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each task when its wait ends.")
+@click.option(
+    "--max-in-flight",
+    type=click.IntRange(1),
+    default=MAX_IN_FLIGHT,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of polls in flight at the same time.",
+)
+@click.option(
+    "--requests-per-minute",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Maximum number of polls per minute, for all tasks together. Without it there is no maximum.",
+)
+@common_options
+def wait(
+    task_ids: list[str],
+    more_ids: list[str],
+    *,
+    timeout: float,
+    folder: Path | None,
+    as_json: bool,
+    max_in_flight: int,
+    requests_per_minute: float | None,
+    api_key_file: IO[str] | None,
+    api_key_stdin: bool,
+    debug: bool,
+) -> int:
+    """Wait until tasks end, and print the URLs of their videos.
+
+    For one task, stdout gets the URL alone. For several tasks, stdout gets one line per task, in the
+    order in which they end: the id, a tab and the URL. The progress is shown on stderr.
+
+    For several tasks, the exit code is that of the worst result: 3, then 4, then 1.
+
+    After an interruption, run the same command again. With --download, it downloads only what is
+    missing.
+    """
+    from meshapi_video import AsyncVideoClient  # noqa: PLC0415
+    from meshapi_video._cli.batch import WaitOptions, wait_for  # noqa: PLC0415
+
+    configure_logging(debug=debug)
+    ids = list(dict.fromkeys([*task_ids, *more_ids]))
+    if not ids:
+        raise click.UsageError("no task to wait for: give ids, or --from FILE")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with _settings_errors_are_usage_errors():
+        client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
+    return wait_for(
+        WaitOptions(
+            task_ids=ids,
+            timeout=timeout,
+            folder=folder,
+            as_json=as_json,
+            max_in_flight=max_in_flight,
+            requests_per_minute=requests_per_minute,
+            debug=debug,
+        ),
+        client,
+    )
+
+
+@cli.command()
+@click.argument("task_id", callback=validate_task_id)
+@click.argument("path", type=click.Path(path_type=Path), default=".")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@click.option("--last-frame", is_flag=True, help="Download the picture of the last frame instead of the video.")
+@common_options
+def download(
+    task_id: str,
+    path: Path,
+    *,
+    overwrite: bool,
+    last_frame: bool,
+    api_key_file: IO[str] | None,
+    api_key_stdin: bool,
+    debug: bool,
+) -> None:
+    """Download a finished task's video, and print its path.
+
+    PATH is a file or a folder; the default is the current folder. In a folder, the file is named
+    after the task's id. After a failure or an interruption, run the same command again: it resumes
+    the download.
+    """
+    from meshapi_video import VideoClient  # noqa: PLC0415
+    from meshapi_video._cli.display import download_progress  # noqa: PLC0415
+
+    configure_logging(debug=debug)
+    with _settings_errors_are_usage_errors():
+        client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
+    with client, download_progress(task_id) as on_progress:
+        file = client.download(task_id, path, overwrite=overwrite, last_frame=last_frame, on_progress=on_progress)
+    click.echo(file)
+
+
+@cli.command()
+@sandbox_options
+def sandbox(**settings: Any) -> None:  # noqa: ANN401 - the sandbox defines its options
+    """Serve a local Mesh API until ctrl-C.
+
+    It first prints how to use it and how to create a task. Ctrl-C stops it; the exit code is then 0.
+    """
+    _require_sandbox_extra()
+    from meshapi_video_sandbox import SandboxError, Settings, serve  # noqa: PLC0415
+
+    try:
+        serve(Settings(**settings), print_line=click.echo)
+    except SandboxError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for a shell.
+
+    For bash, add this line to ~/.bashrc:
+
+    \b
+      eval "$(meshapi-video completion bash)"
+    """  # noqa: D301 - click keeps the lines of a paragraph that begins with this mark
+    shell_complete(cli, {}, "meshapi-video", COMPLETE_VARIABLE, f"{shell}_source")
+
+
+def _validate_new_file(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.exists():
+        raise click.BadParameter(f"{path} already exists")
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"the folder {path.parent} does not exist")
+    return path
+
+
+@cli.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    callback=_validate_new_file,
+    metavar="FILE",
+    help="File for the video; it must not exist yet. The default is a file in a new temporary folder.",
+)
+def demo(output: Path | None) -> None:
+    """Run a complete example on this machine.
+
+    Starts a local Mesh API, creates a task there, waits for the task and downloads its video. This
+    takes a few seconds, and needs no API key and no internet connection.
+    """
+    _require_sandbox_extra()
+    from meshapi_video._cli.demo import run_demo  # noqa: PLC0415
+
+    run_demo(output, print_line=click.echo)
+
+
+def _require_sandbox_extra() -> None:
+    import importlib.util  # noqa: PLC0415
+
+    missing = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise click.UsageError(f"this command needs {' and '.join(missing)}: pip install 'meshapi-video[cli,sandbox]'")

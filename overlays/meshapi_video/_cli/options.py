@@ -1,0 +1,145 @@
+"""The options that several commands share, and the checks of options and arguments."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from meshapi_video_sandbox import OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from meshapi_video_sandbox import OptionKind
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_STDIN_NAME: Final = "<stdin>"
+"""The name that click gives to standard input."""
+_COMMON_OPTIONS: Final = (
+    # The first two are eager: `read_task_ids` needs their values.
+    click.option(
+        "--api-key-file",
+        type=click.File(),
+        is_eager=True,
+        metavar="FILE",
+        help="Read the API key from a file instead of MESHAPI_API_KEY.",
+    ),
+    click.option(
+        "--api-key-stdin",
+        is_flag=True,
+        is_eager=True,
+        help="Read the API key from standard input. On a terminal, prompt for the key and do not show it.",
+    ),
+    click.option(
+        "--debug",
+        is_flag=True,
+        help="Log every poll and download request, and print a traceback for every error.",
+    ),
+)
+
+_SANDBOX_TYPES: Final[dict[OptionKind, click.ParamType[Any]]] = {
+    "text": click.STRING,
+    "port": click.IntRange(0, 65535),
+    "file": click.Path(dir_okay=False, path_type=Path),
+}
+
+
+def common_options(command: F) -> F:
+    """Adds the options that all commands share that send requests to the API."""
+    for option in reversed(_COMMON_OPTIONS):
+        command = option(command)
+    return command
+
+
+def sandbox_options(command: F) -> F:
+    """Adds the options that the sandbox defines. Their definition needs none of its dependencies."""
+    for option in reversed(OPTIONS):
+        command = click.option(
+            option.flag,
+            option.name,
+            type=_SANDBOX_TYPES[option.kind],
+            multiple=option.multiple,
+            default=option.default,
+            show_default=True,
+            metavar=option.metavar,
+            help=option.help,
+        )(command)
+    return command
+
+
+def read_api_key(file: IO[str] | None, *, from_stdin: bool) -> str | None:
+    """The API key from `--api-key-file` or `--api-key-stdin`; None if neither is given."""
+    if file is not None and from_stdin:
+        raise click.UsageError("give --api-key-file or --api-key-stdin, not both")
+    if file is not None:
+        return file.read().strip()
+    if from_stdin:
+        key: str = click.prompt("API key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+        return key.strip()
+    return None
+
+
+def validate_task_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """`value` if it can be a task's id; a usage error otherwise."""
+    from meshapi_video._tasks import check_task_id  # noqa: PLC0415
+
+    try:
+        return check_task_id(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def validate_task_ids(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[str]:
+    """`values` if each can be a task's id; a usage error otherwise."""
+    return [validate_task_id(ctx, param, value) for value in values]
+
+
+def read_task_ids(ctx: click.Context, param: click.Parameter, file: IO[str] | None) -> list[str]:
+    """The ids in a file, one per line."""
+    if file is None:
+        return []
+    key_file: IO[str] | None = ctx.params["api_key_file"]
+    if file.name == _STDIN_NAME and (ctx.params["api_key_stdin"] or (key_file and key_file.name == _STDIN_NAME)):
+        # The key would be read as an id, sent to the server in a path, and shown.
+        raise click.UsageError("standard input can hold the ids or the API key, not both")
+    try:
+        lines = file.readlines()
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"{file.name} is not a text file in UTF-8") from None
+    finally:
+        if file.name != _STDIN_NAME:
+            # click does not close the file after an error.
+            file.close()
+    return list(_parse_task_ids(ctx, param, file.name, lines))
+
+
+def _parse_task_ids(ctx: click.Context, param: click.Parameter, file_name: str, lines: list[str]) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield validate_task_id(ctx, param, line.strip())
+            except click.BadParameter as error:
+                raise click.BadParameter(f"line {number} of {file_name}: {error.message}") from None
+
+
+def validate_timeout(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+    """`value` if it is a number of seconds; a usage error otherwise."""
+    from meshapi_video._validation import check_seconds  # noqa: PLC0415
+
+    try:
+        return check_seconds("timeout", value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def configure_logging(*, debug: bool) -> None:
+    """Logs every poll, with the time of day, if `--debug` is given."""
+    if debug:
+        # Only the SDK's own loggers: httpx logs the signed URLs of videos.
+        logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+        logging.getLogger("meshapi_video").setLevel(logging.DEBUG)

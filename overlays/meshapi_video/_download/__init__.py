@@ -1,0 +1,1 @@
+"""The download of one file: what to do next, and the partial file on disk."""

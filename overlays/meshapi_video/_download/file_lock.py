@@ -1,0 +1,34 @@
+"""A lock on an open file. It ends with the process, even after a kill."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    import msvcrt
+    import os
+
+    def try_lock(descriptor: int) -> bool:
+        """Locks the file until it is closed. Returns False if another process has locked it."""
+        # A locked byte cannot be read, so this locks a byte past the end of every file here.
+        os.lseek(descriptor, 1 << 30, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def try_lock(descriptor: int) -> bool:
+        """Locks the file until it is closed. Returns False if another process or thread has locked it."""
+        try:
+            # Not `lockf`: its locks belong to the process, so that another thread would get the lock as well.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            # Some network file systems have no locks. A download without a lock is better than none.
+            return True
+        return True

@@ -1,0 +1,174 @@
+"""What the downloads of both clients share: the options, the HTTP request, and the errors of the network."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import ssl
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import httpcore
+import httpx
+from attrs import frozen
+
+from meshapi_video._download import state
+from meshapi_video._download.headers import ResponseHead
+from meshapi_video._download.partial_file import target_path
+from meshapi_video._download.state import SendRequest, TransferState
+from meshapi_video._tasks import Video, check_task_id, is_terminal, video_or_raise
+from meshapi_video._transport.environment import tls_context
+from meshapi_video._transport.exceptions import root_message
+from meshapi_video._transport.httpcore_request import NETWORK_ERRORS
+from meshapi_video._transport.request import HEADERS
+from meshapi_video._transport.retry_after import retry_after
+from meshapi_video._urls import is_loopback, parse_http_url
+from meshapi_video._validation import deadline_after
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Generator
+
+    from meshapi_video._download.partial_file import PartialFile
+    from meshapi_video_generated.models import VideoTaskResponse
+
+
+READ_SIZE: Final = 256 * 1024
+"""Bytes of one read from the network. With httpcore's 64 KiB, the same file needs 1.5 times the CPU."""
+
+
+class TransferInterrupted(Exception):
+    """There was no response, or it did not arrive completely."""
+
+
+class UnsafeURL(Exception):
+    """An address to which no request is sent."""
+
+
+@frozen(kw_only=True)
+class DownloadRequest:
+    """The options of one download."""
+
+    task_id: str
+    video: Video | None
+    """None if the task must be fetched first."""
+    kind: str
+    """`video` or `last frame`."""
+    path: Path
+    overwrite: bool
+    deadline: float
+
+    @classmethod
+    def of(
+        cls,
+        video: Video | str,
+        path: str | os.PathLike[str],
+        *,
+        last_frame: bool,
+        overwrite: bool,
+        timeout: float | None,
+        now: float,
+    ) -> DownloadRequest:
+        """Raises `ValueError` for a string that cannot be a task's id, and for a wrong timeout."""
+        task_id = video.id if isinstance(video, Video) else check_task_id(video)
+        kind = "last frame" if last_frame else "video"
+        deadline = deadline_after(timeout, now)
+        return cls(
+            task_id=task_id,
+            video=video if isinstance(video, Video) else None,
+            kind=kind,
+            path=target_path(path, task_id, kind),
+            overwrite=overwrite,
+            deadline=math.inf if deadline is None else deadline,
+        )
+
+    def start(self, task: VideoTaskResponse | None, file: PartialFile, max_retries: int, now: float) -> TransferState:
+        """The first state of the download; `task` is the task if it was fetched for this download."""
+        if task is not None and not is_terminal(task):
+            raise file.error(f"the task is {task.status!r} and has no video yet: wait for it first")
+        video = self.video if task is None else video_or_raise(task)
+        url = video and (video.last_frame_url if self.kind == "last frame" else video.url)
+        if not url:
+            raise file.error("the task has no last frame; request one when you create the task")
+        return state.start_transfer(
+            self.task_id,
+            self.kind,
+            url,
+            is_fresh=task is not None,
+            record=file.record,
+            kept=file.size,
+            max_retries=max_retries,
+            now=now,
+            deadline=self.deadline,
+        )
+
+
+class TLSContexts:
+    """The TLS settings of downloads."""
+
+    @cached_property
+    def _for_https(self) -> ssl.SSLContext:
+        # Loading the certificates costs more than the rest of a small download.
+        return tls_context("https:")
+
+    def for_url(self, url: httpx.URL) -> ssl.SSLContext:
+        """The TLS settings for a transport to this address."""
+        return self._for_https if url.scheme == "https" else tls_context(str(url))
+
+
+def build_request(action: SendRequest, transfer: TransferState, timeout: float) -> httpx.Request:
+    """The HTTP request, without a key, cookie or password. Raises `UnsafeURL`."""
+    url = _check_url(action.url)
+    # Another server must not lead the client to services that only this machine can reach.
+    if is_loopback(url.host) and not is_loopback(httpx.URL(transfer.url).host):
+        raise UnsafeURL(f"a redirect to this machine itself, {url.host}")
+    return httpx.Request(
+        "GET",
+        url,
+        headers={**HEADERS, "Accept": "*/*", **action.headers},
+        extensions={"timeout": httpx.Timeout(min(timeout, action.seconds)).as_dict()},
+    )
+
+
+def _check_url(text: str) -> httpx.URL:
+    try:
+        url = parse_http_url(text)
+    except ValueError as error:
+        raise UnsafeURL(f"the address of the file is not usable: {error}") from None
+    if url.userinfo:
+        raise UnsafeURL(f"the address of the file on {url.host} contains a user name or a password")
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise UnsafeURL(f"the address of the file on {url.host} is plain http, which anybody on the way can change")
+    return url
+
+
+def head_of(response: httpx.Response) -> ResponseHead:
+    """The part of the response that decides what happens with the body."""
+    return ResponseHead(
+        status=response.status_code,
+        headers=response.headers,
+        version=response.http_version,
+        retry_after=retry_after(response.headers),
+    )
+
+
+@contextlib.contextmanager
+def map_network_errors(host: str, seconds: float) -> Generator[None]:
+    """Raises `TransferInterrupted` for the errors of the network, which has so many seconds."""
+    # `from None`: the original error holds the request, and so the address.
+    try:
+        yield
+    except (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError):
+        raise TransferInterrupted(f"no data from {host} for {max(seconds, 0):.3g} s") from None
+    except (httpx.HTTPError, *NETWORK_ERRORS) as error:
+        raise TransferInterrupted(f"the connection to {host} failed: {root_message(error)}") from None
+
+
+def after_failure(
+    transfer: TransferState, error: TransferInterrupted | UnsafeURL, kept: int, now: float, rand: float
+) -> TransferState:
+    """The state after an error of `build_request` or `map_network_errors`."""
+    if isinstance(error, UnsafeURL):
+        return state.give_up(transfer, str(error))
+    return state.attempt_failed(transfer, str(error), kept if transfer.accepts_body else transfer.kept, now, rand)

@@ -1,0 +1,249 @@
+"""Decides how a file is downloaded. Pure: time and randomness come in as arguments.
+
+A `TransferState` is the state of one download. `decide` returns the next action. `head_received` takes
+the head of a response, `body_ended` the regular end of its body, and `attempt_failed` any failure:
+
+| event                                                 | next                                          |
+|-------------------------------------------------------|-----------------------------------------------|
+| 200                                                   | take the body, from the start of the file     |
+| 206 that continues the kept bytes of the same version | append the body                               |
+| any other 206, and 416, to a request with a range     | request the whole file at once                |
+| a redirect, except the sixth in a row                 | request its target at once                    |
+| a body of the stated length                           | done                                          |
+| 408, 425, 429, 5xx, or an HTML page                   | retry after a backoff, longer for each        |
+|                                                       | consecutive failure, and not before the       |
+|                                                       | server's `Retry-After`                        |
+| no response, or a body that is truncated or stalls    | retry after a backoff, longer for each        |
+|                                                       | consecutive failure                           |
+| a failure after the last retry, with no new byte      | give up                                       |
+| 401, 403, 404, 410                                    | give up: the link has expired                 |
+| any other status, or the deadline                     | give up                                       |
+
+A request that resumes has a `Range` and an `If-Range`, so that a server whose file has changed sends
+the whole file.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from attrs import evolve, field, frozen
+
+from meshapi_video._download.headers import ResponseHead, ResumeRecord
+from meshapi_video._errors import format_seconds
+from meshapi_video._polling.policy import RETRY_BACKOFF
+from meshapi_video._polling.state import Sleep
+
+MAX_REDIRECTS: Final = 5
+"""In a row. Object storage needs none, and a network in front of it one."""
+
+_TRANSIENT_HTTP_STATUSES: Final = frozenset({408, 425, 429})
+
+
+@frozen
+class SendRequest:
+    """Request the file, or its missing part, now."""
+
+    # Anybody with the address can get the video: a traceback with local variables must not show it.
+    url: str = field(repr=False)
+    headers: dict[str, str]
+    seconds: float
+    """Seconds left for the whole download."""
+
+
+@frozen
+class Done:
+    """All bytes are there."""
+
+
+@frozen
+class GiveUp:
+    """More requests cannot help, or too many have failed."""
+
+    reason: str
+
+
+Decision = SendRequest | Sleep | Done | GiveUp
+
+
+@frozen(kw_only=True)
+class TransferState:
+    """The state of one download. All times are readings of one monotonic clock."""
+
+    task_id: str
+    kind: str
+    """`video` or `last frame`."""
+    url: str = field(repr=False)
+    """The address of the file, as the task states it."""
+    is_fresh: bool
+    """Whether the address was requested for this download."""
+    max_retries: int
+    """Consecutive failures that are retried."""
+    started: float
+    deadline: float
+    next_attempt_at: float
+    next_url: str = field(repr=False)
+    """The address of the next request: `url`, or the target of a redirect."""
+    redirects: int = 0
+    consecutive_failures: int = 0
+    last_failure: str = ""
+    """Why the last request did not complete the file; empty if it did not fail."""
+    record: ResumeRecord | None = None
+    """Which file the kept bytes belong to; None if they cannot be used."""
+    kept: int = 0
+    max_received: int = 0
+    """The most bytes that were kept at any time."""
+    accepts_body: bool = False
+    """Whether the body of the current response is kept: after the kept bytes, or in place of them if `kept` is 0."""
+    end: Done | GiveUp | None = None
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the next request is for the missing part only."""
+        return self.record is not None and self.record.validator is not None and self.kept > 0
+
+
+def start_transfer(
+    task_id: str,
+    kind: str,
+    url: str,
+    *,
+    is_fresh: bool,
+    record: ResumeRecord | None,
+    kept: int,
+    max_retries: int,
+    now: float,
+    deadline: float,
+) -> TransferState:
+    """The download of a file of which `kept` bytes are already there, if there is a record of them."""
+    kept = kept if record else 0
+    transfer = TransferState(
+        task_id=task_id,
+        kind=kind,
+        url=url,
+        is_fresh=is_fresh,
+        max_retries=max_retries,
+        started=now,
+        deadline=deadline,
+        next_attempt_at=now,
+        next_url=url,
+        record=record,
+        kept=kept,
+        max_received=kept,
+    )
+    # An earlier download received all bytes, but could not rename the file.
+    is_complete = transfer.can_resume and record is not None and record.total == kept
+    return evolve(transfer, end=Done()) if is_complete else transfer
+
+
+def decide(transfer: TransferState, now: float) -> Decision:
+    """The next action at the time `now`."""
+    if transfer.end is not None:
+        return transfer.end
+    if now >= transfer.deadline:
+        return GiveUp(f"the file is not complete after {format_seconds(now - transfer.started)}, the timeout")
+    if now < transfer.next_attempt_at:
+        return Sleep(min(transfer.next_attempt_at, transfer.deadline) - now)
+    headers: dict[str, str] = {}
+    if transfer.can_resume and transfer.record and transfer.record.validator:
+        headers = {"Range": f"bytes={transfer.kept}-", "If-Range": transfer.record.validator}
+    return SendRequest(transfer.next_url, headers, transfer.deadline - now)
+
+
+def head_received(transfer: TransferState, head: ResponseHead, now: float, rand: float) -> TransferState:
+    """The state after the head of a response. If it `accepts_body`, the body follows."""
+    transfer = evolve(transfer, last_failure="")
+    host = urlsplit(transfer.next_url).hostname
+    match head.status:
+        case 200:
+            return _start_of_file(transfer, head, now, rand)
+        case 206 | 416 if transfer.can_resume:
+            continues = transfer.record is not None and head.continues(transfer.record, transfer.kept)
+            return evolve(transfer, accepts_body=True) if continues else evolve(transfer, record=None, kept=0)
+        case 301 | 302 | 303 | 307 | 308:
+            return _redirected(transfer, head)
+        case 401 | 403 | 404 | 410:
+            return give_up(transfer, _expired(transfer, f"{host} responded {head.title}"))
+        case status if status >= 500 or status in _TRANSIENT_HTTP_STATUSES:
+            reason = f"{host} responded {head.title}"
+            return attempt_failed(transfer, reason, transfer.kept, now, rand, head.retry_after or 0)
+        case _:
+            return give_up(transfer, f"{host} responded {head.title}")
+
+
+def body_ended(transfer: TransferState, kept: int, now: float, rand: float) -> TransferState:
+    """The state after the regular end of a body, with `kept` bytes in the file."""
+    total = transfer.record.total if transfer.record else None
+    if kept == 0:
+        return attempt_failed(transfer, f"the response has no body instead of the {transfer.kind}", kept, now, rand)
+    if total is None or kept == total:
+        return evolve(transfer, kept=kept, end=Done())
+    if kept > total:
+        reason = f"the response is longer than the {total:,} bytes that its headers state"
+        return attempt_failed(evolve(transfer, record=None), reason, 0, now, rand)
+    return attempt_failed(transfer, f"the response ended after {kept:,} of {total:,} bytes", kept, now, rand)
+
+
+def attempt_failed(
+    transfer: TransferState, reason: str, kept: int, now: float, rand: float, retry_after: float = 0.0
+) -> TransferState:
+    """The state after a failure that may be temporary, with `kept` bytes in the file."""
+    # Only bytes beyond `max_received` count as progress: a server could send the same bytes for ever.
+    failures = 1 if kept > transfer.max_received else transfer.consecutive_failures + 1
+    next_attempt_at = now + max(RETRY_BACKOFF.delay(0, rand, failures), retry_after)
+    transfer = evolve(
+        transfer,
+        kept=kept,
+        max_received=max(kept, transfer.max_received),
+        consecutive_failures=failures,
+        next_attempt_at=next_attempt_at,
+        last_failure=reason,
+        accepts_body=False,
+        next_url=transfer.url,
+        redirects=0,
+    )
+    if failures > transfer.max_retries:
+        return give_up(transfer, reason)
+    if retry_after > RETRY_BACKOFF.max_delay:
+        return give_up(transfer, f"{reason}, and sent Retry-After: {format_seconds(retry_after)}")
+    if next_attempt_at >= transfer.deadline:
+        return give_up(transfer, f"{reason}, and no time is left to retry")
+    return transfer
+
+
+def give_up(transfer: TransferState, reason: str) -> TransferState:
+    """The state after a permanent failure."""
+    return evolve(transfer, accepts_body=False, end=GiveUp(reason))
+
+
+def _start_of_file(transfer: TransferState, head: ResponseHead, now: float, rand: float) -> TransferState:
+    if head.is_html:
+        reason = f"the response is an HTML page instead of the {transfer.kind}"
+        return attempt_failed(transfer, reason, transfer.kept, now, rand)
+    if head.encoding != "identity":
+        return give_up(transfer, f"the response has the content encoding {head.encoding!r}, which was not requested")
+    if not head.has_detectable_end:
+        return give_up(transfer, "the server does not state the length, so a truncated file could not be detected")
+    record = ResumeRecord(task_id=transfer.task_id, kind=transfer.kind, validator=head.validator, total=head.length)
+    return evolve(transfer, record=record, kept=0, accepts_body=True)
+
+
+def _redirected(transfer: TransferState, head: ResponseHead) -> TransferState:
+    location = head.headers.get("location")
+    if not location:
+        return give_up(transfer, "a redirect without a location")
+    if transfer.redirects == MAX_REDIRECTS:
+        return give_up(transfer, f"more than {MAX_REDIRECTS} redirects in a row")
+    try:
+        next_url = urljoin(transfer.next_url, location)
+    except ValueError:
+        return give_up(transfer, "a redirect to an address that is not a web address")
+    return evolve(transfer, next_url=next_url, redirects=transfer.redirects + 1)
+
+
+def _expired(transfer: TransferState, reason: str) -> str:
+    message = f"{reason}. A link expires 24 hours after the video was made"
+    if transfer.is_fresh:
+        return f"{message}; this link is new, so the {transfer.kind} may be deleted"
+    return f"{message}; download by the task's id, or get the task again, for a new link"

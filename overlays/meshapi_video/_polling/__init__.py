@@ -1,0 +1,1 @@
+"""When to poll. Pure: time and randomness come in as arguments."""

@@ -1,0 +1,116 @@
+"""Client settings, validated."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from typing import Final
+
+from attrs import frozen
+
+from meshapi_video._errors import MeshVideoError
+from meshapi_video._urls import parse_http_url
+from meshapi_video._validation import check_count, check_seconds
+
+DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
+"""The server that `openapi.yaml` names; a contract test compares the two."""
+
+KEY_VARIABLE: Final = "MESHAPI_API_KEY"
+URL_VARIABLE: Final = "MESHAPI_BASE_URL"
+
+CAPACITY: Final = 250
+"""The requests of a client in flight, each on its own connection. Most systems allow a program some
+thousand open files."""
+USER_CLIENT_CAPACITY: Final = 20
+"""The same through an `http_client` of the user's. For each request, httpcore's pool examines all queued
+requests and all open connections, and becomes very slow when there are many."""
+
+_SHORTEST_SECRET: Final = 8
+"""Characters. A shorter key can be a part of a response by chance."""
+
+
+class ApiKey:
+    """An API key whose `repr` hides it, so that a traceback with local variables does not show it."""
+
+    __slots__ = ("_pattern", "_value")
+
+    def __init__(self, value: str | None) -> None:
+        # This raises nothing, whatever the value is: this frame and the caller's frame hold the bare key.
+        given = os.environ.get(KEY_VARIABLE) if value is None else value
+        self._value = given.strip() if isinstance(given, str) else ""
+        # JSON may write any character as an escape, and some servers do.
+        self._pattern = "".join(rf"(?:\\?{re.escape(c)}|\\u(?i:{ord(c):04x}))" for c in self._value)
+
+    def check(self) -> None:
+        """Raises `MeshVideoError` unless the key can be sent in a header."""
+        if not self._value:
+            raise MeshVideoError(f"no API key: set the environment variable {KEY_VARIABLE}, or pass api_key=")
+        if not (self._value.isascii() and self._value.isprintable()) or " " in self._value:
+            raise MeshVideoError("the API key contains a space, a line break or another character that no key has")
+
+    def __repr__(self) -> str:
+        return "ApiKey(***)"
+
+    @property
+    def authorization(self) -> str:
+        """The value of the `Authorization` header."""
+        return f"Bearer {self._value}"
+
+    def redact(self, text: str) -> str:
+        """`text` with the key replaced by `***`, in case a server sends the key back."""
+        # This runs for every response, and few responses contain an escape.
+        return re.sub(self._pattern, "***", text) if "\\" in text else text.replace(self._value, "***")
+
+    def leaks_into(self, text: str) -> bool:
+        """Whether `text` contains the key. A key of a few letters is no secret and can be in any text."""
+        return len(self._value) >= _SHORTEST_SECRET and self.redact(text) != text
+
+
+@frozen(kw_only=True)
+class Settings:
+    """The settings of one client."""
+
+    api_key: ApiKey
+    base_url: str
+    """Without a slash at its end."""
+    timeout: float
+    """Seconds for one request as a whole."""
+    max_retries: int
+    """How often `get` and `download` retry."""
+
+    @classmethod
+    def resolve(cls, api_key: ApiKey, base_url: str | None, timeout: float, max_retries: int) -> Settings:
+        """Takes missing settings from the environment, and validates all of them."""
+        check_count("max_retries", max_retries, least=0)
+        if not 0 < check_seconds("timeout", timeout) < math.inf:
+            raise ValueError(f"timeout should be finite and greater than 0 seconds; it is {timeout!r}")
+        api_key.check()
+        return cls(
+            api_key=api_key,
+            base_url=_check_base_url(base_url or os.environ.get(URL_VARIABLE) or DEFAULT_BASE_URL),
+            timeout=timeout,
+            max_retries=max_retries,
+        )
+
+
+def _check_base_url(text: str) -> str:
+    text = text.strip()
+    if reason := _why_not_a_base_url(text):
+        # The error does not quote the URL: one with a password in it should not reach a log.
+        raise ValueError(
+            f"the base URL should look like {DEFAULT_BASE_URL}: http or https, a host, and optionally a port and a "
+            f"path; {reason}. Check base_url= and {URL_VARIABLE}"
+        )
+    return text.rstrip("/")
+
+
+def _why_not_a_base_url(text: str) -> str | None:
+    # Other programs may read these characters of the path in other ways than httpx does.
+    if not text.isprintable() or any(c in text for c in " \\?#"):
+        return "it contains a space, a backslash, a query, a fragment or a control character"
+    try:
+        url = parse_http_url(text)
+    except ValueError as error:
+        return str(error)
+    return "it contains a user name or a password" if url.userinfo else None

@@ -1,0 +1,354 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Self
+
+import httpx
+
+from meshapi_video._base_client import BaseClient, task_and_age
+from meshapi_video._errors import MeshVideoError
+from meshapi_video._polling.policy import PollPolicy
+from meshapi_video._polling.state import (
+    PollState,
+    SendPoll,
+    Sleep,
+    changed_task,
+    decide,
+    result,
+    start_get,
+    stopped,
+)
+from meshapi_video._settings import ApiKey
+from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, request_deadline
+from meshapi_video._sync.session import Session
+from meshapi_video._tasks import Video, video_or_raise
+from meshapi_video._token import WaitToken
+from meshapi_video._transport.exceptions import typed_errors
+from meshapi_video._transport.generated import TASK, generated_client
+from meshapi_video._validation import MAX_IN_FLIGHT, MAX_WAITING, deadline_after
+from meshapi_video_generated.api.video import get_video_generation
+from meshapi_video_generated.models import VideoTaskResponse
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from meshapi_video._polling.adaptive import AdaptivePolicy
+    from meshapi_video._polling.results import WaitProgress
+    from meshapi_video._sync.download import DownloadTransports
+    from meshapi_video._sync.wait_many import Updates, WaitResults
+
+# Modules that not every program uses are imported where they are used, so that a client is created quickly.
+
+
+class VideoClient(BaseClient):
+    """Gets video tasks from Mesh API and waits for them. Each method blocks the calling thread.
+
+    Use the client as a context manager, or call `close`. Any number of threads may share it.
+
+    Args:
+        api_key: The API key. By default, the environment variable `MESHAPI_API_KEY`.
+        base_url: The server. By default, the environment variable `MESHAPI_BASE_URL`, or else
+            `https://api.meshapi.ai`.
+        timeout: Seconds for one request as a whole.
+        max_retries: How often `get` and `download` retry after a failure that may be temporary.
+        http_client: Your own `httpx.Client`, for example with a proxy or certificates of your own. The
+            SDK sends through it and never closes it.
+
+    Raises:
+        MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
+        ValueError: Another setting cannot work.
+        TypeError: `http_client` is not an `httpx.Client`.
+
+    Blocking code cannot limit two times: the time for the lookup of the server's name, which the system
+    determines; and, with your own `http_client`, the time for response headers that arrive byte by byte,
+    where the timeout starts again with each byte. `AsyncVideoClient` limits both.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float = 30.0,
+        max_retries: int = 2,
+        http_client: httpx.Client | None = None,
+    ) -> None:
+        key = ApiKey(api_key)
+        # From here on, a traceback with local variables does not show the key.
+        del api_key
+        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries)
+        self._session = Session(self._settings, http_client)
+        self._http_client = http_client
+        self._generated = generated_client(self._settings.base_url, self._session.expecting(TASK))
+        self._wait_results: weakref.WeakSet[WaitResults] = weakref.WeakSet()
+        self._sleep: Callable[[float], None] = time.sleep
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every running `wait_many`, and closes the connections that this client opened.
+
+        The client cannot be used afterwards.
+        """
+        for results in list(self._wait_results):
+            results.close()
+        self._session.close()
+
+    def get(self, task_id: str) -> VideoTaskResponse:
+        """The task's current state.
+
+        Sends one request, and at most `max_retries` more after failures that may be temporary.
+
+        Args:
+            task_id: The task's id.
+
+        Raises:
+            APIError: The server responded with an error.
+            ConnectionFailed: There was no response.
+            InvalidResponse: The response breaks the contract.
+            ValueError: `task_id` cannot be a task's id.
+        """
+        state = start_get(task_id, self._settings.max_retries, self._clock())
+        while state.end is None:
+            state = self._advance(state)
+        return result(state)
+
+    def wait(
+        self,
+        task_id: str | WaitToken,
+        *,
+        timeout: float | None = 900.0,
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
+        on_update: Callable[[VideoTaskResponse], object] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Video:
+        """Blocks until the task has ended, and returns its video.
+
+        Polls at once, and then after the delays of `poll`, which grow with the task's age. Continues after
+        failures that may be temporary, and respects the server's `Retry-After`.
+
+        Args:
+            task_id: The task's id, or the token of an earlier wait, which then continues.
+            timeout: Seconds for the whole wait. A final poll at the deadline may take up to one second
+                more. None waits until the task's expiry (48 hours after its creation if the server
+                states none), and five minutes longer.
+            poll: When to poll.
+            on_update: Called with the first response and with each response that differs from the one
+                before. An exception that it raises ends the wait.
+            stop: An event that ends the wait when another thread sets it. The wait ends within 0.1 s,
+                or later while it connects or if it uses your own `http_client`.
+
+        Raises:
+            TaskError: The task ended without a video: `TaskFailed`, `TaskExpired` or `TaskCancelled`.
+            WaitTimeout: The time ran out. The task continues: wait again on the same id or token.
+            WaitStopped: `stop` was set. The task continues.
+            APIError: The server responded with an error that another poll cannot change.
+            InvalidResponse: A response breaks the contract.
+            ValueError: `task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+        """
+        state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
+        while True:
+            before, state = state, self._advance(state, stop)
+            task = changed_task(before, state)
+            if task is not None and on_update is not None:
+                on_update(task)
+            if state.end is not None:
+                return video_or_raise(result(state))
+
+    def updates(
+        self,
+        task_id: str | WaitToken,
+        *,
+        timeout: float | None = 900.0,
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
+        stop: threading.Event | None = None,
+    ) -> Updates:
+        """An iterator over the first response and each response that differs from the one before.
+
+        It polls like `wait`, and only while it is asked for the next response; the time of the wait
+        runs in between, too. Its last response is the task with a terminal status, with a video or
+        without. Its `token` holds the state of the wait.
+
+        Args:
+            task_id: The task's id, or the token of an earlier wait.
+            timeout: Seconds for the whole wait; None for no limit but the task's expiry.
+            poll: When to poll.
+            stop: An event that ends the wait when another thread sets it.
+
+        Raises:
+            ValueError: `task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+
+        The iterator raises `WaitTimeout`, `WaitStopped`, `APIError` and `InvalidResponse` as `wait` does.
+        """
+        state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
+        from meshapi_video._sync.wait_many import Updates  # noqa: PLC0415
+
+        return Updates._of(state, partial(self._advance, stop=stop))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
+
+    def wait_many(
+        self,
+        task_ids: Iterable[str | WaitToken],
+        *,
+        timeout: float | None = 900.0,
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
+        max_in_flight: int | None = None,
+        requests_per_minute: float | None = None,
+        max_waiting: int = MAX_WAITING,
+        on_progress: Callable[[WaitProgress], object] | None = None,
+        stop: threading.Event | None = None,
+    ) -> WaitResults:
+        """An iterator over one `WaitResult` for each task, in the order in which the tasks end.
+
+        An error of one task does not end the loop: it is the result of that task. Background threads
+        send the polls, also while you handle a result. They end with the iterator: when the loop ends
+        and the iterator has no other reference, after ctrl-C, and at `close`.
+
+        Args:
+            task_ids: Ids and tokens. The iterable may be endless: at most `max_waiting` are taken at a
+                time. If it blocks, results are delayed, but no polls. Duplicates are polled once.
+            timeout: Seconds for the whole call, with the meaning for each task as in `wait`.
+            poll: When to poll.
+            max_in_flight: The most requests in flight, each in a thread. By default 100, or 20 with
+                your own `http_client`.
+            requests_per_minute: The most requests per minute, for all tasks together. A 429 slows all
+                tasks down.
+            max_waiting: The most tasks that are waited for at once. By default 10,000.
+            on_progress: Called with a `WaitProgress` while the iterator waits for a result. An exception
+                that it raises reaches you unchanged, as does one from `task_ids`.
+            stop: An event that ends every wait with `WaitStopped` when another thread sets it.
+
+        Raises:
+            TypeError: `task_ids` is a single string.
+            ValueError: A number is out of its range.
+        """
+        from meshapi_video._polling.scheduler import Scheduler  # noqa: PLC0415
+        from meshapi_video._sync.wait_many import Poller, WaitResults  # noqa: PLC0415
+
+        if isinstance(task_ids, str | bytes):
+            raise TypeError("task_ids should be an iterable of ids; use wait for a single id")
+        poller = Poller(
+            Scheduler(
+                max_in_flight=min(MAX_IN_FLIGHT, self._session.capacity) if max_in_flight is None else max_in_flight,
+                requests_per_minute=requests_per_minute,
+                max_waiting=max_waiting,
+            ),
+            start_wait=partial(self._start_wait, deadline_after(timeout, self._clock()), poll),
+            poll=self._poll,
+            clock=self._clock,
+            stop=stop,
+        )
+        results = WaitResults._of(task_ids, poller, on_progress)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
+        self._wait_results.add(results)
+        return results
+
+    def download(
+        self,
+        video_or_task_id: Video | str,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        last_frame: bool = False,
+        timeout: float | None = 3600.0,
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Path:
+        """Downloads the video to a file, and returns the file's path.
+
+        The bytes are kept in the partial file `path` + `.part` until the file is complete. After any
+        failure, ctrl-C included, the next call resumes there if the server can tell that its file is
+        unchanged, and starts from the beginning otherwise. No request has the API key. Your own
+        `http_client` provides only its transports: its auth, cookies, headers and hooks are not used.
+
+        Args:
+            video_or_task_id: A video, or the id of a task that has succeeded, which is fetched first.
+            path: The file, or a folder. In a folder, the file is named after the task's id.
+            overwrite: Replaces an existing file.
+            last_frame: Downloads the picture of the last frame instead.
+            timeout: Seconds for the whole call; None for no limit. A connection without a byte for the
+                client's `timeout` is closed and retried.
+            on_progress: Called with the bytes received so far, and the size of the whole file or None.
+                An exception that it raises reaches you unchanged.
+
+        Raises:
+            DownloadError: The download failed; it says why, and which bytes are kept. Temporary failures
+                are retried, at most `max_retries` times in a row without a new byte.
+            TaskError: The task ended without a video: `TaskFailed`, `TaskExpired` or `TaskCancelled`.
+            APIError: As from `get`, if you pass an id.
+            ConnectionFailed: As from `get`, if you pass an id.
+            InvalidResponse: As from `get`, if you pass an id.
+            ValueError: `video_or_task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+        """
+        from meshapi_video._download.request import DownloadRequest  # noqa: PLC0415
+        from meshapi_video._sync.download import Download  # noqa: PLC0415
+
+        if self._session.is_closed:
+            raise RuntimeError("this client has been closed")
+        download = Download(
+            request=DownloadRequest.of(
+                video_or_task_id,
+                path,
+                last_frame=last_frame,
+                overwrite=overwrite,
+                timeout=timeout,
+                now=self._clock(),
+            ),
+            transports=self._download_transports,
+            timeout=self._settings.timeout,
+            max_retries=self._settings.max_retries,
+            on_progress=on_progress,
+            clock=self._clock,
+            rand=self._rand,
+            sleep=self._sleep,
+        )
+        return download.run(self.get)
+
+    @cached_property
+    def _download_transports(self) -> DownloadTransports:
+        from meshapi_video._sync.download import DownloadTransports  # noqa: PLC0415
+
+        return DownloadTransports(self._http_client)
+
+    def _advance(self, state: PollState, stop: threading.Event | None = None) -> PollState:
+        """The state after the next poll, which is sent when it is due, or after `stop` was set."""
+        while stop is None or not stop.is_set():
+            match decide(state, self._clock()):
+                case Sleep(seconds):
+                    if stop is None:
+                        self._sleep(seconds)
+                    else:
+                        stop.wait(min(seconds, STOP_CHECK_INTERVAL))
+                case SendPoll(seconds):
+                    return self._poll(state, seconds, stop)
+                case _:
+                    return state
+        return stopped(state, self._clock())
+
+    def _poll(self, state: PollState, seconds: float, stop: threading.Event | None) -> PollState:
+        """The state after a poll that may take so many seconds. `stop` may end it early."""
+        sent_at = self._clock()
+        try:
+            task, age = self._request_task(state.task_id, min(seconds, self._settings.timeout), stop)
+        except MeshVideoError as error:
+            if stop is not None and stop.is_set():
+                return stopped(state, self._clock())
+            return self._poll_failed(state, error, sent_at)
+        return self._poll_succeeded(state, task, age, sent_at)
+
+    def _request_task(
+        self, task_id: str, seconds: float, stop: threading.Event | None
+    ) -> tuple[VideoTaskResponse, float | None]:
+        with typed_errors(task_id, self._settings, seconds):
+            self._session.open()
+            with request_deadline(seconds, stop):
+                response = get_video_generation.sync_detailed(task_id, client=self._generated)
+            return task_and_age(response.parsed, response.headers)

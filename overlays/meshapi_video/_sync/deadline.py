@@ -1,0 +1,61 @@
+"""Limits the time of a blocking request as a whole, which no timeout of httpx does."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import httpx
+
+_deadline: Final[ContextVar[float]] = ContextVar("meshapi_video_deadline", default=math.inf)
+_stop: Final[ContextVar[threading.Event | None]] = ContextVar("meshapi_video_stop", default=None)
+
+STOP_CHECK_INTERVAL: Final = 0.1
+"""How often a blocking read checks the `stop` event, in seconds."""
+
+
+@contextlib.contextmanager
+def request_deadline(seconds: float, stop: threading.Event | None = None) -> Generator[None]:
+    """Limits the time of all sending and receiving in this context, through this package's transports.
+
+    httpx's own timeouts limit each single read, so that a response of one byte a second never ends.
+    `stop` ends the request early, except while it connects. Asynchronous code uses cancellation instead.
+    """
+    tokens = _deadline.set(time.monotonic() + seconds), _stop.set(stop)
+    try:
+        yield
+    finally:
+        _deadline.reset(tokens[0])
+        _stop.reset(tokens[1])
+
+
+def time_left(timeout: float | None = None) -> float | None:
+    """The seconds until the deadline, or `timeout` if that is less; None for no limit.
+
+    Raises `TimeoutError` after the deadline, and after `stop` was set.
+    """
+    stop = _stop.get()
+    left = _deadline.get() - time.monotonic()
+    if left <= 0 or (stop is not None and stop.is_set()):
+        raise TimeoutError("the deadline has passed")
+    least = left if timeout is None else min(left, timeout)
+    return least if least < math.inf else None
+
+
+def may_be_stopped() -> bool:
+    """Whether an event may end the requests in this context."""
+    return _stop.get() is not None
+
+
+def bound(request: httpx.Request) -> None:
+    """Limits each of httpx's own timeouts, including the one for a free connection, to the time left."""
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    bounded = {name: time_left(value) for name, value in timeouts.items()}
+    request.extensions = {**request.extensions, "timeout": bounded}

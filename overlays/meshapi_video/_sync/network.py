@@ -1,0 +1,124 @@
+"""Network connections for httpcore that respect the request's deadline, and can read more at once."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any, cast
+
+import httpcore
+import httpx
+
+from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, bound, may_be_stopped, time_left
+from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, httpcore_proxy, httpcore_request, httpx_response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def connection_pool(tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0) -> httpcore.ConnectionPool:
+    """A pool of httpcore's, with connections that respect the deadline and read at least `read_size` bytes at once."""
+    return httpcore.ConnectionPool(
+        ssl_context=tls,
+        proxy=httpcore_proxy(proxy),
+        keepalive_expiry=KEEPALIVE_EXPIRY,
+        network_backend=_Backend(read_size),
+    )
+
+
+class PoolTransport(httpx.BaseTransport):
+    """httpx's interface to such a pool."""
+
+    def __init__(self, pool: httpcore.ConnectionPool) -> None:
+        self._pool = pool
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Part of httpx's protocol for transports."""
+        bound(request)
+        response = self._pool.handle_request(httpcore_request(request))
+        return httpx_response(response, _Body(response))
+
+    def close(self) -> None:
+        """Closes the pool."""
+        self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        # httpcore declares one type for the blocking and the asynchronous body.
+        return iter(cast("Iterable[bytes]", self._response.stream))
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _Backend(httpcore.SyncBackend):
+    def __init__(self, read_size: int) -> None:
+        self._read_size = read_size
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        # A name may have several addresses. Each attempt gets an equal part of the time that is left.
+        failure: Exception | None = None
+        addresses = _addresses_of(host, port)
+        for attempts, address in enumerate(addresses):
+            left = time_left(timeout)
+            share = None if left is None else left / (len(addresses) - attempts)
+            try:
+                stream = super().connect_tcp(address, port, share, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Stream(stream, self._read_size)
+        raise failure or httpcore.ConnectError(f"{host} has no address")
+
+
+def _addresses_of(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return [str(address[0]) for *_, address in found]
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, read_size: int) -> None:
+        self._stream = stream
+        self._read_size = read_size
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        max_bytes = max(max_bytes, self._read_size)
+        if not may_be_stopped():
+            return self._stream.read(max_bytes, time_left(timeout))
+        while True:
+            left = time_left(timeout)
+            with contextlib.suppress(httpcore.ReadTimeout):
+                return self._stream.read(
+                    max_bytes, STOP_CHECK_INTERVAL if left is None else min(left, STOP_CHECK_INTERVAL)
+                )
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, time_left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        encrypted = self._stream.start_tls(ssl_context, server_hostname, time_left(timeout))
+        return _Stream(encrypted, self._read_size)
+
+    # httpcore's own signature: the type of the value depends on `info`.
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
+        return self._stream.get_extra_info(info)

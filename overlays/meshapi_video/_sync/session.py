@@ -1,0 +1,101 @@
+"""The blocking client's session: what the generated functions send through, in place of an httpx client.
+
+The first request opens its transport, and loads modules that a program without requests does not need.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Final
+
+from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
+from meshapi_video._sync.user_client import UserClientTransport
+from meshapi_video._transport.environment import environment_proxy, tls_context
+from meshapi_video._transport.request import RequestTemplate
+
+if TYPE_CHECKING:
+    from typing import Protocol, Unpack
+
+    import httpx
+
+    from meshapi_video._settings import Settings
+    from meshapi_video._transport.generated import ExpectedResponse
+    from meshapi_video._transport.request import Request, RequestOptions
+    from meshapi_video._transport.response import Response
+
+    class _Transport(Protocol):
+        def send(self, request: Request) -> Response: ...
+
+        def close(self) -> None: ...
+
+
+class Session:
+    """Sends requests to the API, with the key, and checks the responses. Any number of threads may use it."""
+
+    def __init__(self, settings: Settings, http_client: httpx.Client | None) -> None:
+        self._settings = settings
+        self._template = RequestTemplate(settings)
+        self._proxy = None if http_client is not None else environment_proxy(settings.base_url)
+        self._user_client = None if http_client is None else UserClientTransport(self._template, http_client)
+        self.capacity: Final = CAPACITY if http_client is None else USER_CLIENT_CAPACITY
+        """The number of requests that the transport handles well at once."""
+        self._transport: _Transport | None = None
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self.is_closed = False
+
+    def open(self) -> _Transport:
+        """Opens the transport if it is not open.
+
+        Call this before the time of a request starts. Raises `RuntimeError` after `close`.
+        """
+        if self._process != os.getpid():
+            # After a fork, the open connections and the lock belong to the parent process.
+            self._process, self._lock, self._transport = os.getpid(), threading.Lock(), None
+        with self._lock:
+            if self.is_closed:
+                raise RuntimeError("this client has been closed")
+            if self._transport is None:
+                self._transport = self._user_client or self._connect()
+            return self._transport
+
+    def expecting(self, expected: ExpectedResponse) -> OperationSession:
+        """The session for the generated function of an operation that returns `expected`."""
+        return OperationSession(self, expected)
+
+    def request(self, method: str, url: str, expected: ExpectedResponse, **options: Unpack[RequestOptions]) -> Response:
+        """The checked response to a request for the path `url`, below the base URL.
+
+        Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
+        `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
+        """
+        from meshapi_video._transport.api_errors import check_response  # noqa: PLC0415 - see above
+
+        response = self.open().send(self._template.build(method, url, **options))
+        check_response(response, self._settings, expected)
+        return response
+
+    def close(self) -> None:
+        """Closes the transport."""
+        with self._lock:
+            self.is_closed = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def _connect(self) -> _Transport:
+        from meshapi_video._sync.connections import ConnectionPool  # noqa: PLC0415 - see above
+
+        return ConnectionPool(self._settings, tls_context(self._settings.base_url), self._proxy)
+
+
+class OperationSession:
+    """A session for one operation. It has what a generated function uses of an `httpx.Client`."""
+
+    def __init__(self, session: Session, expected: ExpectedResponse) -> None:
+        self._session = session
+        self._expected = expected
+
+    def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """The checked response, as from `Session.request`."""
+        return self._session.request(method, url, self._expected, **options)

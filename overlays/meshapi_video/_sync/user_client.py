@@ -1,0 +1,50 @@
+"""Sends requests through an httpx client of the user's. It stays open, and its settings stay as they are."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import httpx
+
+from meshapi_video._sync.deadline import bound, time_left
+from meshapi_video._transport.exceptions import map_httpx_exceptions
+from meshapi_video._transport.response import BodyReader, Response, already_read
+
+if TYPE_CHECKING:
+    from meshapi_video._transport.request import Request, RequestTemplate
+
+
+class UserClientTransport:
+    """The transport over the user's client."""
+
+    def __init__(self, template: RequestTemplate, client: httpx.Client) -> None:
+        if not isinstance(client, httpx.Client):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise TypeError(f"http_client of a VideoClient should be an httpx.Client, not {type(client).__name__}")
+        self._template = template
+        self._client = client
+
+    def send(self, request: Request) -> Response:
+        """The whole response to `request`."""
+        with map_httpx_exceptions(self._template.settings):
+            return self._send(self._template.httpx_request(request))
+
+    def close(self) -> None:
+        """Does nothing: the user closes the client."""
+
+    def _send(self, request: httpx.Request) -> Response:
+        bound(request)
+        try:
+            response = self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
+        except httpx.HTTPStatusError as error:
+            # A hook called `raise_for_status`. `check_response` decides which error this is.
+            response = error.response
+        with closing(response):
+            if response.is_closed:
+                return already_read(response)
+            reader = BodyReader(response.status_code, response.headers)
+            with reader.lenient:
+                for part in response.iter_raw():
+                    time_left()
+                    reader.feed(part)
+            return reader.response()

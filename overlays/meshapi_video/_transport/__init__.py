@@ -1,0 +1,1 @@
+"""How a request is built, and what a response means, for both clients."""

@@ -1,0 +1,77 @@
+"""Checks a response body against the contract, before anything is made of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from meshapi_video._errors import InvalidResponse
+from meshapi_video_generated.models import VideoTaskResponse
+from meshapi_video_wire import VideoTaskResponse as WireTask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PATH: Final = re.compile(r" - at `(?P<path>\$.*)`$")
+
+
+def _parse_float(text: str) -> int | float:
+    # JSON Schema calls 5.0 an integer; msgspec and Python do not.
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+_decoder: Final = msgspec.json.Decoder(float_hook=_parse_float)
+_fast_decoder: Final = msgspec.json.Decoder()
+
+
+def check_task(body: bytes | str) -> dict[str, object]:
+    """`body` as Python's own types. Raises `InvalidResponse` unless it is a task as in the document."""
+    try:
+        parsed: object = _fast_decoder.decode(body)
+        msgspec.convert(parsed, WireTask)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        # This is rare, so that the fast decoder comes first.
+        parsed = _check_carefully(body)
+    return cast("dict[str, object]", parsed)
+
+
+def _check_carefully(body: bytes | str) -> object:
+    try:
+        parsed: object = _decoder.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        # This may be JSON that Python cannot handle: thousands of digits or levels.
+        raise InvalidResponse(f"the response is not JSON, or cannot be parsed: {error}") from None
+    try:
+        msgspec.convert(parsed, WireTask)
+    except msgspec.ValidationError as error:
+        raise _violation(error) from None
+    return parsed
+
+
+def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse:
+    """The task in the body of a callback, checked against the contract like every response.
+
+    `payload` is the body as received, or as a web framework has parsed it. Unknown fields are kept
+    in `additional_properties`. Raises `InvalidResponse`, with the JSON path of the wrong value.
+    Anyone can send a request to a callback's address: `get` the task before you act on the result.
+    """
+    try:
+        # A parsed body is encoded again, so that the same JSON gives the same result, parsed or not.
+        body = payload if isinstance(payload, bytes | str) else json.dumps(payload, allow_nan=False, default=dict)
+        parsed = check_task(body)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidResponse(f"the payload is not JSON, or cannot be parsed: {error}") from None
+    return VideoTaskResponse.from_dict(parsed)
+
+
+def _violation(error: msgspec.ValidationError) -> InvalidResponse:
+    text = str(error)
+    found = _PATH.search(text)
+    return InvalidResponse(
+        f"the response breaks the contract: {text[: found.start()] if found else text}",
+        path=found["path"] if found else "$",
+    )

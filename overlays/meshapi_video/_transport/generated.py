@@ -1,0 +1,69 @@
+"""The seam to the generated code: what its functions call in place of an httpx client.
+
+The generated functions call `request` of the client that they get, and nothing else; a contract test
+reads all of them for that. The clients pass a session, which checks the response and raises typed
+errors before the generated parser runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
+
+from meshapi_video_generated.client import AuthenticatedClient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Unpack
+
+    import httpx
+
+    from meshapi_video._transport.request import RequestOptions
+    from meshapi_video._transport.response import Response
+
+
+class SupportsRequest(Protocol):
+    """What a generated blocking function uses of an `httpx.Client`."""
+
+    def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Sends a request and returns the checked response."""
+        ...
+
+
+class SupportsAsyncRequest(Protocol):
+    """What a generated asynchronous function uses of an `httpx.AsyncClient`."""
+
+    async def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Sends a request and returns the checked response."""
+        ...
+
+
+class ExpectedResponse(NamedTuple):
+    """What an operation returns if it succeeds, according to the document."""
+
+    check: Callable[[bytes], object]
+    """Returns the body as Python's own types. Raises `InvalidResponse` if the body breaks the contract."""
+    status: int = 200
+
+
+def _check_task(body: bytes) -> object:
+    from meshapi_video._transport.contract import check_task  # noqa: PLC0415 - creating a client does not need it
+
+    return check_task(body)
+
+
+TASK: Final = ExpectedResponse(_check_task)
+"""One task."""
+
+
+def generated_client(base_url: str, session: SupportsRequest) -> AuthenticatedClient:
+    """The client that a generated blocking function takes. It sends through `session`."""
+    # The token is empty because the session adds the key, and because the `repr` of this class shows its token.
+    client = AuthenticatedClient(base_url, token="")
+    # The generated signature demands a whole httpx client; `SupportsRequest` is the part that is used.
+    return client.set_httpx_client(cast("httpx.Client", session))
+
+
+def generated_async_client(base_url: str, session: SupportsAsyncRequest) -> AuthenticatedClient:
+    """The client that a generated asynchronous function takes. It sends through `session`."""
+    client = AuthenticatedClient(base_url, token="")
+    return client.set_async_httpx_client(cast("httpx.AsyncClient", session))

@@ -1,0 +1,15 @@
+"""Parses HTTP dates. Pure."""
+
+from __future__ import annotations
+
+import calendar
+import email.utils
+
+
+def parse_http_date(text: str | None) -> float | None:
+    """The date as seconds since 1970; None if `text` is not a date. A date without a time zone is UTC."""
+    try:
+        moment = email.utils.parsedate_to_datetime(text or "")
+        return moment.timestamp() if moment.tzinfo else calendar.timegm(moment.timetuple())
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,74 @@
+"""Translates requests, proxies and exceptions between httpcore and this package."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import httpcore
+import httpx
+
+from meshapi_video._transport.exceptions import connection_failed
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from meshapi_video._settings import Settings
+    from meshapi_video._transport.request import Request
+
+KEEPALIVE_EXPIRY: Final = 5.0
+"""Seconds until an idle connection is closed, as in httpx: servers close it soon, too."""
+
+NETWORK_ERRORS: Final = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    # anyio raises it for a TLS error after the handshake.
+    ssl.SSLError,
+)
+"""What httpcore's connections raise besides timeouts."""
+
+
+class HttpcoreRequest(httpcore.Request):
+    """A request to the API as httpcore sends it."""
+
+    def __init__(self, request: Request) -> None:
+        origin = request.origin
+        url = httpcore.URL(
+            scheme=origin.raw_scheme, host=origin.raw_host, port=origin.port, target=request.target.encode("ascii")
+        )
+        super().__init__(request.method, url, headers=request.headers.raw, content=request.content or None)
+
+
+def httpcore_request(request: httpx.Request) -> httpcore.Request:
+    """A download's request as httpcore sends it."""
+    url = httpcore.URL(
+        scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
+    )
+    return httpcore.Request(request.method, url, headers=request.headers.raw, extensions=request.extensions)
+
+
+def httpx_response(response: httpcore.Response, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
+    """A response of httpcore's to a download's request, as httpx has it, before its body."""
+    # httpcore leaves out the type of the dict that is the default.
+    extensions: dict[str, object] = {**response.extensions}  # pyright: ignore[reportUnknownMemberType]
+    return httpx.Response(response.status, headers=response.headers, stream=body, extensions=extensions)
+
+
+def httpcore_proxy(proxy: httpx.Proxy | None) -> httpcore.Proxy | None:
+    """The proxy as httpcore takes it."""
+    if proxy is None:
+        return None
+    return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw)
+
+
+@contextmanager
+def map_httpcore_exceptions(settings: Settings) -> Generator[None]:
+    """Raises `ConnectionFailed` for httpcore's errors, and `TimeoutError` for its timeouts."""
+    try:
+        yield
+    except httpcore.TimeoutException:
+        raise TimeoutError from None
+    except NETWORK_ERRORS as error:
+        raise connection_failed(settings, error) from None

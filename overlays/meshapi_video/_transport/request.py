@@ -1,0 +1,97 @@
+"""Builds requests to the API. The parts that never change are built once."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any, Final, TypedDict, Unpack
+
+import httpx
+
+from meshapi_video._settings import Settings
+from meshapi_video._version import __version__
+
+HEADERS: Final = {
+    "Accept": "application/json",
+    # A task has a few hundred bytes: compression saves nothing, and allows decompression bombs.
+    "Accept-Encoding": "identity",
+    "User-Agent": f"meshapi-video/{__version__} httpx/{httpx.__version__} Python/{platform.python_version()}",
+}
+
+
+class RequestOptions(TypedDict, total=False):
+    """What the generated functions pass to `request` besides the method and the URL.
+
+    The values have the types that the generator writes, and httpx encodes them.
+    """
+
+    params: dict[str, Any]
+    json: Any
+    content: Any
+    data: dict[str, Any]
+    files: Any
+    headers: dict[str, str]
+    cookies: dict[str, str]
+
+
+class Request:
+    """One request to the API. Carries the API key: send it to `origin` only."""
+
+    __slots__ = ("content", "headers", "method", "origin", "target", "url")
+
+    def __init__(
+        self, method: str, url: str, origin: httpx.URL, target: str, headers: httpx.Headers, content: bytes = b""
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.origin = origin
+        """The scheme, host and port of `url`."""
+        self.target = target
+        """The path and query of `url`, percent-encoded."""
+        self.headers = headers
+        self.content = content
+
+
+class RequestTemplate:
+    """Builds the requests of one client. Carries the API key: send them to `base_url` only."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        base = httpx.Request("GET", settings.base_url)
+        self.origin = base.url.copy_with(raw_path=b"/")
+        self._origin_text = str(self.origin).rstrip("/")
+        self.headers = httpx.Headers(
+            {**base.headers, **HEADERS, "Authorization": settings.api_key.authorization},
+        )
+        """The headers of every request."""
+        self._timeouts = httpx.Timeout(settings.timeout).as_dict()
+        self._path = base.url.raw_path.decode("ascii").rstrip("/")
+
+    def build(self, method: str, path: str, **options: Unpack[RequestOptions]) -> Request:
+        """The request for `path`, below the base URL.
+
+        Raises `TypeError` for an option that `RequestOptions` does not have.
+        """
+        method, target = method.upper(), self._path + path
+        # Every poll is one of these.
+        if not options and method == "GET":
+            return Request(method, self._origin_text + target, self.origin, target, self.headers)
+        if unsupported := options.keys() - RequestOptions.__optional_keys__:
+            raise TypeError(
+                f"a generated function passes {', '.join(sorted(unsupported))}=, which requests to the API do not "
+                f"support; add it to RequestOptions and to RequestTemplate.build"
+            )
+        encoded = httpx.Request(method, self.origin.copy_with(raw_path=target.encode("ascii")), **options)
+        content = encoded.read()
+        # A generated function has no key, and no other server.
+        own = [(name, value) for name, value in encoded.headers.items() if name not in {"authorization", "host"}]
+        headers = httpx.Headers({**self.headers, **dict(own)})
+        target = encoded.url.raw_path.decode("ascii")
+        return Request(method, self._origin_text + target, self.origin, target, headers, content)
+
+    def httpx_request(self, request: Request) -> httpx.Request:
+        """The same request for an httpx client, with httpx's own timeouts."""
+        content = request.content or None
+        extensions = {"timeout": self._timeouts}
+        return httpx.Request(
+            request.method, request.url, headers=request.headers, content=content, extensions=extensions
+        )

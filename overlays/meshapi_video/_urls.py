@@ -1,0 +1,44 @@
+"""Parses URLs in one place, the way the HTTP client reads them."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+import httpx
+
+_LONGEST_LABEL: Final = 63
+"""The most characters between two dots of a host name."""
+
+
+def parse_http_url(text: str) -> httpx.URL:
+    """The URL in `text`. Raises `ValueError` unless it has the scheme http or https and a usable host.
+
+    The error does not quote `text`, which may hold a password or a signature.
+    """
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError("it is not a URL") from None
+    if url.scheme not in {"http", "https"}:
+        raise ValueError("its scheme is not http or https")
+    if not _is_usable_host(url.raw_host.decode()):
+        raise ValueError("its host is missing or not usable")
+    if url.port == 0:
+        raise ValueError("its port is 0")
+    return url
+
+
+def _is_usable_host(host: str) -> bool:
+    """Whether a name lookup accepts `host`: it refuses empty labels, and labels of more than 63 characters."""
+    labels = host.removesuffix(".").split(".")
+    # httpx percent-encodes characters that no host name contains.
+    return "%" not in host and all(0 < len(label) <= _LONGEST_LABEL for label in labels)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is a name or address of this machine for itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

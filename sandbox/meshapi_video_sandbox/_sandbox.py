@@ -1,0 +1,83 @@
+"""The handle of a running sandbox: creates tasks, inspects them, and moves the clock."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from attrs import frozen
+
+from meshapi_video_sandbox._control import Inspection
+from meshapi_video_sandbox._settings import DEFAULT_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from meshapi_video_sandbox._task_requests import Outcome
+
+
+@frozen
+class Sandbox:
+    """A running sandbox. Each method sends a request, so that any thread may call it.
+
+    A wrong argument raises an `httpx.HTTPStatusError`, whose response says what is wrong.
+    """
+
+    base_url: str
+    """The value for `MESHAPI_BASE_URL`."""
+    api_key: str = DEFAULT_KEY
+    """An API key that the sandbox accepts."""
+    upstream_url: str | None = None
+    """The URL of its upstream, in the form that `--upstream` takes; None if it is not known."""
+
+    def create_task(
+        self,
+        outcome: Outcome | None = None,
+        *,
+        queued_for: float | None = None,
+        running_for: float | None = None,
+        scenario: str | None = None,
+        faults: Sequence[Mapping[str, object]] | None = None,
+        **fields: object,
+    ) -> str:
+        """Creates a task and returns its id.
+
+        The task is queued for `queued_for` seconds, runs for `running_for` seconds, and ends with
+        `outcome`: 2, 4 and `succeeded` unless the scenario sets something else. `fields` are the task's
+        own fields, its `id`, and the `key` that owns it.
+        """
+        options = {
+            "outcome": outcome,
+            "queued_for": queued_for,
+            "running_for": running_for,
+            "scenario": scenario,
+            "faults": faults,
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        return msgspec.json.decode(self._request("POST", "tasks", {**given, **fields}), type=dict[str, str])["id"]
+
+    def inspect(self, task_id: str) -> Inspection:
+        """The sandbox's own data about a task: its row, its history, and the number of upstream polls."""
+        return msgspec.json.decode(self._request("GET", f"tasks/{quote(task_id, safe='')}"), type=Inspection)
+
+    def now(self) -> float:
+        """The sandbox's time, in seconds since 1970."""
+        return msgspec.json.decode(self._request("GET", "clock"), type=dict[str, float])["now"]
+
+    def set_time(self, now: float) -> None:
+        """Sets the sandbox's clock, in seconds since 1970."""
+        self._request("POST", "clock", {"now": now})
+
+    def advance(self, seconds: float) -> None:
+        """Moves the sandbox's clock forward, without waiting."""
+        self._request("POST", "clock", {"advance": seconds})
+
+    def _request(self, method: str, path: str, body: object = None) -> bytes:
+        # The sandbox speaks plain HTTP: the certificates that httpx loads by default are not needed.
+        with httpx.Client(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
+            content = None if body is None else msgspec.json.encode(body)
+            response = client.request(method, f"{self.base_url}/_sandbox/{path}", content=content)
+        return response.raise_for_status().content

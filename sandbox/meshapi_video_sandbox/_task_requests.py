@@ -1,0 +1,88 @@
+"""A request for a new task: how the task runs and ends, which polls fail, and the task's own fields."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from meshapi_video_sandbox._scenarios import SCENARIOS
+from meshapi_video_wire import VideoTaskResponse as WireTask
+
+Outcome = Literal["succeeded", "failed", "expired", "cancelled"]
+"""The terminal status of a task."""
+
+_TEN_YEARS: Final = 10 * 365 * 86_400
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=_TEN_YEARS)]
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One fault: which polls fail, and how. A field that is not set changes nothing."""
+
+    polls: list[Annotated[int, msgspec.Meta(ge=1)]] | None = None
+    """Which polls of the task fail, counted from 1; None for all of them."""
+    at: Literal["gateway", "upstream"] = "gateway"
+    """Which server fails. At the upstream, the gateway's poll fails, and the client gets a 502."""
+    delay: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0
+    """Seconds before the response, by the machine's real clock."""
+    status: Annotated[int, msgspec.Meta(ge=300, le=599)] | None = None
+    """The status of an error response; 429 if only `retry_after` is set."""
+    retry_after: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]([ -~]*[!-~])?\Z")] | float | None = None
+    """The `Retry-After` header: seconds, or any text, such as a date."""
+    reset: bool = False
+    """The connection is reset without a response."""
+    body: Literal["truncated", "half", "html"] | None = None
+    """`truncated`: the connection ends in the middle of the body. `half`: a complete HTTP response with
+    the first half of its JSON. `html`: an HTML page, as proxies send it, with status 200 unless `status` is set."""
+
+    def __post_init__(self) -> None:
+        if self.status == 304:
+            raise ValueError("status 304 is not possible: it has no body, and only a conditional request gets it")
+
+
+class TaskOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a task runs and ends."""
+
+    outcome: Outcome = "succeeded"
+    queued_for: Seconds = 2.0
+    """Seconds between the task's creation and its start."""
+    running_for: Seconds = 4.0
+    """Seconds between the task's start and its end."""
+    faults: list[Fault] = []
+    fields: dict[str, object] = {}
+    """The task's own fields, by their documented names, validated."""
+
+
+class TaskRequest(msgspec.Struct, frozen=True):
+    """A parsed request for a new task."""
+
+    options: TaskOptions
+    task_id: str | None
+    """The id of the new task; None for a random one."""
+    key: str | None
+    """The API key that owns the task; None for the sandbox's first key."""
+
+
+_OPTIONS: Final = ("outcome", "queued_for", "running_for", "faults")
+_FIELDS: Final = frozenset(WireTask.__struct_fields__) - {"id", "status", "created_at", "updated_at"}
+
+
+def parse_task_request(body: bytes) -> TaskRequest:
+    """Parses and validates the body of a request; `msgspec.DecodeError` says what is wrong with it."""
+    values = msgspec.json.decode(body or b"{}", type=dict[str, object])
+    scenario = values.pop("scenario", None)
+    if scenario is not None:
+        if not isinstance(scenario, str) or scenario not in SCENARIOS:
+            raise msgspec.ValidationError(f"unknown scenario; choose one of {', '.join(SCENARIOS)} - at `$.scenario`")
+        values = dict(SCENARIOS[scenario], **values)
+    task_id, key = (msgspec.convert(values.pop(name, None), str | None) for name in ("id", "key"))
+    options: dict[str, object] = {name: values.pop(name) for name in _OPTIONS if name in values}
+    if unknown := values.keys() - _FIELDS:
+        raise msgspec.ValidationError(f"`{min(unknown)}` cannot be set on a new task")
+    # Only to raise the error for a field that has the wrong type.
+    task: dict[str, object] = {**values, "id": "", "status": ""}
+    msgspec.convert(task, WireTask)
+    if task_id == "":
+        raise msgspec.ValidationError("the id must not be empty - at `$.id`")
+    options["fields"] = values
+    return TaskRequest(msgspec.convert(options, TaskOptions), task_id, key)

@@ -1,0 +1,178 @@
+"""Redirects, unsafe addresses, TLS, proxies, and the transports of a user's client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from meshapi_video import (
+    DownloadError,
+    MeshVideoError,
+    Video,
+    VideoTaskResponse,
+)
+from support.clients import Caller, Kind
+from support.files import (
+    SIGNATURE,
+    StoredFile,
+    download,
+    download_through_user_client,
+    names,
+    video_at,
+)
+from support.marks import unclosed_generators
+from support.server import Response, Server, close, response
+
+
+def redirect(target: str, status: int = 302) -> Response:
+    return response(status, b"", location=target, set_cookie="user=me; Path=/")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_followed_without_cookies_or_other_headers(
+    client: Caller, server: Server, stored: StoredFile, out: Path, status: int
+) -> None:
+    server.script(redirect("/moved", status), redirect(f"{stored.server.base_url}/x?X-Signature=other", status))
+    download(client, video_at(server), out)
+    assert out.read_bytes() == stored.content
+    assert [request.target for request in server.requests] == [f"/v?X-Signature={SIGNATURE}", "/moved"]
+    (request,) = stored.server.requests
+    assert request.target == "/x?X-Signature=other"
+    for sent in (*server.requests, request):
+        assert sorted(sent.headers) == ["accept", "accept-encoding", "host", "user-agent"]
+
+
+def test_at_most_five_redirects_in_a_row_are_followed(
+    client: Caller, stored: StoredFile, video: Video, out: Path
+) -> None:
+    stored.server.script(*[redirect("/again")] * 5, stored)
+    download(client, video, out)
+    assert out.read_bytes() == stored.content
+    stored.server.script(redirect("/again"))
+    stored.server.requests.clear()
+    with pytest.raises(DownloadError, match="more than 5 redirects in a row"):
+        download(client, video, out, overwrite=True)
+    assert len(stored.server.requests) == 6
+
+
+@unclosed_generators
+def test_after_a_failure_the_next_request_goes_to_the_first_address(
+    client: Caller, stored: StoredFile, video: Video, out: Path
+) -> None:
+    store = stored.server
+    store.script(redirect("/a"), stored.broken(100_000, close), redirect("/b"), stored)
+    download(client, video, out)
+    assert out.read_bytes() == stored.content
+    first = f"/v?X-Signature={SIGNATURE}"
+    assert [request.target for request in store.requests] == [first, "/a", first, "/b"]
+    assert [request.headers.get("range") for request in store.requests[2:]] == ["bytes=100000-"] * 2
+
+
+UNSAFE_URLS = {
+    "ftp://files.example/v.mp4": "its scheme is not http or https",
+    "file:///etc/passwd": "its scheme is not http or https",
+    "https:///v.mp4": "its host is missing or not usable",
+    "//": "its scheme is not http or https",
+    "https://a:b@files.example/v.mp4": r"on files\.example contains a user name or a password",
+    "http://files.example/v.mp4": r"on files\.example is plain http",
+    "http://192.168.0.1/v.mp4": r"on 192\.168\.0\.1 is plain http",
+    "http://127.0.0.1.files.example/v.mp4": "is plain http",
+    "http://localhost@files.example/v.mp4": "contains a user name",
+    "https://[/v.mp4": "its host is missing or not usable",
+    "https://x:y/v.mp4": "it is not a URL",
+}
+
+
+@pytest.mark.parametrize(("url", "message"), UNSAFE_URLS.items())
+def test_no_request_is_sent_to_an_unsafe_address(
+    client: Caller, store: Server, out: Path, url: str, message: str
+) -> None:
+    with pytest.raises(DownloadError, match=message) as caught:
+        download(client, Video(url, None, VideoTaskResponse("task-1", "succeeded")), out)
+    assert names(out.parent) == []
+    store.script(redirect(url))
+    if url != "//":
+        with pytest.raises(DownloadError, match=f"{message}|redirect to an address that is not a web address"):
+            download(client, video_at(store), out)
+        assert len(store.requests) == 1
+    assert client.clock.sleeps == []
+    assert "a:b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:9/admin", "https://localhost/admin", "http://[::1]/"])
+def test_another_server_cannot_redirect_to_this_machine(kind: Kind, out: Path, target: str) -> None:
+    hosts = list[str]()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        hosts.append(request.url.host)
+        return httpx.Response(302, headers={"location": target})
+
+    with pytest.raises(DownloadError, match="a redirect to this machine itself"):
+        download_through_user_client(
+            kind, video_at("https://files.example/v"), out, transport=httpx.MockTransport(handler)
+        )
+    assert hosts == ["files.example"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_plain_http_is_allowed_to_this_machine(client: Caller, stored: StoredFile, out: Path, host: str) -> None:
+    download(client, video_at(f"{stored.server.base_url.replace('127.0.0.1', host)}/v"), out)
+    assert out.read_bytes() == stored.content
+
+
+def test_a_download_works_over_tls(client: Caller, tls_server: Server, out: Path) -> None:
+    stored = StoredFile(tls_server)
+    tls_server.script(stored)
+    download(client, video_at(tls_server), out)
+    assert out.read_bytes() == stored.content
+
+
+def test_a_download_uses_the_proxy_of_the_environment(
+    client: Caller, store: Server, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", store.base_url)
+    store.script(response(403))
+    with pytest.raises(DownloadError, match=r"the connection to files\.example failed: 403"):
+        download(client, video_at("https://files.example/v.mp4"), out)
+    assert {(request.method, request.target) for request in store.requests} == {("CONNECT", "files.example:443")}
+    assert "authorization" not in store.requests[0].headers
+    monkeypatch.setenv("https_proxy", "http://")
+    with pytest.raises(MeshVideoError, match="HTTPS_PROXY cannot be used"):
+        download(client, video_at("https://files.example/v.mp4"), out)
+
+
+# Through a user's client.
+
+
+def test_only_the_transport_of_a_user_client_is_used(kind: Kind, stored: StoredFile, video: Video, out: Path) -> None:
+    def fail(_something: object) -> None:
+        raise AssertionError
+
+    stored.headers["set-cookie"] = "a=b"
+    hooks = {"request": [fail], "response": [fail]}
+    cookies = download_through_user_client(
+        kind,
+        video,
+        out,
+        auth=("me", "secret"),
+        cookies={"user": "me"},
+        headers={"x-mine": "1"},
+        params={"x": "1"},
+        event_hooks=hooks,
+    )
+    assert out.read_bytes() == stored.content
+    assert sorted(stored.server.requests[0].headers) == ["accept", "accept-encoding", "host", "user-agent"]
+    assert stored.server.requests[0].target == f"/v?X-Signature={SIGNATURE}"
+    assert cookies == {"user": "me"}
+
+
+def test_the_mounts_of_a_user_client_are_used(kind: Kind, out: Path) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert "authorization" not in request.headers
+        return httpx.Response(200, content=b"from the mount")
+
+    video = video_at("https://files.example/v")
+    download_through_user_client(kind, video, out, mounts={"https://files.example": httpx.MockTransport(handler)})
+    assert out.read_bytes() == b"from the mount"

@@ -1,0 +1,32 @@
+"""Sends requests to a sandbox with httpx, not with the SDK."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from urllib.parse import quote
+
+import httpx
+
+from meshapi_video_sandbox import Sandbox
+
+# Loading certificates, which plain HTTP does not need, would take most of the time of a request.
+_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+get = functools.partial(httpx.get, trust_env=False, verify=_NO_CERTIFICATES)
+head = functools.partial(httpx.head, trust_env=False, verify=_NO_CERTIFICATES)
+post = functools.partial(httpx.post, trust_env=False, verify=_NO_CERTIFICATES)
+request = functools.partial(httpx.request, trust_env=False, verify=_NO_CERTIFICATES)
+
+
+def get_raw_path(sandbox: Sandbox, path: str, key: str = "rsk_sandbox") -> httpx.Response:
+    """The response for a path that is sent as it is: httpx otherwise normalizes it."""
+    with httpx.Client(trust_env=False, verify=_NO_CERTIFICATES) as client:
+        headers = {"Authorization": f"Bearer {key}"}
+        target = {"target": path.encode()}
+        return client.send(client.build_request("GET", sandbox.base_url, headers=headers, extensions=target))
+
+
+def poll(sandbox: Sandbox, task_id: str, key: str = "rsk_sandbox") -> httpx.Response:
+    """The response to one documented request about a task."""
+    url = f"{sandbox.base_url}/v1/video/generations/{quote(task_id, safe='')}"
+    return get(url, headers={"Authorization": f"Bearer {key}"})
