@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import threading
 import traceback
 import weakref
 from collections.abc import Callable, Generator, Iterator
@@ -118,6 +119,9 @@ def watching(key: str) -> Generator[Leaks]:
     leaks = Leaks(key)
     with pytest.MonkeyPatch.context() as patch:
         _search_log_records(patch, leaks)
+        # The repr of a thread takes a lock of `threading`, which is not reentrant. The garbage collector may delete an
+        # error while this thread holds the lock.
+        patch.setattr(threading.Thread, "__repr__", object.__repr__)
         # An error is searched when it is deleted: it is not raised again after that. To keep it until the
         # end would keep everything in its traceback alive, such as iterators and connections.
         # Not a plain function, which would be one more published name of a class that has none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -89,3 +90,11 @@ def test_a_key_that_leaks_is_found(leak: Callable[[], None], place: str) -> None
     with watching(KEY) as leaks:
         leak()
     assert place in leaks.found
+
+
+def test_the_search_needs_no_lock_of_a_thread_that_it_finds_in_a_frame() -> None:
+    finished = threading.Thread(target=str)
+    finished.start()
+    finished.join()
+    with watching(KEY):
+        assert repr(finished).startswith("<threading.Thread object at ")
