@@ -117,7 +117,7 @@ def lowest(session: nox.Session) -> None:
 def contract(session: nox.Session) -> None:
     """Test that generated/ is what the document generates, and that the changelog names breaking changes."""
     install_groups(session, "contract")
-    session.install("-e", ".[cli,sandbox]")
+    session.install("-e", ".[cli,sandbox,aiohttp]")
     # These tests give the same result on every Python: the other tests show that the generated code is the same.
     slow = ["tests/contract/test_mutations.py", "tests/contract/test_growth.py", "tests/contract/test_sandbox.py"]
     left_out = [] if session.python == THIS else [f"--ignore={path}" for path in slow]
