@@ -130,7 +130,7 @@ def docs(session: nox.Session) -> None:
     """Build the documentation in site/, strictly, and check and run every code block in it."""
     install_groups(session, "docs", "test", "types")
     session.install("-e", ".[cli,sandbox]")
-    # Never with --quiet: that leaves no warning for strict mode to fail for.
+    # Without --quiet: that option hides the warnings, and strict mode then passes.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("pytest", *(session.posargs or ["tests/docs"]))
 

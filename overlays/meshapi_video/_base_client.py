@@ -1,4 +1,4 @@
-"""What the blocking and the asynchronous client share: settings, clocks, and the record of a poll."""
+"""The base of both clients: settings, clocks, and the record of a poll."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded,
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._tasks import require_task
 from meshapi_video._transport.retry_after import age_of
+from meshapi_video._validation import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from meshapi_video._errors import MeshVideoError
+    from meshapi_video._polling.scheduler import Scheduler
     from meshapi_video._token import WaitToken
     from meshapi_video_generated.models import VideoTaskResponse
 
@@ -39,6 +41,26 @@ class BaseClient:
     def _start_wait(self, deadline: float | None, policy: Policy, task: str | WaitToken) -> PollState:
         return start_wait(task, policy, deadline, self._clock(), self._unix_clock())
 
+    def _new_scheduler(
+        self,
+        task_ids: object,
+        *,
+        capacity: int,
+        max_in_flight: int | None,
+        requests_per_minute: float | None,
+        max_waiting: int,
+    ) -> Scheduler:
+        """The scheduler of a `wait_many`, whose arguments are checked."""
+        from meshapi_video._polling.scheduler import Scheduler  # noqa: PLC0415 - not every program uses it
+
+        if isinstance(task_ids, str | bytes):
+            raise TypeError("task_ids should be an iterable of ids; use wait for a single id")
+        return Scheduler(
+            max_in_flight=min(MAX_IN_FLIGHT, capacity) if max_in_flight is None else max_in_flight,
+            requests_per_minute=requests_per_minute,
+            max_waiting=max_waiting,
+        )
+
     def _poll_succeeded(
         self, before: PollState, task: VideoTaskResponse, age: float | None, sent_at: float
     ) -> PollState:
@@ -52,7 +74,7 @@ class BaseClient:
         return self._record(before, poll_failed(before, error, now, self._rand(), was_sent=was_sent), sent_at, now)
 
     def _record(self, before: PollState, after: PollState, sent_at: float, now: float) -> PollState:
-        """Tells the policy and the log of a poll that ended at `now`, and returns the state after it."""
+        """Passes a poll that ended at `now` to the policy and the log, and returns the state after it."""
         if not isinstance(before.policy, PollPolicy):
             from meshapi_video._polling.adaptive import learn  # noqa: PLC0415 - not every program uses it
 

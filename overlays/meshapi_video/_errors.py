@@ -6,7 +6,7 @@ MeshVideoError
 │   ├── NotFoundError         404        ├── RequestRejectedError  400 409 422
 │   ├── PaymentRequiredError  402        ├── RateLimitedError      429
 │   └── ServerError           5xx
-├── ConnectionFailed          no response: DNS, refused, reset, TLS
+├── ConnectionFailed          no complete response: DNS, refused, reset, TLS
 │   └── ConnectionTimeout     also a TimeoutError: no complete response in time
 ├── InvalidResponse           a response that breaks the contract
 ├── TaskError                 the task ended without a video
@@ -161,7 +161,9 @@ class ServerError(APIError):
 
 
 class ConnectionFailed(MeshVideoError):
-    """No response arrived: DNS, refused, reset, TLS."""
+    """No complete response arrived, or no request could be sent: DNS, refused, reset, TLS, no free connection."""
+
+    _advice = "Check the network, any proxy, and the base URL"
 
 
 class ConnectionTimeout(ConnectionFailed, TimeoutError):
@@ -248,7 +250,7 @@ class WaitUnfinished(MeshVideoError):
         self.polls = token.polls
         status = last_task.status if last_task else None
         polls = "1 poll" if self.polls == 1 else f"{self.polls} polls"
-        failure = f"; the last poll failed: {last_error.args[0]}" if last_error else ""
+        failure = f"; the last poll failed: {str(last_error.args[0]).rstrip('.')}" if last_error else ""
         super().__init__(
             f"{self._summary(status)} after {format_seconds(elapsed)} ({polls}){failure}{reason}. "
             "The task may still finish and has been paid for: wait again on the same id"
@@ -277,8 +279,8 @@ class WaitStopped(WaitUnfinished):
 
 
 def format_seconds(seconds: float) -> str:
-    """`900 s`, or `0.5 s`."""
-    return f"{seconds:.1f}".removesuffix(".0") + " s"
+    """`900 s`, `0.5 s` or `0.04 s`."""
+    return (f"{seconds:.2g}" if 0 < seconds < 1 else f"{seconds:.1f}".removesuffix(".0")) + " s"
 
 
 class DownloadError(MeshVideoError):

@@ -26,8 +26,9 @@ def log_poll(before: PollState, after: PollState, seconds: float, now: float) ->
     """Logs a poll that took `seconds` and ended at `now`."""
     next_poll = f"; next poll in {after.next_poll_at - now:.1f} s" if after.end is None else ""
     task = new_task(before, after)
-    status = "failed" if task is None else _one_line(task.status)
-    _polls.debug("poll %d of task %s: %s, after %.3f s%s", after.polls, after.task_id, status, seconds, next_poll)
+    status = "" if task is None else _one_line(task.status)
+    outcome = "failed" if task is None else f"received the status {status}"
+    _polls.debug("poll %d of task %s %s, after %.3f s%s", after.polls, after.task_id, outcome, seconds, next_poll)
     if task is None:
         # A failure that ends the wait is raised, and is not logged a second time.
         if after.error is not None and after.end is None:
@@ -36,7 +37,7 @@ def log_poll(before: PollState, after: PollState, seconds: float, now: float) ->
             _polls.info("poll %d of task %s failed: %s%s", after.polls, after.task_id, message, next_poll)
     else:
         if before.task is None or before.task.status != task.status:
-            _tasks.info("task %s is %s", after.task_id, status)
+            _tasks.info("task %s has the status %s", after.task_id, status)
         if after.unknown_statuses != before.unknown_statuses:
             _tasks.warning("task %s has the unknown status %r: treated as not ended", after.task_id, task.status)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from typing import Final
@@ -11,7 +10,7 @@ from attrs import frozen
 
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._urls import parse_http_url
-from meshapi_video._validation import check_count, check_seconds
+from meshapi_video._validation import check_count, check_duration
 
 DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
 """The server that `openapi.yaml` names; a contract test compares the two."""
@@ -20,10 +19,10 @@ KEY_VARIABLE: Final = "MESHAPI_API_KEY"
 URL_VARIABLE: Final = "MESHAPI_BASE_URL"
 
 CAPACITY: Final = 250
-"""The requests of a client in flight, each on its own connection. Most systems allow a program some
-thousand open files."""
+"""The most requests of a client in flight, each on its own connection. Most systems allow a program about
+1,000 open files or more."""
 USER_CLIENT_CAPACITY: Final = 20
-"""The same through an `http_client` of the user's. For each request, httpcore's pool examines all queued
+"""The same through the user's own `http_client`. For each request, httpcore's pool examines all queued
 requests and all open connections, and becomes very slow when there are many."""
 
 _SHORTEST_SECRET: Final = 8
@@ -47,7 +46,9 @@ class ApiKey:
         if not self._value:
             raise MeshVideoError(f"no API key: set the environment variable {KEY_VARIABLE}, or pass api_key=")
         if not (self._value.isascii() and self._value.isprintable()) or " " in self._value:
-            raise MeshVideoError("the API key contains a space, a line break or another character that no key has")
+            raise MeshVideoError(
+                "the API key contains a space, a line break or another character that cannot be part of a key"
+            )
 
     def __repr__(self) -> str:
         return "ApiKey(***)"
@@ -83,8 +84,7 @@ class Settings:
     def resolve(cls, api_key: ApiKey, base_url: str | None, timeout: float, max_retries: int) -> Settings:
         """Takes missing settings from the environment, and validates all of them."""
         check_count("max_retries", max_retries, least=0)
-        if not 0 < check_seconds("timeout", timeout) < math.inf:
-            raise ValueError(f"timeout should be finite and greater than 0 seconds; it is {timeout!r}")
+        check_duration("timeout", timeout)
         api_key.check()
         return cls(
             api_key=api_key,
@@ -113,4 +113,5 @@ def _why_not_a_base_url(text: str) -> str | None:
         url = parse_http_url(text)
     except ValueError as error:
         return str(error)
-    return "it contains a user name or a password" if url.userinfo else None
+    has_user = url.userinfo or "@" in text.partition("://")[2].partition("/")[0]
+    return "it contains a user name or a password" if has_user else None

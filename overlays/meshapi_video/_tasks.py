@@ -1,4 +1,4 @@
-"""What a task's status means: finished or not, and with which result."""
+"""Interprets a task's status: whether the task has ended, and with which result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from meshapi_video._errors import InvalidResponse, TaskCancelled, TaskError, TaskExpired, TaskFailed
-from meshapi_video._urls import parse_http_url
+from meshapi_video._urls import is_http_url
 from meshapi_video_generated.models import VideoTaskContent, VideoTaskError, VideoTaskResponse
 from meshapi_video_generated.types import Unset
 
@@ -33,7 +33,7 @@ _LONGEST_ID: Final = 512
 LONGEST_LIFE: Final = 7 * 86_400.0
 """Seconds. No task lives longer, so a greater age or expiry is a mistake."""
 DEFAULT_LIFE: Final = 172_800.0
-"""Seconds until a task expires that states no expiry, as the service behind Mesh documents it."""
+"""The expiry of a task that states none, in seconds, as the service behind Mesh documents it."""
 
 TERMINAL_STATUSES: Final[frozenset[str]] = frozenset({"succeeded", *_ENDED_WITHOUT_VIDEO})
 """The statuses after which a task does not change. In the document `status` is an open string:
@@ -64,7 +64,7 @@ def check_task_id(task_id: str) -> str:
 def require_task(parsed: object) -> VideoTaskResponse:
     """`parsed` as the task that a generated function returned.
 
-    The declared type of the function also contains the error bodies, but those raised before it returned.
+    The declared type of the function also contains error bodies, but the session raises an error for those first.
     """
     if not isinstance(parsed, VideoTaskResponse):
         raise InvalidResponse(f"the generated client parsed the response as {type(parsed).__name__}, not as a task")
@@ -81,10 +81,9 @@ class Video:
     """A finished video. `wait` makes it from a task that succeeded."""
 
     url: str
-    """The address of the video: signed, on another host, valid for 24 hours. Fetch it without
-    the API key."""
+    """The URL of the video: signed, on another host, valid for 24 hours. Fetch it without the API key."""
     last_frame_url: str | None
-    """The address of the last frame as a picture; None if the task made none."""
+    """The URL of the last frame as a picture; None if the task made none."""
     task: VideoTaskResponse
     """The whole response, with all other fields of the task."""
 
@@ -97,7 +96,7 @@ class Video:
 def outcome(task: VideoTaskResponse) -> Video | TaskError | InvalidResponse:
     """The result of a task that has ended: its video, or the error that says why there is none.
 
-    A task that succeeded without a usable video address breaks the contract.
+    A task that succeeded without a usable video URL breaks the contract.
     """
     if error_type := _ENDED_WITHOUT_VIDEO.get(task.status):
         if isinstance(task.error, VideoTaskError):
@@ -105,8 +104,8 @@ def outcome(task: VideoTaskResponse) -> Video | TaskError | InvalidResponse:
         return error_type(task)
     content = task.content if isinstance(task.content, VideoTaskContent) else VideoTaskContent()
     url = content.video_url
-    if not (isinstance(url, str) and _is_http_url(url)):
-        error = InvalidResponse("the task succeeded without a usable video address", path="$.content.video_url")
+    if not (isinstance(url, str) and is_http_url(url)):
+        error = InvalidResponse("the task succeeded without a usable video URL", path="$.content.video_url")
         error.task_id = task.id
         return error
     last_frame = content.last_frame_url
@@ -119,11 +118,3 @@ def video_or_raise(task: VideoTaskResponse) -> Video:
     if isinstance(ended, Video):
         return ended
     raise ended
-
-
-def _is_http_url(url: str) -> bool:
-    try:
-        parse_http_url(url)
-    except ValueError:
-        return False
-    return True

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 
 _LONGEST_LABEL: Final = 63
 """The most characters between two dots of a host name."""
+
+
+def is_http_url(text: str) -> bool:
+    """Whether `text` has the scheme http or https and a host. `parse_http_url` checks more, before a request."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def parse_http_url(text: str) -> httpx.URL:

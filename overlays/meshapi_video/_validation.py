@@ -39,6 +39,12 @@ def check_count(name: str, value: int, *, least: int) -> int:
     return value
 
 
+def check_duration(name: str, value: float) -> float:
+    """`value` if it is a finite time in seconds, greater than zero."""
+    expected = f"a number of seconds greater than 0 and at most {LONGEST:g}"
+    return check_number(name, value, expected, is_valid=lambda n: 0 < n <= LONGEST)
+
+
 def check_positive(name: str, value: float) -> float:
     """`value` if it is a finite number greater than zero."""
     return check_number(name, value, "a finite number greater than 0", is_valid=lambda n: 0 < n < math.inf)

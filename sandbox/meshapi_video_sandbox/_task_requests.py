@@ -63,7 +63,7 @@ class TaskRequest(msgspec.Struct, frozen=True):
     """The API key that owns the task; None for the sandbox's first key."""
 
 
-_OPTIONS: Final = ("outcome", "queued_for", "running_for", "faults")
+_TASK_OPTIONS: Final = ("outcome", "queued_for", "running_for", "faults")
 _FIELDS: Final = frozenset(WireTask.__struct_fields__) - {"id", "status", "created_at", "updated_at"}
 
 
@@ -76,7 +76,7 @@ def parse_task_request(body: bytes) -> TaskRequest:
             raise msgspec.ValidationError(f"unknown scenario; choose one of {', '.join(SCENARIOS)} - at `$.scenario`")
         values = dict(SCENARIOS[scenario], **values)
     task_id, key = (msgspec.convert(values.pop(name, None), str | None) for name in ("id", "key"))
-    options: dict[str, object] = {name: values.pop(name) for name in _OPTIONS if name in values}
+    options: dict[str, object] = {name: values.pop(name) for name in _TASK_OPTIONS if name in values}
     if unknown := values.keys() - _FIELDS:
         raise msgspec.ValidationError(f"`{min(unknown)}` cannot be set on a new task")
     # Only to raise the error for a field that has the wrong type.

@@ -184,7 +184,7 @@ def test_the_errors_form_the_promised_tree(name: str, base: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["WaitTimeout", "ConnectionTimeout"])
-def test_a_timeout_is_a_timeout_error_of_pythons_too(name: str) -> None:
+def test_a_timeout_is_also_a_timeout_error_of_python(name: str) -> None:
     assert issubclass(PUBLISHED[name], TimeoutError)
 
 

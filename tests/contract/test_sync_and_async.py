@@ -122,7 +122,7 @@ def definitions(path: Path) -> list[str]:
     return found
 
 
-def test_each_file_of_one_client_has_a_twin_of_the_same_name_except_where_the_other_has_no_use_for_it() -> None:
+def test_both_clients_have_the_same_files_except_deadline_and_aiohttp() -> None:
     names = {folder: {path.name for path in (OVERLAY / folder).glob("*.py")} for folder in ("_sync", "_async")}
     assert names["_sync"] - names["_async"] == {"deadline.py"}
     assert names["_async"] - names["_sync"] == {"aiohttp.py"}

@@ -58,7 +58,9 @@ class TrialServer:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(trial) + "\n")
         self._process.stdin.flush()
-        failure: str = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        assert line, f"the process for trials ended with {self._process.poll()}"
+        failure: str = json.loads(line)
         return failure
 
 

@@ -11,8 +11,17 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 CODE: Final = ("overlays", "sandbox", "codegen", "benchmarks", "tools", "tests")
-CODE_SUFFIXES: Final = {".py", ".yaml", ".yml"}
-PAGES: Final = ("*.md", "docs/*.md", "noxfile.py", "hatch_build.py", "pyproject.toml", "mkdocs.yml")
+CODE_SUFFIXES: Final = {".py", ".yaml", ".yml", ".md", ".txt"}
+PAGES: Final = (
+    "*.md",
+    "docs/*.md",
+    "noxfile.py",
+    "hatch_build.py",
+    "pyproject.toml",
+    "mkdocs.yml",
+    "generator-config.yml",
+    ".ci/run",
+)
 
 INSTEAD: Final = {
     # Polling
@@ -29,6 +38,8 @@ INSTEAD: Final = {
     "concluded?": "result",
     "(?:Pace|SPACING)": "RateLimiter, interval",
     "_Unfinished": "WaitUnfinished",
+    "growth(?= ?[=:])": "multiplier",
+    "\\.saw(?= ?\\()": "observe",
     # Requests and responses
     "(?:(?:a?sync)?_way|Way|WayOut)": "session, or transport",
     "borrowed": "user_client",
@@ -47,6 +58,9 @@ INSTEAD: Final = {
     "Board": "Display",
     "complains?": "print_error, raise",
     "in_vain": "failed",
+    "upstream_asked": "upstream_polls",
+    "Asker": "UpstreamClient",
+    "_(?:asking|orders)": "_upstream_client, _task_requests",
     "hand_over": "assign_owner",
     # Figures of speech
     "whoever": "the noun: the caller, the user, the server",

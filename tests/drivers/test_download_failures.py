@@ -100,7 +100,7 @@ def test_the_error_for_a_server_that_is_gone_names_the_kept_bytes(client: Caller
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_the_error_for_an_expired_link_says_how_to_get_a_new_link(
+def test_the_error_for_an_expired_url_says_how_to_get_a_new_url(
     client: Caller, server: Server, stored: StoredFile, video: Video, out: Path, status: int
 ) -> None:
     stored.server.script(response(status, b"<Error><Code>AccessDenied</Code></Error>"))
@@ -108,7 +108,7 @@ def test_the_error_for_an_expired_link_says_how_to_get_a_new_link(
         download(client, video, out)
     server.script(finished(url=video.url))
     with pytest.raises(
-        DownloadError, match=rf"responded {status} .* 24 hours .* this link is new, so the video may be deleted"
+        DownloadError, match=rf"responded {status} .* 24 hours .* this URL is new, so the video may have been deleted"
     ):
         download(client, "task-1", out)
     assert len(stored.server.requests) == 2
@@ -125,8 +125,8 @@ def test_the_error_for_an_expired_link_says_how_to_get_a_new_link(
         (response(499), "responded 499"),
         (raw(http(200, b"x", content_encoding="gzip")), "content encoding 'gzip', which was not requested"),
         (raw(b"HTTP/1.1 200 OK\r\n\r\nabc"), "does not state the length"),
-        (response(302), "a redirect without a location"),
-        (response(302, location="http://[x/"), "an address that is not a web address"),
+        (response(302), "sent a redirect without a location"),
+        (response(302, location="http://[x/"), "sent a redirect to a location that is not a URL"),
     ],
 )
 @unclosed_generators

@@ -151,7 +151,7 @@ def test_a_retry_after_longer_than_any_tasks_life_ends_the_wait(client: Caller, 
 
 def test_a_redirect_to_an_invalid_address_is_an_error(client: Caller, server: Server) -> None:
     server.script(response(301, b"", location="http://["))
-    with pytest.raises(APIError, match="an address that is not a web address"):
+    with pytest.raises(APIError, match="a location that is not an HTTP URL"):
         client.wait()
 
 
@@ -200,7 +200,7 @@ def test_a_server_that_is_down_is_polled_until_the_deadline(client: Caller) -> N
         with pytest.raises(WaitTimeout) as caught:
             client.wait(timeout=6, poll=STEADY)
     assert isinstance(caught.value.last_error, ConnectionFailed)
-    assert f"no response from {server.base_url}: " in str(caught.value)
+    assert f"no complete response from {server.base_url}: " in str(caught.value)
     assert caught.value.polls == 4
 
 
@@ -260,12 +260,16 @@ def test_each_poll_and_each_change_of_status_is_logged(
     client.wait(poll=STEADY)
     logged = [(record.name, record.levelname, re.sub(r"0\.\d+ s", "x s", record.message)) for record in caplog.records]
     assert [record for record in logged if record[0].startswith("meshapi_video")] == [
-        ("meshapi_video.polls", "DEBUG", "poll 1 of task task-1: queued, after x s; next poll in 2.0 s"),
-        ("meshapi_video.tasks", "INFO", "task task-1 is queued"),
-        ("meshapi_video.polls", "DEBUG", "poll 2 of task task-1: failed, after x s; next poll in 2.0 s"),
+        (
+            "meshapi_video.polls",
+            "DEBUG",
+            "poll 1 of task task-1 received the status queued, after x s; next poll in 2.0 s",
+        ),
+        ("meshapi_video.tasks", "INFO", "task task-1 has the status queued"),
+        ("meshapi_video.polls", "DEBUG", "poll 2 of task task-1 failed, after x s; next poll in 2.0 s"),
         ("meshapi_video.polls", "INFO", "poll 2 of task task-1 failed: HTTP 502: upstream; next poll in 2.0 s"),
-        ("meshapi_video.polls", "DEBUG", "poll 3 of task task-1: succeeded, after x s"),
-        ("meshapi_video.tasks", "INFO", "task task-1 is succeeded"),
+        ("meshapi_video.polls", "DEBUG", "poll 3 of task task-1 received the status succeeded, after x s"),
+        ("meshapi_video.tasks", "INFO", "task task-1 has the status succeeded"),
     ]
 
 

@@ -169,8 +169,8 @@ with VideoClient("rsk_other", base_url=sys.argv[1]) as client:
 """
 
 
-# One kind is enough: a process takes a second, and the token is the same text for each.
-@pytest.mark.parametrize("kind", ["asyncio"])
+# Two kinds are enough: a process takes a second, and the token is the same text for each.
+@pytest.mark.parametrize("kind", ["sync", "asyncio"])
 def test_another_process_resumes_the_wait(real_time_client: Caller, server: Server) -> None:
     token = token_from_updates(real_time_client, server)
     server.script(finished())

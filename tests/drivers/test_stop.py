@@ -220,7 +220,7 @@ def test_ctrl_c_ends_a_wait_at_once(server: Server, call: str, phase: str) -> No
         else:
             assert running.stdout is not None
             for _ in range(polls):
-                assert ": running, after" in running.stdout.readline()
+                assert "received the status running, after" in running.stdout.readline()
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=LONG)
     assert running.returncode == -signal.SIGINT

@@ -71,7 +71,7 @@ def test_a_refused_request_and_a_server_without_a_response_exit_with_3(env_serve
     assert "meshapi-video: task t: HTTP 401 unauthorized: Missing or invalid API key" in capsys.readouterr().err
     env_server.script(close)
     assert run(["get", "t"]) == 3
-    assert re.search(r"^meshapi-video: task t: no .*from http://127\.0\.0\.1:", capsys.readouterr().err, re.MULTILINE)
+    assert "meshapi-video: task t: no complete response from http://127.0.0.1:" in capsys.readouterr().err
 
 
 def test_a_wait_that_times_out_exits_with_4_and_tells_what_to_do(env_server: Server, capsys: Output) -> None:
@@ -81,8 +81,8 @@ def test_a_wait_that_times_out_exits_with_4_and_tells_what_to_do(env_server: Ser
 
 
 HOSTILE = "\x1b[31m\x07\r\nmeshapi-video: forged"
-# A URL with control characters of ASCII is not usable, but terminals obey others, too.
-HOSTILE_IN_URL = "\x9b31m\u2028meshapi-video: forged"
+# Terminals obey these control characters, too.
+HOSTILE_C1 = "\x9b31m\u2028meshapi-video: forged"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,8 @@ HOSTILE_IN_URL = "\x9b31m\u2028meshapi-video: forged"
         ("get", finished("t", url=f"https://x.example/{HOSTILE}")),
         ("wait", response(404, {"error": {"code": HOSTILE, "message": HOSTILE}})),
         ("wait", task("failed", "t", error={"code": HOSTILE, "message": HOSTILE})),
-        ("wait", finished("t", url=f"https://x.example/{HOSTILE_IN_URL}")),
+        ("wait", finished("t", url=f"https://x.example/{HOSTILE}")),
+        ("wait", finished("t", url=f"https://x.example/{HOSTILE_C1}")),
     ],
 )
 def test_control_characters_of_a_server_are_escaped(
@@ -221,10 +222,10 @@ def test_debug_logs_every_poll_and_never_the_key(
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} meshapi_video\.", line) for line in lines)
     events = [re.sub(r"^.* meshapi_video\.|[;,] .*$", "", line) for line in lines]
     assert events == [
-        "polls: poll 1 of task t: failed",
+        "polls: poll 1 of task t failed",
         "polls: poll 1 of task t failed: HTTP 503: maintenance",
-        "polls: poll 2 of task t: succeeded",
-        "tasks: task t is succeeded",
+        "polls: poll 2 of task t received the status succeeded",
+        "tasks: task t has the status succeeded",
     ]
     assert KEY not in captured.err
 

@@ -58,7 +58,7 @@ def test_a_broken_pipe_exits_with_141_and_prints_no_error(
     monkeypatch.setattr(sys, "stdout", broken_pipe)
     assert exit_code_of_main(*arguments) == 141
     broken_pipe.flush()
-    assert all(line.endswith(" is succeeded") for line in capsys.readouterr().err.splitlines())
+    assert all(line.endswith(" has the status succeeded") for line in capsys.readouterr().err.splitlines())
 
 
 @pytest.mark.usefixtures("_buffered")

@@ -57,7 +57,7 @@ def test_the_demo_refuses_a_wrong_output_before_it_starts(
 
 @pytest.mark.usefixtures("clock")
 def test_a_demo_whose_folder_was_removed_meanwhile_raises_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="folder"):
+    with pytest.raises(DownloadError, match=r"there is no folder .*removed-meanwhile"):
         run_demo(tmp_path / "removed-meanwhile" / "out.mp4", print_line=print)
 
 

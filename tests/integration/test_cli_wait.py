@@ -31,7 +31,8 @@ def test_one_task_prints_its_url_on_stdout_and_its_statuses_on_stderr(env_sandbo
     assert run(["wait", task_id]) == 0
     captured = capsys.readouterr()
     assert captured.out == f"{video_url(env_sandbox, task_id)}\n"
-    assert captured.err.splitlines() == [f"task {task_id} is {status}" for status in ("queued", "running", "succeeded")]
+    statuses = ("queued", "running", "succeeded")
+    assert captured.err.splitlines() == [f"task {task_id} has the status {status}" for status in statuses]
 
 
 def test_json_is_one_line_with_all_keys(env_sandbox: Sandbox, capsys: Output) -> None:
@@ -113,7 +114,7 @@ def test_a_wrong_key_ends_the_wait_at_the_first_refused_poll(env_server: Server,
     assert len(env_server.requests) < 50
     refused, summary = capsys.readouterr().err.splitlines()
     assert "HTTP 401 unauthorized" in refused
-    assert summary == "200 tasks: 1 with an API or download error, 199 skipped"
+    assert summary == "200 tasks: 1 with an API or download error, 199 without a result"
 
 
 def test_failed_polls_are_printed_while_the_wait_continues(env_server: Server, capsys: Output) -> None:
@@ -121,7 +122,7 @@ def test_failed_polls_are_printed_while_the_wait_continues(env_server: Server, c
     assert run(["wait", "t"]) == 0
     failed, ended = capsys.readouterr().err.splitlines()
     assert failed.startswith("poll 1 of task t failed: HTTP 503: [bold]maintenance[/bold]; next poll in ")
-    assert ended == "task t is succeeded"
+    assert ended == "task t has the status succeeded"
 
 
 def test_videos_are_downloaded_into_a_new_folder(env_sandbox: Sandbox, tmp_path: Path, capsys: Output) -> None:

@@ -65,23 +65,36 @@ class Caller:
 
     def _run_blocking(self, body: Body[T], settings: dict[str, Any]) -> T:
         with ExitStack() as stack:
+            http_client: httpx.Client | None = None
             if self.user_client is not None:
-                settings["http_client"] = stack.enter_context(httpx.Client(**self.user_client))
+                http_client = settings["http_client"] = stack.enter_context(httpx.Client(**self.user_client))
+            before = _snapshot(http_client)
             with VideoClient(**settings) as client:
                 client._clock, client._sleep = self.clock, self.clock.sleep
                 result = complete(body(as_async(client)))
-            assert self.user_client is None or not settings["http_client"].is_closed
+            assert _snapshot(http_client) == before
             return result
 
     async def _run_async(self, body: Body[T], settings: dict[str, Any]) -> T:
         async with AsyncExitStack() as stack:
+            http_client: httpx.AsyncClient | None = None
             if self.user_client is not None:
-                settings["http_client"] = await stack.enter_async_context(httpx.AsyncClient(**self.user_client))
+                http_client = httpx.AsyncClient(**self.user_client)
+                settings["http_client"] = await stack.enter_async_context(http_client)
+            before = _snapshot(http_client)
             async with AsyncVideoClient(**settings) as client:
                 client._clock, client._sleep = self.clock, self.clock.sleep_async
                 result = await body(client)
-            assert self.user_client is None or not settings["http_client"].is_closed
+            assert _snapshot(http_client) == before
             return result
+
+
+def _snapshot(http_client: httpx.Client | httpx.AsyncClient | None) -> object:
+    """What the SDK must not change of the user's own client."""
+    if http_client is None:
+        return None
+    hooks = {event: list(functions) for event, functions in http_client.event_hooks.items()}
+    return http_client.is_closed, dict(http_client.headers), dict(http_client.cookies), hooks, http_client.auth
 
 
 def complete(awaitable: Awaitable[T]) -> T:

@@ -200,8 +200,8 @@ def permanent(name: str, setup: Setup, error: str, message: str = "") -> Fault:
     return Fault(name, setup, f"raised: {error}", message, polls=2)
 
 
-LOST, BAD, LARGE = "ConnectionFailed", "InvalidResponse", "larger than 4 MiB, which no task is; it was not read"
-ELSEWHERE = "a redirect to http://localhost, which is not followed"
+LOST, BAD, LARGE = "ConnectionFailed", "InvalidResponse", "larger than the limit of 4 MiB, and was not read completely"
+ELSEWHERE = "a redirect to http://localhost:"
 
 FAULTS = (
     transient("408", sends(response(408)), "APIError 408"),

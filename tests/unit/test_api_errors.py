@@ -137,7 +137,7 @@ def test_a_redirect_is_not_followed_and_the_error_names_the_server_that_it_point
 
 @pytest.mark.parametrize("location", ["http://[", "mailto:x", "http://"])
 def test_a_redirect_to_an_unusable_address_is_an_error_too(location: str) -> None:
-    message = "a redirect to an address that is not a web address, which is not followed"
+    message = "a redirect to a location that is not an HTTP URL, which is not followed"
     assert error_for(301, b"", {"location": location}).message == message
 
 

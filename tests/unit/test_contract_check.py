@@ -151,7 +151,7 @@ def test_a_task_that_succeeded_is_a_video() -> None:
 
 @pytest.mark.parametrize("url", [None, "", "v.mp4", "ftp://cdn.example/v.mp4", "https://", "http://[", "javascript:1"])
 def test_a_success_without_a_usable_address_breaks_the_contract(url: str | None) -> None:
-    with pytest.raises(InvalidResponse, match=r"task t: the task succeeded without a usable video address") as caught:
+    with pytest.raises(InvalidResponse, match=r"task t: the task succeeded without a usable video URL") as caught:
         video_or_raise(succeeded(video_url=url))
     assert caught.value.path == "$.content.video_url"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Generator
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,8 @@ import httpcore
 import httpx
 import pytest
 
-from meshapi_video._sync.deadline import request_deadline
-from meshapi_video._sync.network import PoolTransport, connection_pool
+from meshapi_video._sync.deadline import limit_timeouts, request_deadline
+from meshapi_video._sync.network import PoolTransport, httpcore_pool
 from support.server import Server, http
 
 TLS = ssl.create_default_context()
@@ -80,7 +81,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
 @pytest.fixture
 def client() -> Generator[httpx.Client]:
-    with httpx.Client(transport=PoolTransport(connection_pool(TLS, None)), timeout=30) as client:
+    with httpx.Client(transport=PoolTransport(httpcore_pool(TLS, None)), timeout=30) as client:
         yield client
 
 
@@ -151,15 +152,13 @@ def test_a_host_name_that_cannot_be_resolved_is_a_connect_error(client: httpx.Cl
 
 def test_waiting_for_a_free_connection_gets_the_time_that_is_left(server: Server) -> None:
     server.script(server.stall(http(200, b" ")[:-1]))
-    pool = connection_pool(TLS, None)
+    pool = httpcore_pool(TLS, None)
     pool._max_connections = 1
-    with (
-        httpx.Client(transport=PoolTransport(pool), timeout=9999) as client,
-        client.stream("GET", server.base_url),
-        request_deadline(0.2),
-        pytest.raises(httpcore.PoolTimeout),
-    ):
-        client.get(server.base_url)
+    request = httpx.Request("GET", server.base_url, extensions={"timeout": httpx.Timeout(9999).as_dict()})
+    with PoolTransport(pool) as transport, closing(transport.handle_request(request)), request_deadline(0.2):
+        limit_timeouts(request)
+        with pytest.raises(httpcore.PoolTimeout):
+            transport.handle_request(request)
 
 
 def test_a_pool_reads_at_least_its_read_size_at_once(
@@ -167,7 +166,7 @@ def test_a_pool_reads_at_least_its_read_size_at_once(
 ) -> None:
     set_addresses(monkeypatch, "192.0.2.1")
     assert client.get("http://x.example").status_code == 204
-    with httpx.Client(transport=PoolTransport(connection_pool(TLS, None, read_size=1024**2))) as large:
+    with httpx.Client(transport=PoolTransport(httpcore_pool(TLS, None, read_size=1024**2))) as large:
         assert large.get("http://x.example").status_code == 204
     assert network.read_sizes[0] < 1024**2
     assert network.read_sizes[-1] == 1024**2

@@ -109,7 +109,8 @@ def test_the_target_of_a_redirect_is_requested_at_once_except_of_the_sixth_in_a_
         assert isinstance(request, SendRequest)
         assert request.url == f"https://files.example/{number}"
         assert request.headers == {"Range": "bytes=500-", "If-Range": '"v1"'}
-    assert after_head(302, transfer, location="/5").end == GiveUp(f"more than {MAX_REDIRECTS} redirects in a row")
+    reason = f"the servers sent more than {MAX_REDIRECTS} redirects in a row"
+    assert after_head(302, transfer, location="/5").end == GiveUp(reason)
 
 
 @row("a body of the stated length", "done")
@@ -168,14 +169,15 @@ def test_a_failure_after_the_last_retry_ends_the_download_unless_a_new_byte_was_
         assert decide(progress, 0) == Sleep(0.5)
 
 
-@row("401, 403, 404, 410", "give up: the link has expired")
-def test_a_link_that_has_expired_ends_the_download() -> None:
+@row("401, 403, 404, 410", "give up: the URL has expired")
+def test_a_url_that_has_expired_ends_the_download() -> None:
     for status in (401, 403, 404, 410):
-        for is_fresh, advice in ((False, "get the task again, for a new link"), (True, "the video may be deleted")):
+        advices = {False: "get the task again, for a new URL", True: "the video may have been deleted"}
+        for is_fresh, advice in advices.items():
             end = after_head(status, new_transfer(is_fresh=is_fresh)).end
             assert isinstance(end, GiveUp)
             assert end.reason.startswith(f"files.example responded {status} ")
-            assert "A link expires 24 hours after the video was made" in end.reason
+            assert "A URL expires 24 hours after the video was made" in end.reason
             assert end.reason.endswith(advice)
 
 
@@ -211,8 +213,8 @@ def test_a_200_whose_body_would_not_be_the_whole_file_ends_the_download(headers:
 @pytest.mark.parametrize(
     ("headers", "reason"),
     [
-        ({}, "a redirect without a location"),
-        ({"location": "http://[x"}, "a redirect to an address that is not a web address"),
+        ({}, "files.example sent a redirect without a location"),
+        ({"location": "http://[x"}, "files.example sent a redirect to a location that is not a URL"),
     ],
 )
 def test_a_redirect_without_a_usable_target_ends_the_download(headers: dict[str, str], reason: str) -> None:
@@ -229,10 +231,10 @@ def test_after_a_failure_the_original_address_is_requested_again() -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("ftp://files.example/v", "the address of the file is not usable: its scheme is not http or https"),
-        ("https://me:secret@files.example/v", "the address of the file on files.example contains a user name or a"),
-        ("http://files.example/v", "the address of the file on files.example is plain http, which anybody on the way"),
-        ("https://127.0.0.1/v", "a redirect to this machine itself, 127.0.0.1"),
+        ("ftp://files.example/v", "the URL of the file is not usable: its scheme is not http or https"),
+        ("https://me:secret@files.example/v", "the URL of the file on files.example contains a user name or a"),
+        ("http://files.example/v", "the URL of the file on files.example is plain http, which anybody on the way"),
+        ("https://127.0.0.1/v", "the server redirects to this machine itself, 127.0.0.1"),
     ],
 )
 def test_no_request_is_sent_to_an_unsafe_address(url: str, reason: str) -> None:

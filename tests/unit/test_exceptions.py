@@ -45,7 +45,10 @@ def test_every_timeout_is_a_connection_timeout(timeout: Exception) -> None:
     error = error_for(timeout)
     assert type(error) is ConnectionTimeout
     assert isinstance(error, TimeoutError)
-    assert str(error) == "task t: no complete response from https://api.example within 2.5 s"
+    assert str(error) == (
+        "task t: no complete response from https://api.example within 2.5 s. "
+        "Check the network, any proxy, and the base URL"
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_every_timeout_is_a_connection_timeout(timeout: Exception) -> None:
 def test_every_failure_of_the_network_is_a_connection_failed_with_the_key_redacted(failure: Exception) -> None:
     error = error_for(failure)
     assert type(error) is ConnectionFailed
-    assert "task t: no response from https://api.example: " in str(error)
+    assert "task t: no complete response from https://api.example: " in str(error)
     assert "refused ***" in str(error)
     assert error.__cause__ is None
     assert error.__suppress_context__

@@ -106,7 +106,7 @@ def test_a_result_is_yielded_before_the_next_id_and_before_the_end_of_polling() 
         assert isinstance(action.result.error, TaskFailed)
 
 
-@row("nothing of that", "wait for a change")
+@row("none of these", "wait for a change")
 def test_with_nothing_to_do_the_iteration_waits_for_a_change() -> None:
     assert iteration_over(scheduler_of("a")).next_action(polling_ended=False) == WaitForChange()
     # Another source may still add ids.

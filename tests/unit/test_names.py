@@ -52,3 +52,17 @@ def test_the_package_itself_imports_no_heavy_package() -> None:
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["wait", "--help"], ["completion", "bash"]])
 def test_a_command_without_requests_imports_no_heavy_package(arguments: list[str]) -> None:
     assert imported_after(f"sys.argv[1:] = {arguments}; from meshapi_video._cli import main; main()") == set()
+
+
+def test_a_session_imports_what_a_request_needs_before_the_time_of_the_request_starts() -> None:
+    script = """
+import sys
+from meshapi_video import VideoClient
+needed = {"msgspec", "httpcore", "meshapi_video_wire", "meshapi_video._transport.api_errors"}
+client = VideoClient("rsk_test")
+print(sorted(needed & sys.modules.keys()))
+client._session.open()
+print(sorted(needed - sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n[]\n"

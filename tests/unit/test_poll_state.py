@@ -84,7 +84,7 @@ TABLE: list[tuple[str, str, list[tuple[PollState, Decision | type[MeshVideoError
         [(after_task(ended, state), Done(ended)) for ended in ENDED for state in each_state()],
     ),
     (
-        "a task that succeeded without a usable address",
+        "a task that succeeded without a usable video URL",
         "give up: `InvalidResponse`",
         [(after_task(task("succeeded"), state), InvalidResponse) for state in (new_wait(), at_the_deadline())],
     ),
@@ -364,11 +364,11 @@ def test_only_the_first_response_and_each_different_response_is_a_change() -> No
     assert changed_task(first, after_task(task("running"), first)) == task("running")
     assert changed_task(first, after_failure(RESET, first)) is None
     assert changed_task(first, after_task(FINISHED, first)) == FINISHED
-    # The error of the wait reports these responses.
+    # The error reports this response.
     assert changed_task(first, after_task(task("succeeded"), first)) is None
     late = poll_succeeded(first, task("running"), None, NOW + 61, 0)
     assert new_task(first, late) == task("running")
-    assert changed_task(first, late) is None
+    assert changed_task(first, late) == task("running")
 
 
 def test_a_wait_that_has_not_ended_has_no_result() -> None:

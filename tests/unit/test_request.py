@@ -111,6 +111,11 @@ def test_an_unsupported_option_is_refused_by_its_name() -> None:
         build(timeout=5, auth=None, json={})
 
 
+def test_a_value_that_cannot_be_encoded_is_a_mistake_of_the_caller_and_not_of_the_response() -> None:
+    with pytest.raises(TypeError, match=r"the arguments of the request cannot be sent: .*JSON"):
+        build(json={"duration": float("nan")})
+
+
 def test_the_repr_of_a_request_does_not_show_the_key_or_the_body() -> None:
     request = build(content=b"a secret body")
     assert "secret" not in repr(request)

@@ -35,12 +35,18 @@ def test_a_gzip_body_is_decompressed(encoding: str) -> None:
 
 def test_a_body_of_the_largest_size_is_accepted_and_a_larger_body_is_refused() -> None:
     assert len(read(200, b"x" * LARGEST_BODY, content_length=str(LARGEST_BODY)).content) == LARGEST_BODY
-    with pytest.raises(InvalidResponse, match="the response is larger than 4 MiB, which no task is; it was not read"):
+    with pytest.raises(InvalidResponse, match="larger than the limit of 4 MiB, and was not read completely"):
         read(200, b"x" * LARGEST_BODY, b"x")
-    with pytest.raises(InvalidResponse, match="larger than 4 MiB"):
+    with pytest.raises(InvalidResponse, match="larger than the limit of 4 MiB"):
         BodyReader(200, httpx.Headers({"content-length": str(LARGEST_BODY + 1)}))
-    with pytest.raises(InvalidResponse, match="larger than 4 MiB"):
+    with pytest.raises(InvalidResponse, match="larger than the limit of 4 MiB"):
         read(200, gzip.compress(b"x" * (LARGEST_BODY + 1)), content_encoding="gzip")
+
+
+@pytest.mark.parametrize("status", [200, 201, 299])
+def test_a_body_that_is_too_large_is_refused_with_each_status_of_success(status: int) -> None:
+    with pytest.raises(InvalidResponse, match="larger than the limit of 4 MiB"):
+        read(status, b"x" * (LARGEST_BODY + 1))
 
 
 @pytest.mark.parametrize("length", ["", "-1", "many", "1e9", "5, 5"])

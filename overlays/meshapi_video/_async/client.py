@@ -16,11 +16,10 @@ from meshapi_video._async.session import AsyncSession
 from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults, Poller
 from meshapi_video._base_client import BaseClient, task_and_age
 from meshapi_video._download.request import DownloadRequest
-from meshapi_video._errors import ConnectionFailed, MeshVideoError
+from meshapi_video._errors import ConnectionFailed, MeshVideoError, format_seconds
 from meshapi_video._polling.adaptive import AdaptivePolicy
 from meshapi_video._polling.policy import PollPolicy
 from meshapi_video._polling.results import WaitProgress
-from meshapi_video._polling.scheduler import Scheduler
 from meshapi_video._polling.state import (
     PollState,
     SendPoll,
@@ -35,7 +34,7 @@ from meshapi_video._tasks import Video, video_or_raise
 from meshapi_video._token import WaitToken
 from meshapi_video._transport.exceptions import typed_errors, with_task_id
 from meshapi_video._transport.generated import TASK, generated_async_client
-from meshapi_video._validation import MAX_IN_FLIGHT, MAX_WAITING, deadline_after
+from meshapi_video._validation import MAX_WAITING, deadline_after
 from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.models import VideoTaskResponse
 
@@ -117,7 +116,10 @@ class AsyncVideoClient(BaseClient):
             APIError: The server responded with an error.
             ConnectionFailed: There was no response.
             InvalidResponse: The response breaks the contract.
+            MeshVideoError: The certificates cannot be loaded, or a hook of your `http_client` consumed the
+                response.
             ValueError: `task_id` cannot be a task's id.
+            RuntimeError: The client has been closed.
         """
         state = start_get(task_id, self._settings.max_retries, self._clock())
         while state.end is None:
@@ -152,7 +154,10 @@ class AsyncVideoClient(BaseClient):
             WaitTimeout: The time ran out. The task continues: wait again on the same id or token.
             APIError: The server responded with an error that another poll cannot change.
             InvalidResponse: A response breaks the contract.
+            MeshVideoError: The certificates cannot be loaded, or a hook of your `http_client` consumed a
+                response.
             ValueError: `task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+            RuntimeError: The client has been closed.
         """
         state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
         while True:
@@ -185,8 +190,11 @@ class AsyncVideoClient(BaseClient):
 
         Raises:
             ValueError: `task_id` cannot be a task's id, or `timeout` is not a number of seconds.
-
-        The iterator raises `WaitTimeout`, `APIError` and `InvalidResponse` as `wait` does.
+            WaitTimeout: From the iterator: the time ran out. The task continues.
+            APIError: From the iterator, as from `wait`.
+            InvalidResponse: From the iterator, as from `wait`.
+            MeshVideoError: From the iterator, as from `wait`.
+            RuntimeError: From the iterator: the client has been closed.
         """
         state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
         return AsyncUpdates._of(state, self._advance)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
@@ -227,18 +235,18 @@ class AsyncVideoClient(BaseClient):
             TypeError: `task_ids` is a single string.
             ValueError: A number is out of its range.
         """
-        if isinstance(task_ids, str | bytes):
-            raise TypeError("task_ids should be an iterable of ids; use wait for a single id")
         deadline = deadline_after(timeout, self._clock())
         ids, arriving_ids = ((), task_ids) if isinstance(task_ids, AsyncIterable) else (task_ids, None)
         poller = Poller(
-            Scheduler(
-                max_in_flight=min(MAX_IN_FLIGHT, self._session.capacity) if max_in_flight is None else max_in_flight,
+            self._new_scheduler(
+                task_ids,
+                capacity=self._session.capacity,
+                max_in_flight=max_in_flight,
                 requests_per_minute=requests_per_minute,
                 max_waiting=max_waiting,
             ),
             start_wait=partial(self._start_wait, deadline, poll),
-            poll=self._poll,
+            send_poll=self._poll,
             clock=self._clock,
             arriving_ids=arriving_ids,
             deadline=deadline,
@@ -282,6 +290,7 @@ class AsyncVideoClient(BaseClient):
             ConnectionFailed: As from `get`, if you pass an id.
             InvalidResponse: As from `get`, if you pass an id.
             ValueError: `video_or_task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+            RuntimeError: The client has been closed.
         """
         if self._session.is_closed:
             raise RuntimeError("this client has been closed")
@@ -317,7 +326,7 @@ class AsyncVideoClient(BaseClient):
 
     async def _poll_when_free(self, state: PollState, seconds: float) -> PollState:
         """The state after a poll, for which a connection must become free first."""
-        sent_at, deadline = self._clock(), anyio.current_time() + seconds
+        began_at, deadline = self._clock(), anyio.current_time() + seconds
         try:
             self._in_flight.acquire_nowait()
         except anyio.WouldBlock:
@@ -326,16 +335,16 @@ class AsyncVideoClient(BaseClient):
                 await self._in_flight.acquire()
             if scope.cancelled_caught:
                 capacity = self._session.capacity
-                reason = f"no free connection within {seconds:.3g} s: {capacity} requests are in flight"
+                reason = f"no free connection within {format_seconds(seconds)}: {capacity} requests are in flight"
                 error = with_task_id(ConnectionFailed(reason), state.task_id)
-                return self._poll_failed(state, error, sent_at, was_sent=False)
+                return self._poll_failed(state, error, began_at, was_sent=False)
         try:
             return await self._poll(state, deadline - anyio.current_time())
         finally:
             self._in_flight.release()
 
     async def _poll(self, state: PollState, seconds: float) -> PollState:
-        """The state after a poll that may take so many seconds."""
+        """The state after a poll that may take `seconds`."""
         sent_at = self._clock()
         try:
             task, age = await self._request_task(state.task_id, min(seconds, self._settings.timeout))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import anyio
 import httpcore
 
-from meshapi_video._async.network import connection_pool
+from meshapi_video._async.network import httpcore_pool
 from meshapi_video._transport.httpcore_request import HttpcoreRequest, map_httpcore_exceptions
 from meshapi_video._transport.response import BodyReader, Response
 
@@ -33,7 +33,7 @@ class AsyncConnectionPool:
     def __init__(self, settings: Settings, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._settings = settings
         # httpcore's pool creates the connections, but does not keep them.
-        self._pool = connection_pool(tls, proxy)
+        self._pool = httpcore_pool(tls, proxy)
         self._idle = deque[httpcore.AsyncConnectionInterface]()
         self._closed = False
 

@@ -11,7 +11,7 @@ import httpx
 from anyio import to_thread
 from attrs import define
 
-from meshapi_video._async.network import AsyncPoolTransport, connection_pool
+from meshapi_video._async.network import AsyncPoolTransport, httpcore_pool
 from meshapi_video._download import state
 from meshapi_video._download.partial_file import PartialFile
 from meshapi_video._download.request import (
@@ -51,13 +51,13 @@ class AsyncDownloadTransports:
 
     @asynccontextmanager
     async def open(self, url: httpx.URL) -> AsyncGenerator[httpx.AsyncBaseTransport]:
-        """The transport for this address: from the user's client, or a new one."""
+        """The transport for this URL: from the user's client, or a new one."""
         if self._http_client is not None:
-            # The client's `send` would log the address, and its hooks could read a whole video into memory.
+            # The client's `send` would log the signed URL, and its hooks could read a whole video into memory.
             yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
         else:
             tls, proxy = self._tls_contexts.for_url(url), environment_proxy(str(url))
-            async with AsyncPoolTransport(connection_pool(tls, proxy, read_size=READ_SIZE)) as transport:
+            async with AsyncPoolTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE)) as transport:
                 yield transport
 
 

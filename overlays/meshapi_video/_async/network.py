@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
 
-def connection_pool(
+def httpcore_pool(
     tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0
 ) -> httpcore.AsyncConnectionPool:
-    """A pool of httpcore's, with connections that read at least `read_size` bytes at once."""
+    """An httpcore pool, whose connections read at least `read_size` bytes at once."""
     return httpcore.AsyncConnectionPool(
         ssl_context=tls,
         proxy=httpcore_proxy(proxy),

@@ -1,4 +1,4 @@
-"""The asynchronous client's session: what the generated functions send through, in place of an httpx client."""
+"""The asynchronous client's session: the generated functions send through it, in place of an httpx client."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class AsyncSession:
         """The checked response to a request for the path `url`, below the base URL.
 
         Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
-        and `TypeError` for an option that requests to the API do not support.
+        `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
         response = await self.open().send(self._template.build(method, url, **options))
         check_response(response, self._settings, expected)
@@ -101,7 +101,7 @@ class AsyncSession:
 
 
 class AsyncOperationSession:
-    """A session for one operation. It has what a generated function uses of an `httpx.AsyncClient`."""
+    """A session for one operation. It has the part that a generated function uses of an `httpx.AsyncClient`."""
 
     def __init__(self, session: AsyncSession, expected: ExpectedResponse) -> None:
         self._session = session

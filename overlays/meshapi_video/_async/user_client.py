@@ -1,4 +1,4 @@
-"""Sends requests through an httpx client of the user's. It stays open, and its settings stay as they are."""
+"""Sends requests through the user's own httpx client. The SDK never closes it or changes its settings."""
 
 from __future__ import annotations
 

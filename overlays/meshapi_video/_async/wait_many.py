@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 import anyio
 import anyio.lowlevel
 
-from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling.iteration import (
     Finish,
     ReportProgress,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     StartWait: TypeAlias = Callable[[str | WaitToken], PollState]
     Advance: TypeAlias = Callable[[PollState], Awaitable[PollState]]
-    Poll: TypeAlias = Callable[[PollState, float], Awaitable[PollState]]
+    SendPoll: TypeAlias = Callable[[PollState, float], Awaitable[PollState]]
     CallThreadsafe: TypeAlias = Callable[[Callable[[], object]], object]
 
 T = TypeVar("T")
@@ -147,7 +146,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
         while not self._closed:
             # Get the event before the decision: any change after this line, in a callback too, sets it.
             changed = self._poller.changed
-            self._poller.check()
+            self._poller.raise_failure()
             action = self._iteration.next_action(
                 polling_ended=self._poller.ended.is_set(), ids_arrive=self._poller.ids_arrive
             )
@@ -173,7 +172,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
             self._iteration.is_exhausted = True
         else:
             self._poller.add(task)
-        # Let other tasks run: there may be very many ids.
+        # Let other coroutines run: there may be very many ids.
         await anyio.lowlevel.checkpoint()
 
 
@@ -184,7 +183,7 @@ class Poller:
         self,
         scheduler: Scheduler,
         start_wait: StartWait,
-        poll: Poll,
+        send_poll: SendPoll,
         clock: Callable[[], float],
         arriving_ids: AsyncIterable[str | WaitToken] | None,
         deadline: float | None,
@@ -198,7 +197,7 @@ class Poller:
         self.reports_progress: bool = False
         """Whether the caller wants to know about every poll."""
         self._start_wait = start_wait
-        self._poll = poll
+        self._send_poll = send_poll
         self._clock = clock
         self._arriving_ids = arriving_ids
         self._deadline = math.inf if deadline is None else deadline
@@ -215,17 +214,14 @@ class Poller:
 
     def add(self, task: str | WaitToken) -> None:
         """Adds a task."""
-        try:
-            self.scheduler.add(self._start_wait(task))
-        except ValueError as error:
-            self.scheduler.add_failed(str(task), MeshVideoError(str(error)))
+        self.scheduler.start(task, self._start_wait)
         self.notify()
 
     def pending(self, limit: int | None) -> list[PendingTask]:
         """The tasks whose wait has not ended."""
         return self.scheduler.pending(limit, self._clock())
 
-    def check(self) -> None:
+    def raise_failure(self) -> None:
         """Raises an unexpected exception of a background task."""
         if self._failure is not None:
             raise self._failure
@@ -274,7 +270,7 @@ class Poller:
             await run(argument)
         except anyio.get_cancelled_exc_class():
             raise
-        except BaseException as failure:  # noqa: BLE001 - `check` raises it for the caller
+        except BaseException as failure:  # noqa: BLE001 - `raise_failure` raises it for the caller
             # Later failures may only be consequences of the first: on trio, groups of cancellations.
             if self._failure is None:
                 self._failure = failure
@@ -293,10 +289,10 @@ class Poller:
                 await changed.wait()
 
     async def _run_poll(self, poll: ScheduledPoll) -> None:
-        state = await self._poll(poll.state, poll.timeout)
+        state = await self._send_poll(poll.state, poll.timeout)
         was_full = self.scheduler.is_full
         self.scheduler.record(poll, state, self._clock())
-        # Most polls change nothing for the other tasks, and waking these up costs a part of what a poll costs.
+        # Most polls change nothing for the other coroutines, and waking those costs a part of what a poll costs.
         changes = state.error is not None or self.scheduler.has_results or state.next_poll_at < self._asleep_until
         if self.reports_progress or was_full or changes:
             self.notify()
@@ -306,7 +302,7 @@ class Poller:
         with anyio.move_on_after(self._deadline - self._clock()):
             async for task in task_ids:
                 self.add(task)
-                # Let other tasks run: there may be very many ids, all of them duplicates.
+                # Let other coroutines run: there may be very many ids, all of them duplicates.
                 await anyio.lowlevel.checkpoint()
                 while not self.scheduler.has_room:
                     await self.changed.wait()
@@ -318,7 +314,7 @@ _running: Final[set[asyncio.Task[None]]] = set()
 """An event loop itself holds only weak references to its tasks."""
 
 
-def _start_task(run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> CallThreadsafe:
+def _start_task(run: Callable[[], Coroutine[Any, Any, None]], on_end: Callable[[], None]) -> CallThreadsafe:
     """Starts a background task on the running event loop. Returns a function that any thread may call in with."""
     # A task group of anyio would have to stay open between two results, and the caller may leave the loop there.
     if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
@@ -331,5 +327,5 @@ def _start_task(run: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[]
     _running.add(task)
     task.add_done_callback(_running.discard)
     # A task that is cancelled before its first step runs nothing, not even its `finally`.
-    task.add_done_callback(lambda _: ended())
+    task.add_done_callback(lambda _: on_end())
     return loop.call_soon_threadsafe

@@ -139,7 +139,7 @@ class Batch:
             "ended without a video": codes.count(ExitCode.NO_VIDEO),
             "timed out": codes.count(ExitCode.TIMEOUT),
             "with an API or download error": codes.count(ExitCode.API_ERROR),
-            "skipped": total - len(codes),
+            "without a result": total - len(codes),
         }
         print_status(f"{total} tasks: {', '.join(f'{number} {name}' for name, number in counts.items() if number)}")
 

@@ -1,4 +1,4 @@
-"""What the headers of a response say about a file, and the record of a partial file. Pure."""
+"""Reads the headers of a response about a file, and defines the record of a partial file. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the downloads of both clients share: the options, the HTTP request, and the errors of the network."""
+"""The parts that the downloads of both clients share: options, HTTP request, and errors of the network."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from meshapi_video._download import state
 from meshapi_video._download.headers import ResponseHead
 from meshapi_video._download.partial_file import target_path
 from meshapi_video._download.state import SendRequest, TransferState
+from meshapi_video._errors import format_seconds
 from meshapi_video._tasks import Video, check_task_id, is_terminal, video_or_raise
 from meshapi_video._transport.environment import tls_context
 from meshapi_video._transport.exceptions import root_message
@@ -43,7 +44,7 @@ class TransferInterrupted(Exception):
 
 
 class UnsafeURL(Exception):
-    """An address to which no request is sent."""
+    """A URL to which the SDK sends no request."""
 
 
 @frozen(kw_only=True)
@@ -113,7 +114,7 @@ class TLSContexts:
         return tls_context("https:")
 
     def for_url(self, url: httpx.URL) -> ssl.SSLContext:
-        """The TLS settings for a transport to this address."""
+        """The TLS settings for a transport to this URL."""
         return self._for_https if url.scheme == "https" else tls_context(str(url))
 
 
@@ -122,7 +123,7 @@ def build_request(action: SendRequest, transfer: TransferState, timeout: float) 
     url = _check_url(action.url)
     # Another server must not lead the client to services that only this machine can reach.
     if is_loopback(url.host) and not is_loopback(httpx.URL(transfer.url).host):
-        raise UnsafeURL(f"a redirect to this machine itself, {url.host}")
+        raise UnsafeURL(f"the server redirects to this machine itself, {url.host}")
     return httpx.Request(
         "GET",
         url,
@@ -135,11 +136,11 @@ def _check_url(text: str) -> httpx.URL:
     try:
         url = parse_http_url(text)
     except ValueError as error:
-        raise UnsafeURL(f"the address of the file is not usable: {error}") from None
+        raise UnsafeURL(f"the URL of the file is not usable: {error}") from None
     if url.userinfo:
-        raise UnsafeURL(f"the address of the file on {url.host} contains a user name or a password")
+        raise UnsafeURL(f"the URL of the file on {url.host} contains a user name or a password")
     if url.scheme == "http" and not is_loopback(url.host):
-        raise UnsafeURL(f"the address of the file on {url.host} is plain http, which anybody on the way can change")
+        raise UnsafeURL(f"the URL of the file on {url.host} is plain http, which anybody on the way can change")
     return url
 
 
@@ -155,12 +156,12 @@ def head_of(response: httpx.Response) -> ResponseHead:
 
 @contextlib.contextmanager
 def map_network_errors(host: str, seconds: float) -> Generator[None]:
-    """Raises `TransferInterrupted` for the errors of the network, which has so many seconds."""
-    # `from None`: the original error holds the request, and so the address.
+    """Raises `TransferInterrupted` for errors of the network, and if no data arrives for `seconds`."""
+    # `from None`: the original error holds the request, and so the signed URL.
     try:
         yield
     except (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError):
-        raise TransferInterrupted(f"no data from {host} for {max(seconds, 0):.3g} s") from None
+        raise TransferInterrupted(f"no data from {host} for {format_seconds(max(seconds, 0))}") from None
     except (httpx.HTTPError, *NETWORK_ERRORS) as error:
         raise TransferInterrupted(f"the connection to {host} failed: {root_message(error)}") from None
 

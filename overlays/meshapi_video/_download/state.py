@@ -16,7 +16,7 @@ the head of a response, `body_ended` the regular end of its body, and `attempt_f
 | no response, or a body that is truncated or stalls    | retry after a backoff, longer for each        |
 |                                                       | consecutive failure                           |
 | a failure after the last retry, with no new byte      | give up                                       |
-| 401, 403, 404, 410                                    | give up: the link has expired                 |
+| 401, 403, 404, 410                                    | give up: the URL has expired                 |
 | any other status, or the deadline                     | give up                                       |
 
 A request that resumes has a `Range` and an `If-Range`, so that a server whose file has changed sends
@@ -38,6 +38,7 @@ from meshapi_video._polling.state import Sleep
 MAX_REDIRECTS: Final = 5
 """In a row. Object storage needs none, and a network in front of it one."""
 
+# Without redirects, which a download follows and a poll does not.
 _TRANSIENT_HTTP_STATUSES: Final = frozenset({408, 425, 429})
 
 
@@ -45,7 +46,7 @@ _TRANSIENT_HTTP_STATUSES: Final = frozenset({408, 425, 429})
 class SendRequest:
     """Request the file, or its missing part, now."""
 
-    # Anybody with the address can get the video: a traceback with local variables must not show it.
+    # Anybody with the URL can get the video: a traceback with local variables must not show it.
     url: str = field(repr=False)
     headers: dict[str, str]
     seconds: float
@@ -75,16 +76,16 @@ class TransferState:
     kind: str
     """`video` or `last frame`."""
     url: str = field(repr=False)
-    """The address of the file, as the task states it."""
+    """The URL of the file, as the task states it."""
     is_fresh: bool
-    """Whether the address was requested for this download."""
+    """Whether the URL was requested for this download."""
     max_retries: int
     """Consecutive failures that are retried."""
     started: float
     deadline: float
     next_attempt_at: float
     next_url: str = field(repr=False)
-    """The address of the next request: `url`, or the target of a redirect."""
+    """The URL of the next request: `url`, or the target of a redirect."""
     redirects: int = 0
     consecutive_failures: int = 0
     last_failure: str = ""
@@ -230,20 +231,21 @@ def _start_of_file(transfer: TransferState, head: ResponseHead, now: float, rand
 
 
 def _redirected(transfer: TransferState, head: ResponseHead) -> TransferState:
+    host = urlsplit(transfer.next_url).hostname
     location = head.headers.get("location")
     if not location:
-        return give_up(transfer, "a redirect without a location")
+        return give_up(transfer, f"{host} sent a redirect without a location")
     if transfer.redirects == MAX_REDIRECTS:
-        return give_up(transfer, f"more than {MAX_REDIRECTS} redirects in a row")
+        return give_up(transfer, f"the servers sent more than {MAX_REDIRECTS} redirects in a row")
     try:
         next_url = urljoin(transfer.next_url, location)
     except ValueError:
-        return give_up(transfer, "a redirect to an address that is not a web address")
+        return give_up(transfer, f"{host} sent a redirect to a location that is not a URL")
     return evolve(transfer, next_url=next_url, redirects=transfer.redirects + 1)
 
 
 def _expired(transfer: TransferState, reason: str) -> str:
-    message = f"{reason}. A link expires 24 hours after the video was made"
+    message = f"{reason}. A URL expires 24 hours after the video was made"
     if transfer.is_fresh:
-        return f"{message}; this link is new, so the {transfer.kind} may be deleted"
-    return f"{message}; download by the task's id, or get the task again, for a new link"
+        return f"{message}; this URL is new, so the {transfer.kind} may have been deleted"
+    return f"{message}; download by the task's id, or get the task again, for a new URL"

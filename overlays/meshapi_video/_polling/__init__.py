@@ -1,1 +1,1 @@
-"""When to poll. Pure: time and randomness come in as arguments."""
+"""Decides when to poll. Pure, except that `AdaptivePolicy` has a lock and can be saved to a file."""

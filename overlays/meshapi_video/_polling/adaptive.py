@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 _MIN_COMPLETED: Final = 10
 """Tasks of a kind that must end before there is a plan for this kind."""
 _REPLAN_CAP: Final = 400
-"""Up to so many ended tasks, the steps between two plans grow. After that they stay the same."""
+"""The number of ended tasks up to which the steps between two plans grow."""
 _LATEST_SECOND_POLL: Final = 1.7
 """The second poll is sent at the latest after this many times the fallback's initial delay."""
-_DELAY_GROWTH: Final = 1 / 16
+_DELAY_PER_AGE: Final = 1 / 16
 """The part of a task's age by which a later delay may be longer."""
 _SHORTEST_DELAY: Final = 1 / 8
 """The shortest delay, as a part of the fallback's initial delay."""
 _CHANGE_FACTOR: Final = 12.0
-"""A change is detected soon if ends become so many times more likely, or less likely, at any age."""
+"""A change is detected soon if ends become more or less likely by this factor, at any age."""
 _GAIN: Final = math.log(_CHANGE_FACTOR)
 """The evidence of one end for more likely ends, as a logarithm."""
 _COST_OF_MORE: Final = _CHANGE_FACTOR - 1
@@ -139,7 +139,7 @@ class AdaptivePolicy:
             else:
                 return self._fallback.delay(age, rand, failures)
         age, part = age if age > 0 else 0.0, 1 - self._jitter * rand
-        delay, longest = plan.next_age(age, part) - age, (self._longest + _DELAY_GROWTH * age) * part
+        delay, longest = plan.next_age(age, part) - age, (self._longest + _DELAY_PER_AGE * age) * part
         delay = self._shortest if delay < self._shortest else min(delay, longest)
         return min(backoff(delay, failures), max(self._fallback.max_delay, delay)) if failures else delay
 
@@ -243,7 +243,7 @@ def learn(before: PollState, after: PollState, now: float) -> None:
 
 
 def _age_at_end(task: VideoTaskResponse, since: float, until: float) -> float:
-    """The age at which a task ended that had not ended at `since` and had ended at `until`."""
+    """The age at which the task ended: it ran at the age `since`, and had ended at the age `until`."""
     if isinstance(task.updated_at, int) and isinstance(task.created_at, int):
         stated = task.updated_at - task.created_at
         # `updated_at` may also be the time of another change, such as the poll itself.

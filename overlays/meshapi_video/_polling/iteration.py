@@ -6,7 +6,7 @@
 | no result; there is room, and the iterable may give an id   | take the next id                    |
 | new progress since the last report, and a callback          | report it, once before each result  |
 | a result                                                    | yield it                            |
-| nothing of that                                             | wait for a change                   |
+| none of these                                               | wait for a change                   |
 
 Progress is reported before a result is taken, so that a callback that raises loses no result.
 """

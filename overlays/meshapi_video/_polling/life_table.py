@@ -57,7 +57,7 @@ class PollPlan:
     little is known: one counts it as no events, the other as some."""
 
     def next_age(self, age: float, polls: float) -> float:
-        """The age at which so many more polls are due."""
+        """The age at which `polls` more polls are due."""
         position = _position(age)
         i = int(position)
         target = self.polls[i] + (self.polls[i + 1] - self.polls[i]) * (position - i) + polls

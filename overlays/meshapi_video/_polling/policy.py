@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import frozen
 
-from meshapi_video._validation import LONGEST, check_number
+from meshapi_video._validation import check_duration, check_number
 
 if TYPE_CHECKING:
     from meshapi_video_generated.models import VideoTaskResponse
@@ -43,9 +43,8 @@ class PollPolicy:
     waits that start together do not poll together."""
 
     def __attrs_post_init__(self) -> None:
-        expected = f"a number of seconds greater than 0 and at most {LONGEST:g}"
-        for name in ("initial_delay", "max_delay"):
-            check_number(name, getattr(self, name), expected, is_valid=lambda n: 0 < n <= LONGEST)
+        check_duration("initial_delay", self.initial_delay)
+        check_duration("max_delay", self.max_delay)
         expected = f"a number of seconds of at least initial_delay, {self.initial_delay!r}"
         check_number("max_delay", self.max_delay, expected, is_valid=lambda n: n >= self.initial_delay)
         expected = "a finite number of at least 1"

@@ -23,13 +23,15 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling.rate_limit import RateLimiter
 from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult, result_of
 from meshapi_video._polling.state import FINAL_POLL_TIMEOUT, PollState, deferred, stopped, timed_out
 from meshapi_video._validation import check_count
 
 if TYPE_CHECKING:
-    from meshapi_video._errors import MeshVideoError
+    from collections.abc import Callable
+
     from meshapi_video._token import WaitToken
 
 _REMEMBERED: Final = 100_000
@@ -62,6 +64,7 @@ class Scheduler:
         self._numbers = count()
         self._pending: dict[str, PollState] = {}
         self._ended: deque[PollState | WaitResult] = deque()
+        """The results to take, in the order in which the waits ended."""
         self._ended_ids = _RecentIds()
         self._in_flight = 0
         self._polls = self._results = 0
@@ -116,8 +119,15 @@ class Scheduler:
         states = (*self._pending.values(), *(ended for ended in self._ended if isinstance(ended, PollState)))
         return [state.token for state in states]
 
+    def start(self, task: str | WaitToken, start_wait: Callable[[str | WaitToken], PollState]) -> None:
+        """Starts the wait for a task. A string that cannot be a task's id gets a result with an error."""
+        try:
+            self.add(start_wait(task))
+        except ValueError as error:
+            self.add_failed(str(task), MeshVideoError(str(error)))
+
     def add(self, state: PollState) -> None:
-        """Adds a task, unless it is a duplicate."""
+        """Adds a wait, unless the task is a duplicate."""
         if state.task_id not in self._pending and state.task_id not in self._ended_ids:
             self._put(state)
 

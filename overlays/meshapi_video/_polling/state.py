@@ -7,7 +7,7 @@ A `PollState` is the state of one wait. `decide` returns the next action. `poll_
 |---------------------------------------------------|---------------------------------------------------|
 | a response about another task                     | give up: `InvalidResponse`                        |
 | a task with a terminal status                     | done                                              |
-| a task that succeeded without a usable address    | give up: `InvalidResponse`                        |
+| a task that succeeded without a usable video URL  | give up: `InvalidResponse`                        |
 | a task that has not ended, before the deadline    | poll again after the policy's delay               |
 | a failure that may be temporary (`is_transient`)  | poll again after the policy's delay, longer for   |
 |                                                   | each consecutive failure, and not before the      |
@@ -50,7 +50,7 @@ FINAL_POLL_TIMEOUT: Final = 0.9
 """Seconds that the final poll, which starts at the deadline, may take."""
 
 _DEADLINE_TOLERANCE: Final = 0.1
-"""A poll that the deadline cut short ends within so many seconds after it."""
+"""Seconds after the deadline within which a poll ends that the deadline cut short."""
 
 GRACE: Final = 300.0
 """Seconds that a wait without a timeout continues after the task's expiry, whose status may change late."""
@@ -244,10 +244,11 @@ def new_task(before: PollState, after: PollState) -> VideoTaskResponse | None:
 def changed_task(before: PollState, after: PollState) -> VideoTaskResponse | None:
     """The same, but only the first response and each response that differs from the one before.
 
-    None too for a response that ends the wait with an error: the error reports it.
+    None too for a response that breaks the contract: the error reports it.
     """
     task = new_task(before, after)
-    return None if task == before.task or isinstance(after.end, GiveUp) else task
+    is_invalid = isinstance(after.end, GiveUp) and isinstance(after.end.error, InvalidResponse)
+    return None if task == before.task or is_invalid else task
 
 
 def result(state: PollState) -> VideoTaskResponse:

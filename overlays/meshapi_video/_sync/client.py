@@ -30,7 +30,7 @@ from meshapi_video._tasks import Video, video_or_raise
 from meshapi_video._token import WaitToken
 from meshapi_video._transport.exceptions import typed_errors
 from meshapi_video._transport.generated import TASK, generated_client
-from meshapi_video._validation import MAX_IN_FLIGHT, MAX_WAITING, deadline_after
+from meshapi_video._validation import MAX_WAITING, deadline_after
 from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.models import VideoTaskResponse
 
@@ -66,9 +66,9 @@ class VideoClient(BaseClient):
         ValueError: Another setting cannot work.
         TypeError: `http_client` is not an `httpx.Client`.
 
-    Blocking code cannot limit two times: the time for the lookup of the server's name, which the system
-    determines; and, with your own `http_client`, the time for response headers that arrive byte by byte,
-    where the timeout starts again with each byte. `AsyncVideoClient` limits both.
+    Two delays are not limited by `timeout` in blocking code: the lookup of the server's name; and, with your
+    own `http_client`, response headers that arrive byte by byte, because its timeout starts again with each
+    byte. `AsyncVideoClient` limits both.
     """
 
     def __init__(
@@ -117,7 +117,10 @@ class VideoClient(BaseClient):
             APIError: The server responded with an error.
             ConnectionFailed: There was no response.
             InvalidResponse: The response breaks the contract.
+            MeshVideoError: The certificates cannot be loaded, or a hook of your `http_client` consumed the
+                response.
             ValueError: `task_id` cannot be a task's id.
+            RuntimeError: The client has been closed.
         """
         state = start_get(task_id, self._settings.max_retries, self._clock())
         while state.end is None:
@@ -155,7 +158,10 @@ class VideoClient(BaseClient):
             WaitStopped: `stop` was set. The task continues.
             APIError: The server responded with an error that another poll cannot change.
             InvalidResponse: A response breaks the contract.
+            MeshVideoError: The certificates cannot be loaded, or a hook of your `http_client` consumed a
+                response.
             ValueError: `task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+            RuntimeError: The client has been closed.
         """
         state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
         while True:
@@ -188,8 +194,12 @@ class VideoClient(BaseClient):
 
         Raises:
             ValueError: `task_id` cannot be a task's id, or `timeout` is not a number of seconds.
-
-        The iterator raises `WaitTimeout`, `WaitStopped`, `APIError` and `InvalidResponse` as `wait` does.
+            WaitTimeout: From the iterator: the time ran out. The task continues.
+            WaitStopped: From the iterator: `stop` was set. The task continues.
+            APIError: From the iterator, as from `wait`.
+            InvalidResponse: From the iterator, as from `wait`.
+            MeshVideoError: From the iterator, as from `wait`.
+            RuntimeError: From the iterator: the client has been closed.
         """
         state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
         from meshapi_video._sync.wait_many import Updates  # noqa: PLC0415
@@ -232,19 +242,18 @@ class VideoClient(BaseClient):
             TypeError: `task_ids` is a single string.
             ValueError: A number is out of its range.
         """
-        from meshapi_video._polling.scheduler import Scheduler  # noqa: PLC0415
         from meshapi_video._sync.wait_many import Poller, WaitResults  # noqa: PLC0415
 
-        if isinstance(task_ids, str | bytes):
-            raise TypeError("task_ids should be an iterable of ids; use wait for a single id")
         poller = Poller(
-            Scheduler(
-                max_in_flight=min(MAX_IN_FLIGHT, self._session.capacity) if max_in_flight is None else max_in_flight,
+            self._new_scheduler(
+                task_ids,
+                capacity=self._session.capacity,
+                max_in_flight=max_in_flight,
                 requests_per_minute=requests_per_minute,
                 max_waiting=max_waiting,
             ),
             start_wait=partial(self._start_wait, deadline_after(timeout, self._clock()), poll),
-            poll=self._poll,
+            send_poll=self._poll,
             clock=self._clock,
             stop=stop,
         )
@@ -287,6 +296,7 @@ class VideoClient(BaseClient):
             ConnectionFailed: As from `get`, if you pass an id.
             InvalidResponse: As from `get`, if you pass an id.
             ValueError: `video_or_task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+            RuntimeError: The client has been closed.
         """
         from meshapi_video._download.request import DownloadRequest  # noqa: PLC0415
         from meshapi_video._sync.download import Download  # noqa: PLC0415
@@ -334,7 +344,7 @@ class VideoClient(BaseClient):
         return stopped(state, self._clock())
 
     def _poll(self, state: PollState, seconds: float, stop: threading.Event | None) -> PollState:
-        """The state after a poll that may take so many seconds. `stop` may end it early."""
+        """The state after a poll that may take `seconds`. `stop` may end it early."""
         sent_at = self._clock()
         try:
             task, age = self._request_task(state.task_id, min(seconds, self._settings.timeout), stop)

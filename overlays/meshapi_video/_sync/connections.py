@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import httpcore
 
-from meshapi_video._sync.network import connection_pool
+from meshapi_video._sync.network import httpcore_pool
 from meshapi_video._transport.httpcore_request import HttpcoreRequest, map_httpcore_exceptions
 from meshapi_video._transport.response import BodyReader, Response
 
@@ -32,7 +32,7 @@ class ConnectionPool:
     def __init__(self, settings: Settings, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._settings = settings
         # httpcore's pool creates the connections, but does not keep them.
-        self._pool = connection_pool(tls, proxy)
+        self._pool = httpcore_pool(tls, proxy)
         self._idle = deque[httpcore.ConnectionInterface]()
         self._closed = False
 

@@ -54,7 +54,7 @@ def may_be_stopped() -> bool:
     return _stop.get() is not None
 
 
-def bound(request: httpx.Request) -> None:
+def limit_timeouts(request: httpx.Request) -> None:
     """Limits each of httpx's own timeouts, including the one for a free connection, to the time left."""
     timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
     bounded = {name: time_left(value) for name, value in timeouts.items()}

@@ -24,8 +24,8 @@ from meshapi_video._download.request import (
 from meshapi_video._download.state import Done, GiveUp, SendRequest, TransferState
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
-from meshapi_video._sync.deadline import bound, request_deadline, time_left
-from meshapi_video._sync.network import PoolTransport, connection_pool
+from meshapi_video._sync.deadline import limit_timeouts, request_deadline, time_left
+from meshapi_video._sync.network import PoolTransport, httpcore_pool
 from meshapi_video._transport.environment import environment_proxy
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ class DownloadTransports:
 
     @contextmanager
     def open(self, url: httpx.URL) -> Generator[httpx.BaseTransport]:
-        """The transport for this address: from the user's client, or a new one."""
+        """The transport for this URL: from the user's client, or a new one."""
         if self._http_client is not None:
-            # The client's `send` would log the address, and its hooks could read a whole video into memory.
+            # The client's `send` would log the signed URL, and its hooks could read a whole video into memory.
             yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
         else:
             tls, proxy = self._tls_contexts.for_url(url), environment_proxy(str(url))
-            with PoolTransport(connection_pool(tls, proxy, read_size=READ_SIZE)) as transport:
+            with PoolTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE)) as transport:
                 yield transport
 
 
@@ -94,7 +94,7 @@ class Download:
             host, seconds = request.url.host, min(self.timeout, action.seconds)
             with self.transports.open(request.url) as transport:
                 with map_network_errors(host, seconds), request_deadline(seconds):
-                    bound(request)
+                    limit_timeouts(request)
                     response = transport.handle_request(request)
                 with closing(response):
                     transfer = state.head_received(transfer, head_of(response), self.clock(), self.rand())

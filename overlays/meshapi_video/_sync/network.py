@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, cast
 import httpcore
 import httpx
 
-from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, bound, may_be_stopped, time_left
+from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, may_be_stopped, time_left
 from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, httpcore_proxy, httpcore_request, httpx_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def connection_pool(tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0) -> httpcore.ConnectionPool:
-    """A pool of httpcore's, with connections that respect the deadline and read at least `read_size` bytes at once."""
+def httpcore_pool(tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0) -> httpcore.ConnectionPool:
+    """An httpcore pool, whose connections respect the deadline and read at least `read_size` bytes at once."""
     return httpcore.ConnectionPool(
         ssl_context=tls,
         proxy=httpcore_proxy(proxy),
@@ -35,7 +35,6 @@ class PoolTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Part of httpx's protocol for transports."""
-        bound(request)
         response = self._pool.handle_request(httpcore_request(request))
         return httpx_response(response, _Body(response))
 

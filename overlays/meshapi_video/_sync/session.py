@@ -1,6 +1,6 @@
-"""The blocking client's session: what the generated functions send through, in place of an httpx client.
+"""The blocking client's session: the generated functions send through it, in place of an httpx client.
 
-The first request opens its transport, and loads modules that a program without requests does not need.
+`open` opens its transport, and loads modules that a program without requests does not need.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from meshapi_video._transport.environment import environment_proxy, tls_context
 from meshapi_video._transport.request import RequestTemplate
 
 if TYPE_CHECKING:
-    from typing import Protocol, Unpack
+    from collections.abc import Callable
+    from typing import Protocol, TypeAlias, Unpack
 
     import httpx
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
         def close(self) -> None: ...
 
+    CheckResponse: TypeAlias = Callable[[Response, Settings, ExpectedResponse], None]
+
 
 class Session:
     """Sends requests to the API, with the key, and checks the responses. Any number of threads may use it."""
@@ -41,6 +44,7 @@ class Session:
         self.capacity: Final = CAPACITY if http_client is None else USER_CLIENT_CAPACITY
         """The number of requests that the transport handles well at once."""
         self._transport: _Transport | None = None
+        self._check_response: CheckResponse
         self._lock = threading.Lock()
         self._process = os.getpid()
         self.is_closed = False
@@ -57,6 +61,11 @@ class Session:
             if self.is_closed:
                 raise RuntimeError("this client has been closed")
             if self._transport is None:
+                # `ExpectedResponse.check` uses this module.
+                from meshapi_video._transport import contract  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
+                from meshapi_video._transport.api_errors import check_response  # noqa: PLC0415 - see above
+
+                self._check_response = check_response
                 self._transport = self._user_client or self._connect()
             return self._transport
 
@@ -70,10 +79,8 @@ class Session:
         Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
-        from meshapi_video._transport.api_errors import check_response  # noqa: PLC0415 - see above
-
         response = self.open().send(self._template.build(method, url, **options))
-        check_response(response, self._settings, expected)
+        self._check_response(response, self._settings, expected)
         return response
 
     def close(self) -> None:
@@ -90,7 +97,7 @@ class Session:
 
 
 class OperationSession:
-    """A session for one operation. It has what a generated function uses of an `httpx.Client`."""
+    """A session for one operation. It has the part that a generated function uses of an `httpx.Client`."""
 
     def __init__(self, session: Session, expected: ExpectedResponse) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""Sends requests through an httpx client of the user's. It stays open, and its settings stay as they are."""
+"""Sends requests through the user's own httpx client. The SDK never closes it or changes its settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from meshapi_video._sync.deadline import bound, time_left
+from meshapi_video._sync.deadline import limit_timeouts, time_left
 from meshapi_video._transport.exceptions import map_httpx_exceptions
 from meshapi_video._transport.response import BodyReader, Response, already_read
 
@@ -33,7 +33,7 @@ class UserClientTransport:
         """Does nothing: the user closes the client."""
 
     def _send(self, request: httpx.Request) -> Response:
-        bound(request)
+        limit_timeouts(request)
         try:
             response = self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
         except httpx.HTTPStatusError as error:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
-from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling.iteration import (
     Finish,
     ReportProgress,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     StartWait: TypeAlias = Callable[[str | WaitToken], PollState]
     Advance: TypeAlias = Callable[[PollState], PollState]
-    Poll: TypeAlias = Callable[[PollState, float, threading.Event], PollState]
+    SendPoll: TypeAlias = Callable[[PollState, float, threading.Event], PollState]
 
 SHUTDOWN_TIMEOUT: Final = 1.0
 """Seconds for all threads to end. Each checks at least every `STOP_CHECK_INTERVAL` whether it should."""
@@ -137,7 +136,7 @@ class WaitResults(Iterator[WaitResult]):
         self._poller.start()
         while not self._closed:
             with self._poller.changed:
-                self._poller.check()
+                self._poller.raise_failure()
                 action = self._iteration.next_action(polling_ended=self._poller.ending.is_set())
                 if isinstance(action, WaitForChange):
                     self._poller.changed.wait(STOP_CHECK_INTERVAL)
@@ -168,7 +167,7 @@ class Poller:
         self,
         scheduler: Scheduler,
         start_wait: StartWait,
-        poll: Poll,
+        send_poll: SendPoll,
         clock: Callable[[], float],
         stop: threading.Event | None,
     ) -> None:
@@ -177,7 +176,7 @@ class Poller:
         """Hold it while you use the scheduler. It is notified when the scheduler has changed."""
         self.ending: threading.Event = threading.Event()
         self._start_wait = start_wait
-        self._poll = poll
+        self._send_poll = send_poll
         self._clock = clock
         self._stop = stop
         self._failure: BaseException | None = None
@@ -193,10 +192,7 @@ class Poller:
     def add(self, task: str | WaitToken) -> None:
         """Adds a task."""
         with self.changed:
-            try:
-                self.scheduler.add(self._start_wait(task))
-            except ValueError as error:
-                self.scheduler.add_failed(str(task), MeshVideoError(str(error)))
+            self.scheduler.start(task, self._start_wait)
             if self._stop is not None and self._stop.is_set():
                 # The dispatcher may have stopped all tasks before this one was added.
                 self.scheduler.stop(self._clock())
@@ -206,7 +202,7 @@ class Poller:
         """The tasks whose wait has not ended."""
         return self.scheduler.pending(limit, self._clock())
 
-    def check(self) -> None:
+    def raise_failure(self) -> None:
         """Raises an unexpected exception of a background thread."""
         if self._failure is not None:
             raise self._failure
@@ -237,7 +233,7 @@ class Poller:
     def _run(self, run: Callable[[], None]) -> None:
         try:
             run()
-        except BaseException as failure:  # noqa: BLE001 - `check` raises it in the caller's thread
+        except BaseException as failure:  # noqa: BLE001 - `raise_failure` raises it in the caller's thread
             with self.changed:
                 self._failure = failure
                 self.changed.notify_all()
@@ -267,7 +263,7 @@ class Poller:
             self._run_poll(poll)
 
     def _run_poll(self, poll: ScheduledPoll) -> None:
-        state = self._poll(poll.state, poll.timeout, self.ending)
+        state = self._send_poll(poll.state, poll.timeout, self.ending)
         with self.changed:
             self.scheduler.record(poll, state, self._clock())
             self.changed.notify_all()

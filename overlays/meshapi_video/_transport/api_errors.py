@@ -137,5 +137,5 @@ def _origin_of(location: str, base_url: str) -> str:
     try:
         target = parse_http_url(urljoin(base_url, location))
     except ValueError:
-        return "an address that is not a web address"
-    return f"{target.scheme}://{target.host}"
+        return "a location that is not an HTTP URL"
+    return f"{target.scheme}://{target.netloc.decode('ascii')}"

@@ -1,4 +1,4 @@
-"""What the environment decides: the proxy, and the certificate authorities."""
+"""Takes settings from the environment: the proxy, and the certificate authorities."""
 
 from __future__ import annotations
 

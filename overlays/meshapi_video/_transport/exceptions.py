@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from meshapi_video._errors import ConnectionFailed, ConnectionTimeout, InvalidResponse, MeshVideoError
+from meshapi_video._errors import (
+    ConnectionFailed,
+    ConnectionTimeout,
+    InvalidResponse,
+    MeshVideoError,
+    format_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -19,17 +25,17 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def typed_errors(task_id: str, settings: Settings, seconds: float) -> Generator[None]:
-    """Raises typed errors about a task for a request that has `seconds` as a whole."""
+    """Raises typed errors about a task, for a request that may take `seconds` as a whole."""
     try:
         yield
     except MeshVideoError as error:
         with_task_id(error, task_id)
         raise
     except TimeoutError:
-        message = f"no complete response from {settings.base_url} within {seconds:.3g} s"
+        message = f"no complete response from {settings.base_url} within {format_seconds(seconds)}"
         raise with_task_id(ConnectionTimeout(message), task_id) from None
     except (ValueError, RecursionError) as error:
-        # The body fulfils the contract, but Python cannot handle it: it is nested too deeply for the generated parser.
+        # The body matches the contract, but is nested too deeply for the generated parser.
         message = settings.api_key.redact(f"the response cannot be parsed: {error}")
         raise with_task_id(InvalidResponse(message), task_id) from None
 
@@ -50,8 +56,9 @@ def map_httpx_exceptions(settings: Settings) -> Generator[None]:
 
 
 def connection_failed(settings: Settings, error: BaseException) -> ConnectionFailed:
-    """The error for a request that the network failed."""
-    return ConnectionFailed(settings.api_key.redact(f"no response from {settings.base_url}: {root_message(error)}"))
+    """The error for a request that failed because of the network."""
+    message = f"no complete response from {settings.base_url}: {root_message(error)}"
+    return ConnectionFailed(settings.api_key.redact(message))
 
 
 def root_message(error: BaseException) -> str:

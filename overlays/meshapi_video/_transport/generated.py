@@ -1,4 +1,4 @@
-"""The seam to the generated code: what its functions call in place of an httpx client.
+"""The interface to the generated code: its functions call a session in place of an httpx client.
 
 The generated functions call `request` of the client that they get, and nothing else; a contract test
 reads all of them for that. The clients pass a session, which checks the response and raises typed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SupportsRequest(Protocol):
-    """What a generated blocking function uses of an `httpx.Client`."""
+    """The part of an `httpx.Client` that a generated blocking function uses."""
 
     def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """Sends a request and returns the checked response."""
@@ -30,7 +30,7 @@ class SupportsRequest(Protocol):
 
 
 class SupportsAsyncRequest(Protocol):
-    """What a generated asynchronous function uses of an `httpx.AsyncClient`."""
+    """The part of an `httpx.AsyncClient` that a generated asynchronous function uses."""
 
     async def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """Sends a request and returns the checked response."""
@@ -38,7 +38,7 @@ class SupportsAsyncRequest(Protocol):
 
 
 class ExpectedResponse(NamedTuple):
-    """What an operation returns if it succeeds, according to the document."""
+    """The response of an operation that succeeds, according to the document."""
 
     check: Callable[[bytes], object]
     """Returns the body as Python's own types. Raises `InvalidResponse` if the body breaks the contract."""

@@ -50,7 +50,7 @@ def httpcore_request(request: httpx.Request) -> httpcore.Request:
 
 
 def httpx_response(response: httpcore.Response, body: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
-    """A response of httpcore's to a download's request, as httpx has it, before its body."""
+    """Httpx's form of an httpcore response, before its body."""
     # httpcore leaves out the type of the dict that is the default.
     extensions: dict[str, object] = {**response.extensions}  # pyright: ignore[reportUnknownMemberType]
     return httpx.Response(response.status, headers=response.headers, stream=body, extensions=extensions)

@@ -69,7 +69,7 @@ class RequestTemplate:
     def build(self, method: str, path: str, **options: Unpack[RequestOptions]) -> Request:
         """The request for `path`, below the base URL.
 
-        Raises `TypeError` for an option that `RequestOptions` does not have.
+        Raises `TypeError` for an option that `RequestOptions` does not have, and for a value that cannot be encoded.
         """
         method, target = method.upper(), self._path + path
         # Every poll is one of these.
@@ -80,9 +80,13 @@ class RequestTemplate:
                 f"a generated function passes {', '.join(sorted(unsupported))}=, which requests to the API do not "
                 f"support; add it to RequestOptions and to RequestTemplate.build"
             )
-        encoded = httpx.Request(method, self.origin.copy_with(raw_path=target.encode("ascii")), **options)
+        try:
+            encoded = httpx.Request(method, self.origin.copy_with(raw_path=target.encode("ascii")), **options)
+        except ValueError as error:
+            # Not a ValueError: that would mean a response that cannot be parsed.
+            raise TypeError(f"the arguments of the request cannot be sent: {error}") from None
         content = encoded.read()
-        # A generated function has no key, and no other server.
+        # These two headers are fixed, whatever a generated function passes.
         own = [(name, value) for name, value in encoded.headers.items() if name not in {"authorization", "host"}]
         headers = httpx.Headers({**self.headers, **dict(own)})
         target = encoded.url.raw_path.decode("ascii")

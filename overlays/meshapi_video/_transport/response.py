@@ -48,7 +48,7 @@ class BodyReader:
         self._encoding = self._headers.pop("content-encoding", "").strip().lower()
         is_gzip = self._encoding in {"gzip", "x-gzip"}
         self._decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if is_gzip else None
-        is_error = status != http.HTTPStatus.OK
+        is_error = not http.HTTPStatus.OK <= status < http.HTTPStatus.MULTIPLE_CHOICES
         # The status of an error is useful even if its body is too large or cannot be decompressed.
         self.lenient = contextlib.suppress(InvalidResponse) if is_error else contextlib.nullcontext()
         """Call `feed` in this context. It ends the body of an error before the part that cannot be read."""
@@ -78,7 +78,7 @@ class BodyReader:
 
 def _too_large() -> InvalidResponse:
     return InvalidResponse(
-        f"the response is larger than {LARGEST_BODY // 1024**2} MiB, which no task is; it was not read"
+        f"the response is larger than the limit of {LARGEST_BODY // 1024**2} MiB, and was not read completely"
     )
 
 

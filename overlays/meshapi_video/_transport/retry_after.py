@@ -1,4 +1,4 @@
-"""What response headers say about time: `Retry-After`, and a task's age by the server's clock."""
+"""Reads times from response headers: `Retry-After`, and a task's age by the server's clock."""
 
 from __future__ import annotations
 
