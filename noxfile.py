@@ -29,13 +29,17 @@ SLOW = [
     "tests/unit/test_waiting_costs.py",
     "tests/drivers/test_faults.py",
     "tests/drivers/test_kills.py",
+    "tests/integration/test_cli_display.py",
     "tests/integration/test_cli_sandbox.py",
     "tests/integration/test_sandbox_docs.py",
     "tests/integration/test_sandbox_gateway.py",
     "tests/integration/test_sandbox_load.py",
     "tests/integration/test_sandbox_process.py",
 ]
-QUICK = [*TESTS, *(f"--ignore={path}" for path in SLOW)]
+# These wait for real timeouts. The results depend on the dependencies, but not on the Python.
+TIMEOUTS = ["tests/drivers/test_deadlines.py", "tests/drivers/test_download_timeouts.py"]
+WITHOUT_SLOW = [*TESTS, *(f"--ignore={path}" for path in SLOW)]
+QUICK = [*WITHOUT_SLOW, *(f"--ignore={path}" for path in TIMEOUTS)]
 # More workers than cores, because most tests mostly wait for a socket.
 PARALLEL = ["-n", str((os.cpu_count() or 1) * 3 // 2), "--dist", "loadfile"]
 
@@ -110,7 +114,7 @@ def lowest(session: nox.Session) -> None:
     # One command: a second one would not downgrade what is installed already.
     groups = nox.project.dependency_groups(PROJECT, "test")
     session.install("--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp]")
-    session.run("pytest", *(session.posargs or [*PARALLEL, *QUICK]))
+    session.run("pytest", *(session.posargs or [*PARALLEL, *WITHOUT_SLOW]))
 
 
 @nox.session(python=PYTHONS)
@@ -119,8 +123,8 @@ def contract(session: nox.Session) -> None:
     install_groups(session, "contract")
     session.install("-e", ".[cli,sandbox,aiohttp]")
     # These tests give the same result on every Python: the other tests show that the generated code is the same.
-    slow = ["tests/contract/test_mutations.py", "tests/contract/test_growth.py", "tests/contract/test_sandbox.py"]
-    left_out = [] if session.python == THIS else [f"--ignore={path}" for path in slow]
+    slow = ("mutations", "growth", "generated_session", "sandbox")
+    left_out = [] if session.python == THIS else [f"--ignore=tests/contract/test_{name}.py" for name in slow]
     session.run("python", "-m", "pytest", *(session.posargs or [*PARALLEL, "tests/contract", *left_out]))
     session.log("the reports of the mutations are in contract-reports/")
 

@@ -13,7 +13,7 @@ import httpx
 from benchmarks.processes import ErrorReply, hide_packages
 
 TIMEOUT: Final = 60.0
-"""Seconds, for all clients alike. With httpx's own five seconds, a client that jams only reports errors."""
+"""Seconds, for all clients alike. With httpx's own five seconds, an overloaded client only reports errors."""
 KEY: Final = "rsk_benchmark"
 PATH: Final = "/v1/video/generations/"
 

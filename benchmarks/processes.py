@@ -143,7 +143,7 @@ def send_reply(reply: Reply) -> None:
 
 
 def reply_and_exit(reply: Reply) -> NoReturn:
-    """Sends a reply and ends this process without cleaning up: a jammed pool takes minutes to close."""
+    """Sends a reply and ends this process without cleaning up: an overloaded pool takes minutes to close."""
     try:
         send_reply(reply)
     finally:
@@ -179,7 +179,7 @@ def start_watchdog(
 ) -> threading.Event:
     """Calls `sample` every `interval` seconds and `on_timeout` after `timeout` seconds. Set the event to stop it.
 
-    It runs in a thread, because the event loop of a jammed client may be blocked all the time.
+    It runs in a thread, because the event loop of an overloaded client may be blocked all the time.
     """
     stopped, deadline = threading.Event(), time.monotonic() + timeout
 

@@ -74,7 +74,7 @@ async def _run(request: Rate) -> None:
                 await poll(task_id)
             except Exception as error:  # noqa: BLE001 - every kind of error is counted
                 failed += 1
-                problem = f"{type(error).__name__}: {error}"
+                problem = f"{type(error).__name__}: {error}".removesuffix(": ")
                 await asyncio.sleep(0)
             else:
                 succeeded += 1
@@ -104,7 +104,7 @@ class Setting(NamedTuple):
         return f"{self.in_flight}, {self.delay * 1000:.0f} ms" if self.delay else f"{self.in_flight}"
 
 
-# A jammed pool completes requests in waves that are seconds apart; the average needs several waves.
+# An overloaded pool completes requests in waves that are seconds apart; the average needs several waves.
 NEAR: Final = [Setting(1, 3), Setting(10, 3), Setting(50, 3), Setting(200, 15), Setting(500, 15)]
 FAR: Final = Setting(500, 10, delay=0.2)
 

@@ -188,7 +188,8 @@ def wait(
     For one task, stdout gets the URL alone. For several tasks, stdout gets one line per task, in the
     order in which they end: the id, a tab and the URL. The progress is shown on stderr.
 
-    For several tasks, the exit code is that of the worst result: 3, then 4, then 1.
+    For several tasks, the exit code is that of the worst result: 3 is worse than 4, and 4 is
+    worse than 1.
 
     After an interruption, run the same command again. With --download, it downloads only what is
     missing.

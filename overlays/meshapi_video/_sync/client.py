@@ -143,7 +143,7 @@ class VideoClient(BaseClient):
 
         Args:
             task_id: The task's id, or the token of an earlier wait, which then continues.
-            timeout: Seconds for the whole wait. A final poll at the deadline may take up to one second
+            timeout: Seconds for the whole wait. A final poll at the deadline may take up to 0.9 s
                 more. None waits until the task's expiry (48 hours after its creation if the server
                 states none), and five minutes longer.
             poll: When to poll.
