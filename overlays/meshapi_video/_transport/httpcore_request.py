@@ -35,9 +35,8 @@ class HttpcoreRequest(httpcore.Request):
 
     def __init__(self, request: Request) -> None:
         origin = request.origin
-        url = httpcore.URL(
-            scheme=origin.raw_scheme, host=origin.raw_host, port=origin.port, target=request.target.encode("ascii")
-        )
+        target = request.target.encode("ascii")
+        url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
         super().__init__(request.method, url, headers=request.headers.raw, content=request.content or None)
 
 

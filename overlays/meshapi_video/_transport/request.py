@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
 import httpx
 
@@ -33,18 +33,25 @@ class RequestOptions(TypedDict, total=False):
     cookies: dict[str, str]
 
 
+class Origin(NamedTuple):
+    """The server of a request, in the bytes that httpcore takes."""
+
+    scheme: bytes
+    host: bytes
+    port: int | None
+
+
 class Request:
     """One request to the API. Carries the API key: send it to `origin` only."""
 
     __slots__ = ("content", "headers", "method", "origin", "target", "url")
 
     def __init__(
-        self, method: str, url: str, origin: httpx.URL, target: str, headers: httpx.Headers, content: bytes = b""
+        self, method: str, url: str, origin: Origin, target: str, headers: httpx.Headers, content: bytes = b""
     ) -> None:
         self.method = method
         self.url = url
         self.origin = origin
-        """The scheme, host and port of `url`."""
         self.target = target
         """The path and query of `url`, percent-encoded."""
         self.headers = headers
@@ -57,8 +64,9 @@ class RequestTemplate:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         base = httpx.Request("GET", settings.base_url)
-        self.origin = base.url.copy_with(raw_path=b"/")
-        self._origin_text = str(self.origin).rstrip("/")
+        self._origin = Origin(base.url.raw_scheme, base.url.raw_host, base.url.port)
+        self._root = base.url.copy_with(raw_path=b"/")
+        self._root_text = str(self._root).rstrip("/")
         self.headers = httpx.Headers(
             {**base.headers, **HEADERS, "Authorization": settings.api_key.authorization},
         )
@@ -74,14 +82,14 @@ class RequestTemplate:
         method, target = method.upper(), self._path + path
         # Every poll is one of these.
         if not options and method == "GET":
-            return Request(method, self._origin_text + target, self.origin, target, self.headers)
+            return Request(method, self._root_text + target, self._origin, target, self.headers)
         if unsupported := options.keys() - RequestOptions.__optional_keys__:
             raise TypeError(
                 f"a generated function passes {', '.join(sorted(unsupported))}=, which requests to the API do not "
                 f"support; add it to RequestOptions and to RequestTemplate.build"
             )
         try:
-            encoded = httpx.Request(method, self.origin.copy_with(raw_path=target.encode("ascii")), **options)
+            encoded = httpx.Request(method, self._root.copy_with(raw_path=target.encode("ascii")), **options)
         except ValueError as error:
             # Not a ValueError: that would mean a response that cannot be parsed.
             raise TypeError(f"the arguments of the request cannot be sent: {error}") from None
@@ -90,7 +98,7 @@ class RequestTemplate:
         own = [(name, value) for name, value in encoded.headers.items() if name not in {"authorization", "host"}]
         headers = httpx.Headers({**self.headers, **dict(own)})
         target = encoded.url.raw_path.decode("ascii")
-        return Request(method, self._origin_text + target, self.origin, target, headers, content)
+        return Request(method, self._root_text + target, self._origin, target, headers, content)
 
     def httpx_request(self, request: Request) -> httpx.Request:
         """The same request for an httpx client, with httpx's own timeouts."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,7 +47,7 @@ class BodyReader:
         self._encoding = self._headers.pop("content-encoding", "").strip().lower()
         is_gzip = self._encoding in {"gzip", "x-gzip"}
         self._decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS) if is_gzip else None
-        is_error = not http.HTTPStatus.OK <= status < http.HTTPStatus.MULTIPLE_CHOICES
+        is_error = not 200 <= status < 300
         # The status of an error is useful even if its body is too large or cannot be decompressed.
         self.lenient = contextlib.suppress(InvalidResponse) if is_error else contextlib.nullcontext()
         """Call `feed` in this context. It ends the body of an error before the part that cannot be read."""
