@@ -1,4 +1,4 @@
-"""The fixtures of the tests of the drivers: a server over TLS, and a server with a video."""
+"""The fixtures of the tests of the drivers: clients in real time, a server over TLS, and a server with a video."""
 
 from __future__ import annotations
 
@@ -10,8 +10,21 @@ import pytest
 import trustme
 
 from meshapi_video import Video
+from support.clients import Caller, Kind
 from support.files import StoredFile, video_at
+from support.many_tasks import RealClock, WaitManyCaller
 from support.server import Server, serving
+
+
+@pytest.fixture
+def real_time_client(kind: Kind, server: Server) -> Caller:
+    return Caller(kind, server.base_url, RealClock())
+
+
+@pytest.fixture
+def wait_many(kind: Kind, server: Server) -> WaitManyCaller:
+    """Runs `wait_many` loops in real time, and checks that nothing is left running."""
+    return WaitManyCaller(kind, server)
 
 
 @pytest.fixture

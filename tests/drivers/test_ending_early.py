@@ -27,7 +27,6 @@ from support.many_tasks import (
     LONG,
     QUICK,
     TASK_IDS,
-    RealClock,
     WaitManyCaller,
     always_hangs,
     collect,
@@ -41,16 +40,6 @@ from support.many_tasks import (
     thread_count,
 )
 from support.server import Server, task_json
-
-
-@pytest.fixture
-def wait_many(kind: Kind, server: Server) -> WaitManyCaller:
-    return WaitManyCaller(kind, server)
-
-
-@pytest.fixture
-def real_time_client(kind: Kind, server: Server) -> Caller:
-    return Caller(kind, server.base_url, RealClock())
 
 
 class UserError(BaseException):

@@ -19,16 +19,9 @@ from meshapi_video import (
     WaitTimeout,
     WaitToken,
 )
-from support.clients import KEY, Caller, Kind
-from support.many_tasks import LONG, QUICK, SLOW, RealClock, collect, eventually, never_finished, respond_by_id
+from support.clients import KEY, Caller
+from support.many_tasks import LONG, QUICK, SLOW, collect, eventually, never_finished, respond_by_id
 from support.server import Response, Server, finished, response, task
-
-STEADY = PollPolicy(initial_delay=2.0, multiplier=1.0, max_delay=2.0, jitter=0.0)
-
-
-@pytest.fixture
-def real_time_client(kind: Kind, server: Server) -> Caller:
-    return Caller(kind, server.base_url, RealClock())
 
 
 def wait(client: Caller, token: WaitToken, timeout: float, poll: PollPolicy = QUICK) -> None:

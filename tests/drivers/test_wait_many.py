@@ -21,12 +21,11 @@ from meshapi_video import (
     WaitProgress,
     WaitTimeout,
 )
-from support.clients import Caller, Kind
+from support.clients import Caller
 from support.many_tasks import (
     LONG,
     QUICK,
     SLOW,
-    RealClock,
     WaitManyCaller,
     collect,
     eventually_async,
@@ -35,16 +34,6 @@ from support.many_tasks import (
     respond_by_id,
 )
 from support.server import Response, Server, finished, reset, response, task
-
-
-@pytest.fixture
-def wait_many(kind: Kind, server: Server) -> WaitManyCaller:
-    return WaitManyCaller(kind, server)
-
-
-@pytest.fixture
-def real_time_client(kind: Kind, server: Server) -> Caller:
-    return Caller(kind, server.base_url, RealClock())
 
 
 def names(count: int) -> list[str]:

@@ -52,7 +52,7 @@ def leak_into_a_frame_of_httpx() -> None:
 
 
 def leak_into_a_log_record() -> None:
-    logging.getLogger("another.library").debug("sent %r", {"authorization": KEY})
+    logging.getLogger("another.package").debug("sent %r", {"authorization": KEY})
 
 
 def leak_into_a_logged_traceback() -> None:
@@ -80,7 +80,7 @@ def leak_into_an_iterator() -> None:
         (leak_into_the_last_error, "the text of a APIError"),
         (leak_into_the_context_of_an_error, "the traceback of a KeyError"),
         (leak_into_a_frame_of_httpx, "the traceback of a ConnectionFailed"),
-        (leak_into_a_log_record, "a record of the logger another.library, 'sent %r'"),
+        (leak_into_a_log_record, "a record of the logger another.package, 'sent %r'"),
         (leak_into_a_logged_traceback, "the traceback in a record of the logger meshapi_video"),
         (leak_into_a_client, "the repr of a VideoClient"),
         (leak_into_an_iterator, "the repr of a Updates"),
