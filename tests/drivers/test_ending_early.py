@@ -290,3 +290,13 @@ def test_an_iterator_that_no_client_created_ends_without_an_error(
     weak = weakref.ref(iterator())
     gc.collect()
     assert weak() is None
+
+
+def test_close_accepts_a_thread_that_is_about_to_start(server: Server) -> None:
+    respond_by_id(server, never_finished)
+    with VideoClient(KEY, base_url=server.base_url) as client:
+        results = client.wait_many([INVALID_ID])
+        assert next(results).task_id == INVALID_ID
+        results._poller._threads.append(threading.Thread(target=str))
+        results.close()
+    eventually(lambda: thread_count() == 0)

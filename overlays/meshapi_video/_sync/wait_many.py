@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from meshapi_video._polling.iteration import (
@@ -222,7 +223,9 @@ class Poller:
             self.changed.notify_all()
         deadline = time.monotonic() + SHUTDOWN_TIMEOUT
         for thread in self._threads:
-            thread.join(max(deadline - time.monotonic(), 0))
+            # The dispatcher may be about to start this thread, which then ends at once.
+            with suppress(RuntimeError):
+                thread.join(max(deadline - time.monotonic(), 0))
 
     def _start_thread(self, run: Callable[[], None]) -> None:
         # A daemon thread does not delay the end of the program.
