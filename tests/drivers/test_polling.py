@@ -121,7 +121,7 @@ def test_get_retries_twice_and_then_raises(client: Caller, server: Server, failu
         ({"id": "task-1", "status": "running", "content": []}, "$.content"),
         ([], "$"),
         (None, "$"),
-        ({"id": "other", "status": "running"}, "$.id"),
+        ({"id": 1, "status": "running"}, "$.id"),
         ({"id": "task-1", "status": "succeeded"}, "$.content.video_url"),
     ],
 )

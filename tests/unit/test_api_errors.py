@@ -32,7 +32,9 @@ def response_of(status: int, content: bytes, headers: dict[str, str] | None = No
 
 
 def check(response: Response, key: str = KEY, expected: ExpectedResponse = TASK) -> None:
-    check_response(response, Settings.resolve(ApiKey(key), "https://api.example", 30.0, 0), expected)
+    check_response(
+        response, Settings.resolve(ApiKey(key), "https://api.example", 30.0, 0), expected, "/v1/video/generations/t"
+    )
 
 
 def error_for(status: int, body: object = None, headers: dict[str, str] | None = None) -> APIError:

@@ -5,7 +5,6 @@ A `PollState` is the state of one wait. `decide` returns the next action. `poll_
 
 | result of the poll                                | next                                              |
 |---------------------------------------------------|---------------------------------------------------|
-| a response about another task                     | give up: `InvalidResponse`                        |
 | a task with a terminal status                     | done                                              |
 | a task that succeeded without a usable video URL  | give up: `InvalidResponse`                        |
 | a task that has not ended, before the deadline    | poll again after the policy's delay               |
@@ -191,10 +190,6 @@ def decide(state: PollState, now: float) -> Decision:
 
 def poll_succeeded(state: PollState, task: VideoTaskResponse, age: float | None, now: float, rand: float) -> PollState:
     """The state after a poll that returned a task; `age` is its age in seconds by the server's clock, if known."""
-    if task.id != state.task_id:
-        error = InvalidResponse(f"the response is about another task, {task.id!r}", path="$.id")
-        error.task_id = state.task_id
-        return poll_failed(state, error, now, rand)
     state = evolve(state, polls=state.polls + 1, consecutive_failures=0, task=task, last_seen_at=now, error=None)
     if not state.wait_for_terminal:
         return evolve(state, end=Done(task))
@@ -281,7 +276,7 @@ def deferred(state: PollState, now: float, until: float) -> PollState:
 
 
 def is_transient(error: MeshVideoError) -> bool:
-    """Whether a later poll may succeed: no response, a server error, a body that is not JSON."""
+    """Whether a later poll may succeed: no response, a server error, a body that is not JSON, another task."""
     match error:
         case APIError():
             return error.status_code >= 500 or error.status_code in _TRANSIENT_HTTP_STATUSES

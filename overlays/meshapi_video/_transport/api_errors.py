@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import msgspec
 
@@ -43,16 +43,30 @@ _LONGEST_BODY: Final = 2_000
 """The characters of a body that an error keeps."""
 
 
-def check_response(response: Response, settings: Settings, expected: ExpectedResponse) -> None:
-    """Parses the response if it is the expected one; raises `APIError` or `InvalidResponse` otherwise."""
+def check_response(response: Response, settings: Settings, expected: ExpectedResponse, path: str) -> None:
+    """Parses the response to a request for `path` if it is the expected one.
+
+    Raises `APIError` or `InvalidResponse` otherwise.
+    """
     if response.status_code != expected.status:
         raise _api_error(response, settings)
     try:
         _check_key_not_echoed(response, settings.api_key)
         response.parsed = expected.check(response.content)
+        if expected.has_id_in_path:
+            _check_id(response.parsed, unquote(path.rpartition("/")[2]))
     except InvalidResponse as error:
         error.body = settings.api_key.redact(_text_of(response))[:_LONGEST_BODY]
         raise
+
+
+def _check_id(parsed: object, requested: str) -> None:
+    match parsed:
+        case {"id": str(found)} if found == requested:
+            return
+        case _:
+            # The server, or a proxy, has sent the response to another request.
+            raise InvalidResponse("the response is about another task")
 
 
 def _check_key_not_echoed(response: Response, api_key: ApiKey) -> None:
