@@ -1,6 +1,6 @@
 """Keeps the API key out of tracebacks, which some programs print with all local variables.
 
-The frames of HTTP libraries and of the standard library have the headers of the request in their local variables.
+Below a request, the frames of HTTP libraries and of the standard library have its headers in their local variables.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _LIBRARIES: Final = sys.stdlib_module_names | {
     "aiohttp", "anyio", "h11", "httpcore", "httpx", "multidict", "propcache", "socksio", "trio", "uvloop", "yarl",
 }  # fmt: skip
+_STREAMS: Final = {"meshapi_video._sync.network", "meshapi_video._async.network"}
+"""Modules of this package in whose frames the bytes of the request are."""
 
 
 def hide_library_frames(error: BaseException, api_key: ApiKey, handled: BaseException | None) -> None:
@@ -50,7 +52,8 @@ def _chain(error: BaseException, handled: BaseException | None) -> Iterator[Base
 def _without_libraries(traceback: TracebackType | None) -> TracebackType | None:
     kept = list[TracebackType]()
     while traceback is not None:
-        if str(traceback.tb_frame.f_globals.get("__name__")).partition(".")[0] not in _LIBRARIES:
+        module = str(traceback.tb_frame.f_globals.get("__name__"))
+        if module.partition(".")[0] not in _LIBRARIES and module not in _STREAMS:
             kept.append(traceback)
         traceback = traceback.tb_next
     if not kept:
