@@ -184,6 +184,13 @@ def crash(session: nox.Session) -> None:
     session.run("python", "-m", "tools.crash_sandbox", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
+@nox.session(python=PYTHONS, default=False)
+def stress(session: nox.Session) -> None:
+    """Start hundreds of processes whose threads make their first calls at once; `-- --processes N --only NAME`."""
+    session.install("-e", ".[aiohttp]")
+    session.run("python", "-m", "tools.stress_start", *session.posargs)
+
+
 @nox.session(default=False)
 def kills(session: nox.Session) -> None:
     """Kill a download ten times at random, and once before every line of the code that writes the file."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _SAFE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,78}[a-z0-9_-])?")
 _WINDOWS_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
+# Made here, and not at the first use: see `_transport.contract`.
+_record_decoder: Final = msgspec.json.Decoder(ResumeRecord)
 _SUFFIXES: Final = {"video": ".mp4", "last frame": ".jpg"}
 
 
@@ -96,7 +98,7 @@ class PartialFile:
             self._is_open = True
             self.size = self._data_file.seek(0, os.SEEK_END)
             with suppress(msgspec.DecodeError):
-                record = msgspec.json.decode(self._record_file.read(), type=ResumeRecord)
+                record = _record_decoder.decode(self._record_file.read())
                 is_same = (record.task_id, record.kind) == (self._task_id, self._kind)
                 self.record = record if is_same else None
 

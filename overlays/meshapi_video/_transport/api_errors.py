@@ -105,11 +105,15 @@ class _Envelope(msgspec.Struct):
     request_id: object = None
 
 
+# Made here, and not at the first error: see `_transport.contract`.
+_decoder: Final = msgspec.json.Decoder(_Envelope)
+
+
 def _api_error(response: Response, settings: Settings) -> APIError:
     status = response.status_code
     text = _text_of(response)
     try:
-        envelope = msgspec.json.decode(text, type=_Envelope)
+        envelope = _decoder.decode(text)
     except (msgspec.DecodeError, RecursionError):
         envelope = _Envelope()
     details = envelope.error if isinstance(envelope.error, _ErrorDetails) else _ErrorDetails(message=envelope.error)
