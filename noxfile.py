@@ -28,6 +28,7 @@ SLOW = [
     "tests/unit/test_scheduler_properties.py",
     "tests/unit/test_waiting_costs.py",
     "tests/drivers/test_faults.py",
+    "tests/drivers/test_hostile_responses.py",
     "tests/drivers/test_kills.py",
     "tests/integration/test_cli_display.py",
     "tests/integration/test_cli_sandbox.py",

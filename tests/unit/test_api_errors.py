@@ -275,3 +275,9 @@ def test_only_the_status_that_the_operation_expects_is_no_error() -> None:
     other = response_of(200, b"{}")
     with pytest.raises(APIError, match="HTTP 200"):
         check(other, expected=created)
+
+
+def test_an_error_with_a_byte_order_mark_or_half_a_surrogate_pair_keeps_its_message() -> None:
+    body = b'\xef\xbb\xbf{"error": {"code": "c", "message": "no \\ud800 task"}}'
+    error = error_for(404, body)
+    assert (error.code, error.message) == ("c", "no \ufffd task")

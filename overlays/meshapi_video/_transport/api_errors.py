@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urljoin
 
@@ -20,6 +21,7 @@ from meshapi_video._errors import (
     RequestRejectedError,
     ServerError,
 )
+from meshapi_video._transport.contract import repair_json
 from meshapi_video._transport.retry_after import retry_after
 from meshapi_video._urls import parse_http_url
 
@@ -112,10 +114,7 @@ _decoder: Final = msgspec.json.Decoder(_Envelope)
 def _api_error(response: Response, settings: Settings) -> APIError:
     status = response.status_code
     text = _text_of(response)
-    try:
-        envelope = _decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        envelope = _Envelope()
+    envelope = _envelope_of(text)
     details = envelope.error if isinstance(envelope.error, _ErrorDetails) else _ErrorDetails(message=envelope.error)
     problems = envelope.detail if isinstance(envelope.detail, list) else []
     detail = envelope.detail if isinstance(envelope.detail, str) else None
@@ -131,6 +130,14 @@ def _api_error(response: Response, settings: Settings) -> APIError:
         body=redact(text)[:_LONGEST_BODY],
         errors=tuple(FieldError(redact(".".join(map(str, p.loc))), redact(p.msg), redact(p.type)) for p in problems),
     )
+
+
+def _envelope_of(text: str) -> _Envelope:
+    with suppress(msgspec.DecodeError, RecursionError):
+        return _decoder.decode(text)
+    with suppress(msgspec.DecodeError, ValueError, RecursionError):
+        return _decoder.decode(repair_json(text))
+    return _Envelope()
 
 
 def _str_or_empty(value: object) -> str:
