@@ -6,7 +6,8 @@ import sys
 import traceback
 
 from meshapi_video._cli.exit_codes import ExitCode
-from meshapi_video._cli.output import flush_output, print_error
+from meshapi_video._cli.output import flush_output, print_error, print_traceback
+from meshapi_video._text import one_line
 
 
 def main() -> None:
@@ -36,8 +37,8 @@ def _run() -> int:
             print_error("the command line needs click and rich: pip install 'meshapi-video[cli]'")
             return ExitCode.USAGE_ERROR
         if "--debug" in sys.argv:
-            traceback.print_exc()
-        message = traceback.format_exception_only(error)[-1].strip()
+            print_traceback(error)
+        message = one_line(traceback.format_exception_only(error)[-1].strip())
         print_error(
             f"internal error (the task is not affected): {message}. Run the command again with --debug for a traceback"
         )

@@ -20,6 +20,7 @@ from meshapi_video._errors import (
     RequestRejectedError,
     ServerError,
 )
+from meshapi_video._text import LONGEST_BODY, shorten
 from meshapi_video._transport.retry_after import retry_after
 from meshapi_video._urls import parse_http_url
 
@@ -39,20 +40,21 @@ _BY_STATUS: Final[dict[int, type[APIError]]] = {
     429: RateLimitedError,
 }
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_LONGEST_BODY: Final = 2_000
-"""The characters of a body that an error keeps."""
 
 
 def check_response(response: Response, settings: Settings, expected: ExpectedResponse) -> None:
     """Parses the response if it is the expected one; raises `APIError` or `InvalidResponse` otherwise."""
-    if response.status_code != expected.status:
-        raise _api_error(response, settings)
     try:
+        if response.status_code != expected.status:
+            raise _api_error(response, settings)
         _check_key_not_echoed(response, settings.api_key)
         response.parsed = expected.check(response.content)
-    except InvalidResponse as error:
-        error.body = settings.api_key.redact(_text_of(response))[:_LONGEST_BODY]
-        raise
+    except (APIError, InvalidResponse) as error:
+        if isinstance(error, InvalidResponse):
+            error.body = shorten(settings.api_key.redact(_text_of(response)), LONGEST_BODY)
+        # The frames of the check hold the whole response, and a wait keeps its last error.
+        response.content, error.__context__ = b"", None
+        raise error.with_traceback(None) from None
 
 
 def _check_key_not_echoed(response: Response, api_key: ApiKey) -> None:
@@ -110,7 +112,7 @@ def _api_error(response: Response, settings: Settings) -> APIError:
         message=redact(_str_or_empty(details.message) or detail or _default_message(response, settings.base_url)),
         request_id=redact(request_id or "") or None,
         retry_after=retry_after(response.headers, details.retry_after_seconds),
-        body=redact(text)[:_LONGEST_BODY],
+        body=redact(text),
         errors=tuple(FieldError(redact(".".join(map(str, p.loc))), redact(p.msg), redact(p.type)) for p in problems),
     )
 
