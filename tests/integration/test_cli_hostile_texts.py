@@ -168,6 +168,16 @@ def test_an_argument_out_of_a_file_of_ids_commands_no_terminal(capsys: Output, t
     assert all(line.isprintable() for line in err.split("\n"))
 
 
+def test_a_character_that_the_terminal_does_not_have_is_shown_as_its_escape(
+    env_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr("sys.stdout", stdout)
+    env_server.script(task("running", "t", model="é湖"))
+    assert exit_code_of_main("get", "t") == 0
+    assert b"model: \xe9\\u6e56\n" in stdout.buffer.getvalue()
+
+
 def test_the_message_of_a_crash_stays_on_its_line(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     def crash(_task_id: str) -> str:
         raise RuntimeError(HOSTILE) from KeyError(HOSTILE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 
@@ -24,6 +25,9 @@ def _run() -> int:
         if sys.stdout is None:
             print_error("stdout is closed; to discard the output, redirect it to /dev/null")
             return ExitCode.IO_ERROR
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+            # A server's text may have characters that the encoding of the terminal does not have.
+            sys.stdout.reconfigure(errors="backslashreplace")
         from meshapi_video._cli.commands import run  # noqa: PLC0415 - a missing click is reported below
 
         return run()
