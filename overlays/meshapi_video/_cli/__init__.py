@@ -25,9 +25,9 @@ def _run() -> int:
         if sys.stdout is None:
             print_error("stdout is closed; to discard the output, redirect it to /dev/null")
             return ExitCode.IO_ERROR
-        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        if sys.stdout.errors == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
             # A server's text may have characters that the encoding of the terminal does not have.
-            sys.stdout.reconfigure(errors="backslashreplace")
+            sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportUnknownMemberType] - generic only for type checkers
         from meshapi_video._cli.commands import run  # noqa: PLC0415 - a missing click is reported below
 
         return run()
