@@ -146,7 +146,7 @@ def test_a_redirect_to_an_unusable_address_is_an_error_too(location: str) -> Non
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        (401, "Check the key in MESHAPI_API_KEY or api_key="),
+        (401, "Check the key in MESHAPI_API_KEY, or the key that was given instead of it"),
         (402, "Raise the spending limit, then wait for the same task again"),
         (403, "Use a key that has access to this task"),
         (404, "Check the task's id and the base URL"),

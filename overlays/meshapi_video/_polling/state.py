@@ -40,6 +40,7 @@ from meshapi_video._errors import (
 )
 from meshapi_video._polling.policy import RETRY_BACKOFF, Policy
 from meshapi_video._tasks import DEFAULT_LIFE, LONGEST_LIFE, check_task_id, is_terminal, outcome
+from meshapi_video._text import shorten
 from meshapi_video._token import WaitToken
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def poll_succeeded(state: PollState, task: VideoTaskResponse, age: float | None,
         ended = outcome(task)
         return evolve(state, end=GiveUp(ended) if isinstance(ended, InvalidResponse) else Done(task))
     if task.status not in _KNOWN_STATUSES:
-        state = evolve(state, unknown_statuses=state.unknown_statuses | {task.status})
+        state = evolve(state, unknown_statuses=state.unknown_statuses | {shorten(task.status)})
     if age is not None:
         # A task is at least as old as the wait for it. Otherwise a clock that is set back with each
         # response would move the deadline for ever.

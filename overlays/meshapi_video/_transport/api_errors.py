@@ -21,6 +21,7 @@ from meshapi_video._errors import (
     RequestRejectedError,
     ServerError,
 )
+from meshapi_video._text import LONGEST_BODY, shorten
 from meshapi_video._transport.contract import repair_json
 from meshapi_video._transport.retry_after import retry_after
 from meshapi_video._urls import parse_http_url
@@ -41,8 +42,6 @@ _BY_STATUS: Final[dict[int, type[APIError]]] = {
     429: RateLimitedError,
 }
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_LONGEST_BODY: Final = 2_000
-"""The characters of a body that an error keeps."""
 
 
 def check_response(response: Response, settings: Settings, expected: ExpectedResponse, path: str) -> None:
@@ -58,7 +57,7 @@ def check_response(response: Response, settings: Settings, expected: ExpectedRes
         if expected.has_id_in_path:
             _check_id(response.parsed, unquote(path.rpartition("/")[2]))
     except InvalidResponse as error:
-        error.body = settings.api_key.redact(_text_of(response))[:_LONGEST_BODY]
+        error.body = shorten(settings.api_key.redact(_text_of(response)), LONGEST_BODY)
         raise
 
 
@@ -127,7 +126,7 @@ def _api_error(response: Response, settings: Settings) -> APIError:
         message=redact(_str_or_empty(details.message) or detail or _default_message(response, settings.base_url)),
         request_id=redact(request_id or "") or None,
         retry_after=retry_after(response.headers, details.retry_after_seconds),
-        body=redact(text)[:_LONGEST_BODY],
+        body=redact(text),
         errors=tuple(FieldError(redact(".".join(map(str, p.loc))), redact(p.msg), redact(p.type)) for p in problems),
     )
 
