@@ -35,6 +35,7 @@ SLOW = [
     "tests/integration/test_sandbox_gateway.py",
     "tests/integration/test_sandbox_load.py",
     "tests/integration/test_sandbox_process.py",
+    "tests/integration/test_soak.py",
 ]
 # These wait for real timeouts. The results depend on the dependencies, but not on the Python.
 TIMEOUTS = ["tests/drivers/test_deadlines.py", "tests/drivers/test_download_timeouts.py"]
@@ -182,6 +183,14 @@ def crash(session: nox.Session) -> None:
     """Kill a sandbox at random moments, and check that it loses nothing; `-- --kills N --seed N`."""
     session.install("-e", ".[sandbox]")
     session.run("python", "-m", "tools.crash_sandbox", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Feed `wait_many` through 3 virtual days of faults; `-- --days N --seed N --client KIND`, and more."""
+    install_groups(session, "test")
+    session.install("-e", ".[sandbox,aiohttp]")
+    session.run("python", "-m", "tools.soak", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(default=False)
