@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import multiprocessing
 import os
 import random
@@ -175,6 +176,8 @@ def run_chaos(settings: ChaosSettings, pipe: Connection) -> None:
     """
     # Ctrl-C ends the main process, and the end of its pipe ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # asyncio warns when a client has closed a connection before the end of a slow response.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     with suppress(EOFError):
         asyncio.run(_Chaos(settings).run(pipe))
 
