@@ -10,6 +10,8 @@ from itertools import pairwise
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, cast
 
+from meshapi_video._errors import MeshVideoError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,6 +30,9 @@ def hide_library_frames(error: BaseException, api_key: ApiKey, handled: BaseExce
     The frames of this package and of the user's own code stay, and so does the whole traceback of `handled`, the
     exception that the caller was handling before. Call this where the exception is caught, and raise it again.
     """
+    if isinstance(error, MeshVideoError):
+        # It says everything that can be said, and the frames hold the whole response.
+        error.__traceback__ = error.__context__ = error.__cause__ = None
     for each in _chain(error, handled):
         each.__traceback__ = _without_libraries(each.__traceback__)
         # The repr of some errors shows the request.
