@@ -111,8 +111,9 @@ def serving() -> Generator[Server]:
 
 @contextmanager
 def busy_loop() -> Generator[None]:
-    """A process that uses a whole core, until the block ends."""
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+    """A process that uses a whole core, until the block ends or this process does."""
+    code = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
         try:
             yield
         finally:
