@@ -26,11 +26,12 @@ from openapi_python_client.config import Config, ConfigFile, MetaType
 
 from codegen.diff.operations import SOURCE_CHECKSUM
 from codegen.diff.report import OVERLAID, Report, compare_generated
-from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, Json, read_mapping
+from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, Json
 from codegen.errors import CodegenError
 from codegen.name_checks import check_names
 from codegen.openapi import check_references
 from codegen.overlay import apply_overlay
+from codegen.parsing import read_mapping
 
 CLIENT = "meshapi_video_generated"
 WIRE = "meshapi_video_wire"

@@ -6,7 +6,6 @@ that it was generated from, so the comparison needs no version history.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,6 +16,7 @@ from codegen.diff.severity import Change, Severity
 from codegen.document import ROOT, Json
 from codegen.errors import CodegenError
 from codegen.file_diff import FileChange, compare_files
+from codegen.parsing import parse_json
 
 OVERLAID: Final = "openapi.json"
 """The name of the overlaid document in a generated folder."""
@@ -102,10 +102,9 @@ def read_overlaid(generated: Path) -> dict[str, Json]:
     """The document that a generated folder was made from."""
     path = generated / OVERLAID
     try:
-        document: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CodegenError(f"{path} is not JSON: {error}. Run `git checkout {path.name}` in its folder.") from error
-    return document
+        return parse_json(path.read_text(encoding="utf-8"), path)
+    except CodegenError as error:
+        raise CodegenError(f"{error}. Run `git checkout {path.name}` in its folder.") from error
 
 
 def current_version() -> str:
