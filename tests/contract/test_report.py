@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from codegen.diff.operations import compare_documents
-from codegen.diff.python_api import ApiChange
 from codegen.diff.report import Report, compare_generated, current_version, next_version, unacknowledged
-from codegen.diff.severity import Change, Severity
+from codegen.diff.severity import ApiChange, Change, Severity
 from codegen.document import GENERATED, RELEASED, ROOT, Json
 from codegen.errors import CodegenError
 from codegen.file_diff import FileChange
@@ -74,9 +73,8 @@ def test_the_current_version_is_that_of_the_package() -> None:
 
 def test_the_report_shows_the_version_and_every_change() -> None:
     files = [FileChange("meshapi_video_generated/models/x.py", "changed", 3, 1)]
-    report = Report(
-        [SEED, MODEL], files, [ApiChange("meshapi_video.X", "Removed")], [ApiChange("y.Z.a", "`int` became `str`")]
-    )
+    declared = [ApiChange("y.Z.a", "`int` became `str`"), ApiChange("y.Z.b", "`int` became `str`")]
+    report = Report([SEED, MODEL], files, [ApiChange("meshapi_video.X", "Removed")], declared, declared[1:])
     assert report.markdown().splitlines()[2] == (
         f"Overall: **breaking**. The version is {current_version()}; the next one should be "
         f"{next_version(current_version(), Severity.BREAKING)}."
@@ -86,12 +84,13 @@ def test_the_report_shows_the_version_and_every_change() -> None:
         "| `meshapi_video_generated/models/x.py` | changed | +3 -1 |",
         "- `meshapi_video.X`: Removed",
         "- `y.Z.a`: `int` became `str`",
+        "- `y.Z.b`: `int` became `str`. **No change of the document explains it.**",
     ):
         assert line in report.markdown().splitlines()
 
 
 def test_a_breaking_change_of_the_python_api_alone_makes_the_report_breaking() -> None:
-    report = Report([MODEL], [], [ApiChange("meshapi_video.X", "Removed")], [])
+    report = Report([MODEL], [], [ApiChange("meshapi_video.X", "Removed")], [], [])
     assert report.severity is Severity.BREAKING
     assert "No change." in report.markdown()
 
@@ -99,15 +98,18 @@ def test_a_breaking_change_of_the_python_api_alone_makes_the_report_breaking() -
 def test_a_breaking_change_of_the_python_api_alone_is_acknowledged_by_its_name() -> None:
     removed = ApiChange("meshapi_video.X", "Removed")
     acknowledged_by_name = Change(Severity.BREAKING, "meshapi_video.X", "Removed")
-    assert Report([MODEL], [], [removed], []).to_acknowledge == [MODEL, acknowledged_by_name]
+    assert Report([MODEL], [], [removed], [], []).to_acknowledge == [MODEL, acknowledged_by_name]
     # If the document has a breaking change, it explains the removed name.
-    assert Report([SEED, MODEL], [], [removed], []).to_acknowledge == [SEED, MODEL]
+    assert Report([SEED, MODEL], [], [removed], [], []).to_acknowledge == [SEED, MODEL]
+    # But what no change of the document explains is always named.
+    assert Report([SEED, MODEL], [], [], [removed], [removed]).to_acknowledge == [SEED, MODEL, acknowledged_by_name]
 
 
-def test_a_changed_annotation_is_breaking_if_the_document_part_is_only_cosmetic() -> None:
-    cosmetic = Change(Severity.COSMETIC, "#/info", "Documentation only.")
-    assert Report([cosmetic], [], [], [ApiChange("x.Y.z", "`int` became `str`")]).severity is Severity.BREAKING
-    assert Report([cosmetic], [], [], []).severity is Severity.COSMETIC
+def test_a_changed_declaration_is_breaking_if_no_change_of_the_document_explains_it() -> None:
+    declared = [ApiChange("x.Y.z", "`int` became `str`")]
+    for change in (MODEL, Change(Severity.COSMETIC, "#/info", "Documentation only.")):
+        assert Report([change], [], [], declared, declared).severity is Severity.BREAKING
+        assert Report([change], [], [], declared, []).severity is change.severity
 
 
 def test_a_version_must_begin_with_three_numbers() -> None:
