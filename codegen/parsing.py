@@ -47,12 +47,12 @@ def parse_json(text: str, source: object) -> dict[str, Json]:
 
 
 def read_mapping(path: Path) -> dict[str, Json]:
-    """The mapping in a YAML file."""
+    """The mapping in a YAML file, or the object in a file whose name ends in `.json`."""
     try:
         text = read_bytes(path).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise CodegenError(f"{path} cannot be read: {error}") from error
-    return parse_mapping(text, path)
+    return parse_json(text, path) if path.suffix == ".json" else parse_mapping(text, path)
 
 
 def read_bytes(path: Path) -> bytes:

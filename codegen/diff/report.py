@@ -17,7 +17,7 @@ from codegen.diff.severity import ApiChange, Change, Severity
 from codegen.document import ROOT, Json
 from codegen.errors import CodegenError
 from codegen.file_diff import FileChange, compare_files
-from codegen.parsing import parse_json
+from codegen.parsing import read_mapping
 
 OVERLAID: Final = "openapi.json"
 """The name of the overlaid document in a generated folder."""
@@ -111,7 +111,7 @@ def read_overlaid(generated: Path) -> dict[str, Json]:
     """The document that a generated folder was made from."""
     path = generated / OVERLAID
     try:
-        return parse_json(path.read_text(encoding="utf-8"), path)
+        return read_mapping(path)
     except CodegenError as error:
         raise CodegenError(f"{error}. Run `git checkout {path.name}` in its folder.") from error
 

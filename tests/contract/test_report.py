@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from codegen.diff.operations import compare_documents
-from codegen.diff.report import Report, compare_generated, current_version, next_version, unacknowledged
+from codegen.diff.report import (
+    OVERLAID,
+    Report,
+    compare_generated,
+    current_version,
+    next_version,
+    read_overlaid,
+    unacknowledged,
+)
 from codegen.diff.severity import ApiChange, Change, Severity
 from codegen.document import GENERATED, RELEASED, ROOT, Json
 from codegen.errors import CodegenError
@@ -130,3 +138,12 @@ def test_the_most_severe_change_comes_first_and_no_change_is_repeated() -> None:
 def test_a_document_of_the_wrong_shape_is_an_error_that_shows_the_wrong_value(paths: Json) -> None:
     with pytest.raises(CodegenError, match="should have an object"):
         compare_documents({"paths": {"/x": {"get": {"responses": {}}}}}, {"paths": paths})
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[]", b"{", b'{"a": 1, "a": 2}', b"[" * 1000])
+def test_a_generated_document_that_cannot_be_read_is_an_error_that_says_how_to_restore_it(
+    content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / OVERLAID).write_bytes(content)
+    with pytest.raises(CodegenError, match=r"openapi\.json .*\. Run `git checkout openapi\.json` in its folder\."):
+        read_overlaid(tmp_path)
