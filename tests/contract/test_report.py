@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from codegen.diff.report import (
 from codegen.diff.severity import ApiChange, Change, Severity
 from codegen.document import GENERATED, RELEASED, ROOT, Json
 from codegen.errors import CodegenError
-from codegen.file_diff import FileChange
+from codegen.file_diff import FileChange, compare_files
 from codegen.regenerate import generate_overlaid
 
 CHANGELOG = ROOT / "CHANGELOG.md"
@@ -147,3 +148,12 @@ def test_a_generated_document_that_cannot_be_read_is_an_error_that_says_how_to_r
     (tmp_path / OVERLAID).write_bytes(content)
     with pytest.raises(CodegenError, match=r"openapi\.json .*\. Run `git checkout openapi\.json` in its folder\."):
         read_overlaid(tmp_path)
+
+
+def test_a_file_of_which_every_line_changed_is_counted_at_once(tmp_path: Path) -> None:
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.py").write_text("".join(f"{number} {folder}\n" for number in range(10_000)))
+    start = time.process_time()
+    assert compare_files(tmp_path / "old", tmp_path / "new") == [FileChange("x.py", "changed", 10_000, 10_000)]
+    assert time.process_time() - start < 1
