@@ -86,3 +86,19 @@ class ResultIteration:
         self._has_just_reported = False
         result = scheduler.take()
         return WaitForChange() if result is None else YieldResult(result)
+
+
+def closed_early(unfinished: int) -> RuntimeError:
+    """The error of an iterator whose client was closed before the iterator had all results."""
+    return RuntimeError(
+        f"this client has been closed, and {unfinished} tasks of this iterator have no result. They continue, and have "
+        "been paid for: pass the iterator's `tokens` to wait_many of a new client"
+    )
+
+
+def forked() -> RuntimeError:
+    """The error of an iterator in a forked process."""
+    return RuntimeError(
+        "this iterator belongs to the process that created it, and cannot continue in a forked process. Read its "
+        "`tokens` before the fork, and pass them to wait_many in the new process"
+    )
