@@ -29,6 +29,7 @@ SLOW = [
     "tests/unit/test_waiting_costs.py",
     "tests/drivers/test_faults.py",
     "tests/drivers/test_kills.py",
+    "tests/drivers/test_signals.py",
     "tests/integration/test_cli_display.py",
     "tests/integration/test_cli_sandbox.py",
     "tests/integration/test_sandbox_docs.py",

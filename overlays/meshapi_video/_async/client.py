@@ -236,6 +236,8 @@ class AsyncVideoClient(BaseClient):
         Raises:
             TypeError: `task_ids` is a single string.
             ValueError: A number is out of its range.
+            RuntimeError: From the iterator: the client has been closed before the iterator was finished, or
+                this is a forked process. The iterator's `tokens` hold the tasks without a result.
         """
         deadline = deadline_after(timeout, self._clock())
         ids, arriving_ids = ((), task_ids) if isinstance(task_ids, AsyncIterable) else (task_ids, None)

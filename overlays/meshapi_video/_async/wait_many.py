@@ -172,11 +172,13 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
                 self._poller.notify()
                 return action.result
             elif isinstance(action, Finish):
-                self._finished = True
+                # Polling may have ended because of `close`.
+                self._finished = not self._closed
                 break
             else:
                 await changed.wait()
-        if self._is_client_closed() and not self._finished:
+        is_complete = self._finished or self._iteration.is_complete(ids_arrive=self._poller.ids_arrive)
+        if self._is_client_closed() and not is_complete:
             raise closed_early(len(self.tokens))
         raise StopAsyncIteration
 

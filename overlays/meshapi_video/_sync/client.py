@@ -150,8 +150,8 @@ class VideoClient(BaseClient):
             poll: When to poll.
             on_update: Called with the first response and with each response that differs from the one
                 before. An exception that it raises ends the wait.
-            stop: An event that ends the wait when another thread sets it. The wait ends within 0.1 s,
-                or later while it connects or if it uses your own `http_client`.
+            stop: An event that ends the wait when another thread or a signal handler sets it. The wait
+                ends within 0.1 s, or later while it connects or if it uses your own `http_client`.
 
         Raises:
             TaskError: The task ended without a video: `TaskFailed`, `TaskExpired` or `TaskCancelled`.
@@ -237,11 +237,16 @@ class VideoClient(BaseClient):
             max_waiting: The most tasks that are waited for at once. By default 10,000.
             on_progress: Called with a `WaitProgress` while the iterator waits for a result. An exception
                 that it raises reaches you unchanged, as does one from `task_ids`.
-            stop: An event that ends every wait with `WaitStopped` when another thread sets it.
+            stop: An event that ends every wait with `WaitStopped` when another thread or a signal handler sets
+                it. If `task_ids` has a length, as a list has, each of its ids has this result; from any
+                other iterable no more ids are taken.
 
         Raises:
             TypeError: `task_ids` is a single string.
             ValueError: A number is out of its range.
+            MeshVideoError: From the iterator: the system allows no thread.
+            RuntimeError: From the iterator: the client has been closed before the iterator was finished, or
+                this is a forked process. The iterator's `tokens` hold the tasks without a result.
         """
         from meshapi_video._sync.wait_many import Poller, WaitResults  # noqa: PLC0415
 

@@ -180,11 +180,12 @@ class WaitResults(Iterator[WaitResult]):
             elif isinstance(action, YieldResult):
                 return action.result
             elif isinstance(action, Finish):
-                self._finished = True
+                # Polling may have ended because of `close`.
+                self._finished = not self._closed
                 break
             else:
                 self._poller.changed.wait(STOP_CHECK_INTERVAL)
-        if self._is_client_closed() and not self._finished:
+        if self._is_client_closed() and not (self._finished or self._iteration.is_complete()):
             raise closed_early(len(self.tokens))
         raise StopIteration
 
@@ -325,14 +326,14 @@ class Poller:
                 action = self.scheduler.next(now)
                 has_results = self.scheduler.has_results
             if isinstance(action, ScheduledPoll):
-                self._hand_over(action)
+                self._give_to_worker(action)
                 continue
             if has_results:
                 self.changed.set()
             # `stop` wakes no thread.
             self._due.wait(min(action, STOP_CHECK_INTERVAL))
 
-    def _hand_over(self, poll: ScheduledPoll) -> None:
+    def _give_to_worker(self, poll: ScheduledPoll) -> None:
         """Gives the poll to a worker, and starts another worker if all are busy."""
         if self._workers < self.scheduler.in_flight:
             try:

@@ -95,14 +95,15 @@ def unexpected_error(error: Exception, task_id: str, settings: Settings) -> Mesh
 
 def _remove_frames(error: BaseException) -> None:
     """Removes the tracebacks of an exception and of all exceptions that it holds."""
-    removed, left = set[int](), [error]
+    removed, left = set[int](), list[BaseException]([error])
     while left:
         each = left.pop()
         if id(each) not in removed:
             removed.add(id(each))
             each.__traceback__ = None
             left += [other for other in (each.__cause__, each.__context__) if other is not None]
-            left += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+            if isinstance(each, BaseExceptionGroup):
+                left += each.exceptions  # pyright: ignore[reportUnknownMemberType] - a group of any exceptions
 
 
 def with_task_id(error: MeshVideoError, task_id: str) -> MeshVideoError:
