@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from meshapi_video import AsyncVideoClient, MeshVideoError, VideoClient, WaitProgress, WaitStopped
+from meshapi_video._sync.connections import ConnectionPool
 from support.clients import KEY, Caller
 from support.many_tasks import (
     INVALID_ID,
@@ -154,6 +155,27 @@ def test_close_in_a_callback_or_a_loop_waits_for_the_threads_where_it_can(
         assert not results._poller._running
     assert not results._poller._running
     assert len(found) <= 1
+
+
+def test_close_in_a_signal_handler_is_noticed_by_a_first_poll_that_opens_the_connections(
+    client: VideoClient, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = client._session
+    connect, opened = session._connect, list[object]()
+
+    def connect_and_close() -> object:
+        opened.append(transport := connect())
+        # As a signal handler does in the same thread, which holds the lock of the session.
+        client.close()
+        return transport
+
+    monkeypatch.setattr(session, "_connect", connect_and_close)
+    with pytest.raises(RuntimeError, match="this client has been closed"):
+        client.get("t0")
+    [pool] = opened
+    assert isinstance(pool, ConnectionPool)
+    assert pool._closed
+    assert server.requests == []
 
 
 def in_a_forked_process(monkeypatch: pytest.MonkeyPatch) -> None:
