@@ -30,6 +30,7 @@ SLOW = [
     "tests/drivers/test_faults.py",
     "tests/drivers/test_hostile_responses.py",
     "tests/drivers/test_kills.py",
+    "tests/drivers/test_signals.py",
     "tests/integration/test_cli_display.py",
     "tests/integration/test_cli_sandbox.py",
     "tests/integration/test_sandbox_docs.py",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from meshapi_video._logging import log_poll
 from meshapi_video._polling.policy import Policy, PollPolicy
-from meshapi_video._polling.state import GiveUp, PollState, poll_failed, poll_succeeded, start_wait
+from meshapi_video._polling.state import GiveUp, PollState, gave_up, poll_failed, poll_succeeded, start_wait
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._tasks import require_task
+from meshapi_video._transport.exceptions import unexpected_error
 from meshapi_video._transport.retry_after import age_of
 from meshapi_video._validation import MAX_IN_FLIGHT
 
@@ -28,6 +29,7 @@ class BaseClient:
 
     def __init__(self, api_key: ApiKey, *, base_url: str | None, timeout: float, max_retries: int) -> None:
         self._settings = Settings.resolve(api_key, base_url, timeout, max_retries)
+        self._is_closed = False
         # Tests replace these to make time virtual.
         self._clock: Callable[[], float] = time.monotonic
         self._unix_clock: Callable[[], float] = time.time
@@ -72,6 +74,10 @@ class BaseClient:
     ) -> PollState:
         now = self._clock()
         return self._record(before, poll_failed(before, error, now, self._rand(), was_sent=was_sent), sent_at, now)
+
+    def _poll_crashed(self, before: PollState, error: Exception) -> PollState:
+        """The state after a poll that raised an unexpected exception, which ends the wait for this task."""
+        return gave_up(before, unexpected_error(error, before.task_id, self._settings))
 
     def _record(self, before: PollState, after: PollState, sent_at: float, now: float) -> PollState:
         """Passes a poll that ended at `now` to the policy and the log, and returns the state after it."""

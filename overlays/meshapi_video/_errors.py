@@ -38,8 +38,8 @@ class MeshVideoError(Exception):
     """The base of every error that this package raises on purpose.
 
     This class itself is raised for a missing API key, for a proxy in the environment that cannot be
-    used, for certificates that cannot be loaded, and for an `http_client` whose hooks consume the
-    responses. A wrong argument raises `ValueError`.
+    used, for certificates that cannot be loaded, for an `http_client` whose hooks consume the
+    responses, and for a `wait_many` without any thread. A wrong argument raises `ValueError`.
 
     The text of an error is one line that is safe to print and to log, whatever a server sent.
     """

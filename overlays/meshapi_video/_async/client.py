@@ -83,6 +83,7 @@ class AsyncVideoClient(BaseClient):
         del api_key
         super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries)
         self._session = AsyncSession(self._settings, http_client)
+        self._http_client = http_client
         self._download_transports = AsyncDownloadTransports(http_client)
         self._generated = generated_async_client(self._settings.base_url, self._session.expecting(TASK))
         self._in_flight = anyio.Semaphore(self._session.capacity, fast_acquire=True)
@@ -98,8 +99,9 @@ class AsyncVideoClient(BaseClient):
     async def close(self) -> None:
         """Ends every running `wait_many`, and closes the connections that this client opened.
 
-        The client cannot be used afterwards.
+        The client cannot be used afterwards. Do not call this from a signal handler: cancel a task instead.
         """
+        self._is_closed = True
         for results in list(self._wait_results):
             await results.close()
         await self._session.aclose()
@@ -234,6 +236,8 @@ class AsyncVideoClient(BaseClient):
         Raises:
             TypeError: `task_ids` is a single string.
             ValueError: A number is out of its range.
+            RuntimeError: From the iterator: the client has been closed before the iterator was finished, or
+                this is a forked process. The iterator's `tokens` hold the tasks without a result.
         """
         deadline = deadline_after(timeout, self._clock())
         ids, arriving_ids = ((), task_ids) if isinstance(task_ids, AsyncIterable) else (task_ids, None)
@@ -246,12 +250,12 @@ class AsyncVideoClient(BaseClient):
                 max_waiting=max_waiting,
             ),
             start_wait=partial(self._start_wait, deadline, poll),
-            send_poll=self._poll,
+            send_poll=self._poll_one_of_many,
             clock=self._clock,
             arriving_ids=arriving_ids,
             deadline=deadline,
         )
-        results = AsyncWaitResults._of(ids, poller, on_progress)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
+        results = AsyncWaitResults._of(ids, poller, on_progress, lambda: self._is_closed)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
         self._wait_results.add(results)
         return results
 
@@ -342,6 +346,16 @@ class AsyncVideoClient(BaseClient):
             return await self._poll(state, deadline - anyio.current_time())
         finally:
             self._in_flight.release()
+
+    async def _poll_one_of_many(self, state: PollState, seconds: float) -> PollState:
+        """The same as `_poll`, but an unexpected exception ends the wait for this task only."""
+        try:
+            return await self._poll(state, seconds)
+        except Exception as error:
+            # Without a connection, no task can be polled.
+            if self._is_closed or (self._http_client is not None and self._http_client.is_closed):
+                raise
+            return self._poll_crashed(state, error)
 
     async def _poll(self, state: PollState, seconds: float) -> PollState:
         """The state after a poll that may take `seconds`."""

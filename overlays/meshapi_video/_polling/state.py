@@ -258,6 +258,11 @@ def result(state: PollState) -> VideoTaskResponse:
             raise ValueError(f"the wait for task {state.task_id} has not ended")
 
 
+def gave_up(state: PollState, error: MeshVideoError) -> PollState:
+    """The state after an error that ends the wait, whatever its kind."""
+    return evolve(state, error=error, end=GiveUp(error))
+
+
 def stopped(state: PollState, now: float) -> PollState:
     """The state after the caller stopped the wait."""
     return evolve(state, end=GiveUp(_unfinished(WaitStopped, state, now)))

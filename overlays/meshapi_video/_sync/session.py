@@ -62,15 +62,17 @@ class Session:
             # After a fork, the open connections and the lock belong to the parent process.
             self._process, self._lock, self._transport = os.getpid(), threading.Lock(), None
         with self._lock:
-            if self.is_closed:
-                raise RuntimeError("this client has been closed")
-            if self._transport is None:
+            if self._transport is None and not self.is_closed:
                 # `ExpectedResponse.check` uses this module.
                 from meshapi_video._transport import contract  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
                 from meshapi_video._transport.api_errors import check_response  # noqa: PLC0415 - see above
 
                 self._check_response = check_response
                 self._transport = self._user_client or self._connect()
+            if self.is_closed or self._transport is None:
+                # Perhaps only now, while this thread opened the transport.
+                self.close()
+                raise RuntimeError("this client has been closed")
             return self._transport
 
     def expecting(self, expected: ExpectedResponse) -> OperationSession:
@@ -93,8 +95,8 @@ class Session:
 
     def close(self) -> None:
         """Closes the transport."""
-        with self._lock:
-            self.is_closed = True
+        # Without the lock: a signal handler may call this while its own thread is in `open`.
+        self.is_closed = True
         if self._transport is not None:
             self._transport.close()
 
