@@ -108,7 +108,7 @@ def checked(status: int, body: str, headers: dict[str, str] | None = None) -> Me
     sent = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
     response = Response(status, httpx.Headers(sent), body.encode())
     with pytest.raises(MeshVideoError) as caught:
-        check_response(response, settings, TASK)
+        check_response(response, settings, TASK, "/v1/video/generations/task-1")
     return caught.value
 
 
