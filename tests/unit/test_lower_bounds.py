@@ -32,7 +32,7 @@ LAST_BAD: Final = [
 ]
 PACKAGES: Final = [package for package, _, _ in LAST_BAD]
 # These dependencies, at their own lower bounds, exclude the bad releases. The `lowest` session installs them.
-THROUGH: Final = {"h11": "httpcore", "pydantic": "fastapi"}
+THROUGH: Final = {"pydantic": "fastapi"}
 
 
 def own_requirements() -> list[Requirement]:
