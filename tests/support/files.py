@@ -18,6 +18,10 @@ from support.clock import Clock
 from support.server import TASK_ID, Response, Server, close, reset
 
 SIGNATURE = "hush-hush"
+LOCAL = "http://127.0.0.1:1"
+"""The base URL of a client that may download from this machine, because its API is there as well."""
+PUBLIC = "https://93.184.215.14"
+"""The base URL of a client whose API is on the public internet. No test sends a request there."""
 
 
 @dataclass
@@ -129,6 +133,7 @@ def download_through_user_client(
     *,
     timeout: float = 60,
     clock: Clock | None = None,
+    base_url: str = PUBLIC,
     **user_client: Any,  # noqa: ANN401
 ) -> dict[str, str]:
     """Downloads through a user's client with these arguments of httpx's. Returns its cookies afterwards."""
@@ -138,4 +143,4 @@ def download_through_user_client(
         return dict(client._session._user_client._client.cookies)
 
     # `Caller` checks that the user's client is still open afterwards.
-    return Caller(kind, "https://api.example", clock or Clock(), user_client=user_client).run(body)
+    return Caller(kind, base_url, clock or Clock(), user_client=user_client).run(body)
