@@ -264,7 +264,7 @@ HOSTILE_VALUES = st.one_of(
             b"Mon, 03 Nov 2025 10:00:00 GMT (\xe9)",
             b"Mon, 03 Nov 99999999999 10:00:00 GMT",
             b"chunked",
-            b"bytes 100000-299999/300000",
+            b"bytes 1000-1999/2000",
             b"9" * 5000,
             b"1e999",
             b"nan",
@@ -291,10 +291,11 @@ def test_a_hostile_response_ends_a_download_with_its_own_error_only(
     kind: Kind, stored: StoredFile, out: Path, user_client: dict[str, object] | None, heads: list[Any]
 ) -> None:
     store = stored.server
+    stored.content = stored.content[:2000]
     store.requests.clear()
     # A partial file, so that the requests have a range, and a validator from the server.
     store.script(
-        stored.broken(100_000, close),
+        stored.broken(1000, close),
         *[
             raw(b"HTTP/1.1 %b Whatever\r\n" % status + b"".join(b"%b: %b\r\n" % pair for pair in pairs) + b"\r\nx")
             for status, pairs in heads

@@ -29,7 +29,7 @@ class StoredFile:
     """Sends the requested part of this file, as a response of a scripted server."""
 
     server: Server
-    content: bytes = field(default_factory=lambda: random.Random(6).randbytes(300_000))  # noqa: S311 - no secret
+    content: bytes = field(repr=False, default_factory=lambda: random.Random(6).randbytes(300_000))  # noqa: S311 - no secret
     headers: dict[str, str] = field(default_factory=lambda: {"etag": '"v1"'})
     """They include the file's ETag or Last-Modified, if it has one."""
     supports_ranges: bool = True

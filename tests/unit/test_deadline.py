@@ -9,10 +9,13 @@ from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import httpcore
 import httpx
 import pytest
 
+from meshapi_video._async import network as async_network
+from meshapi_video._async.network import AsyncConnectionTransport
 from meshapi_video._sync.deadline import limit_timeouts, request_deadline
 from meshapi_video._sync.network import ConnectionTransport, httpcore_pool
 from support.server import Server, http
@@ -169,3 +172,12 @@ def test_a_pool_reads_at_least_its_read_size_at_once(
         assert large.get("http://x.example").status_code == 204
     assert network.read_sizes[0] < 1024**2
     assert network.read_sizes[-1] == 1024**2
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_transport_without_a_request_has_nothing_to_close(backend: str) -> None:
+    async def close_async() -> None:
+        await AsyncConnectionTransport(async_network.httpcore_pool(TLS, None)).aclose()
+
+    ConnectionTransport(httpcore_pool(TLS, None)).close()
+    anyio.run(close_async, backend=backend)

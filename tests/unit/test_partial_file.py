@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshapi_video import DownloadError
@@ -351,6 +351,7 @@ def test_a_damaged_record_does_not_count_and_deletes_nothing(path: Path, content
     assert path.with_name("out.mp4.part").read_bytes() == b"whole"
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=200) | st.binary(max_size=40).map(lambda noise: msgspec.json.encode(RECORD)[:-20] + noise))
 def test_whatever_is_in_the_record_the_download_begins(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

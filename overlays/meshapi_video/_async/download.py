@@ -120,8 +120,9 @@ class AsyncDownload:
                     response = await transport.handle_async_request(request)
                 async with aclosing(response):
                     transfer = state.head_received(transfer, head_of(response), self.clock(), self.rand())
-                    if not transfer.accepts_body:
+                    if not transfer.accepts_body or transfer.record is None:
                         return transfer
+                    await to_thread.run_sync(file.prepare, transfer.record, transfer.kept)
                     received = await self._receive(response, host, transfer, file)
                     return state.body_ended(transfer, received, self.clock(), self.rand())
         except (TransferInterrupted, UnsafeURL) as error:
@@ -132,8 +133,6 @@ class AsyncDownload:
 
         Deletes the bytes and returns early if there are more than the server stated.
         """
-        if transfer.record is not None:
-            await to_thread.run_sync(file.prepare, transfer.record, transfer.kept)
         # Not by httpx's own methods: there is nothing to decode, and a mocked response counts as read.
         chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
         writer = _BufferedWriter(file, self.clock)

@@ -110,8 +110,9 @@ class Download:
                     response = transport.handle_request(request)
                 with closing(response):
                     transfer = state.head_received(transfer, head_of(response), self.clock(), self.rand())
-                    if not transfer.accepts_body:
+                    if not transfer.accepts_body or transfer.record is None:
                         return transfer
+                    file.prepare(transfer.record, transfer.kept)
                     received = self._receive(response, host, transfer, file)
                     return state.body_ended(transfer, received, self.clock(), self.rand())
         except (TransferInterrupted, UnsafeURL) as error:
@@ -122,8 +123,6 @@ class Download:
 
         Deletes the bytes and returns early if there are more than the server stated.
         """
-        if transfer.record is not None:
-            file.prepare(transfer.record, transfer.kept)
         # Not by httpx's own methods: there is nothing to decode, and a mocked response counts as read.
         chunks = iter(cast("httpx.SyncByteStream", response.stream))
         while True:
