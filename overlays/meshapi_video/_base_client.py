@@ -10,7 +10,7 @@ import httpx
 
 from meshapi_video._logging import log_poll
 from meshapi_video._polling.policy import Policy, PollPolicy
-from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded, start_wait
+from meshapi_video._polling.state import GiveUp, PollState, poll_failed, poll_succeeded, start_wait
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._tasks import require_task
 from meshapi_video._transport.retry_after import age_of
@@ -92,6 +92,9 @@ class BaseClient:
 
             learn(before, after, now)
         log_poll(before, after, now - sent_at, now)
+        if after.error is not None and not (isinstance(after.end, GiveUp) and after.end.error is after.error):
+            # This error is not raised. Its frames hold connections and requests, of each task that waits.
+            after.error.__traceback__ = after.error.__context__ = after.error.__cause__ = None
         return after
 
 

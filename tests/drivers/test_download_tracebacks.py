@@ -192,3 +192,19 @@ def test_the_error_of_a_user_transport_says_where_it_was_raised(kind: Kind, out:
     assert "in handler" in "".join(caught.value.__notes__)
     assert SIGNATURE not in "".join(caught.value.__notes__)
     assert places_of(SIGNATURE, caught.value) == []
+
+
+def test_the_exception_that_the_caller_handles_keeps_its_traceback(kind: Kind, out: Path) -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError
+
+    client = Caller(kind, PUBLIC, user_client={"transport": httpx.MockTransport(handler)})
+    handled = list[Exception]()
+    try:
+        int("no number")
+    except ValueError as error:
+        handled.append(error)
+        with pytest.raises(ZeroDivisionError):
+            download(client, video_at("https://files.example/v"), out)
+    assert handled[0].__traceback__ is not None
+    assert not hasattr(handled[0], "__notes__")

@@ -11,7 +11,13 @@ import anyio
 import httpcore
 import httpx
 
-from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, httpcore_proxy, httpcore_request, httpx_response
+from meshapi_video._transport.httpcore_request import (
+    KEEPALIVE_EXPIRY,
+    has_decrypted_bytes,
+    httpcore_proxy,
+    httpcore_request,
+    httpx_response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -86,7 +92,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         if self._rules is None:
             stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-            return _Stream(stream, self._read_size)
+            return AsyncStream(stream, self._read_size)
         # Each attempt gets an equal part of the time that is left.
         began_at, failure = anyio.current_time(), None
         addresses = await permitted_addresses(self._rules, host, await addresses_of(host, port))
@@ -99,7 +105,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                return _Stream(stream, self._read_size)
+                return AsyncStream(stream, self._read_size)
         raise failure or httpcore.ConnectError(f"{host} has no address")
 
 
@@ -121,15 +127,22 @@ async def addresses_of(host: str, port: int | None = None) -> list[str]:
     return [address[0] for *_, address in found]
 
 
-class _Stream(httpcore.AsyncNetworkStream):
+class AsyncStream(httpcore.AsyncNetworkStream):
+    """The bytes of one connection. Knows whether the server has sent anything since the last request."""
+
     def __init__(self, stream: httpcore.AsyncNetworkStream, read_size: int) -> None:
         self._stream = stream
         self._read_size = read_size
+        self.has_received = False
+        """Whether bytes have arrived since the last write."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        return await self._stream.read(max(max_bytes, self._read_size), timeout)
+        received = await self._stream.read(max(max_bytes, self._read_size), timeout)
+        self.has_received |= received != b""
+        return received
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        self.has_received = False
         await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:
@@ -148,8 +161,8 @@ class _Stream(httpcore.AsyncNetworkStream):
             with anyio.CancelScope(shield=True):
                 await self.aclose()
             raise
-        return _Stream(encrypted, self._read_size)
+        return AsyncStream(encrypted, self._read_size)
 
     # httpcore's own signature: the type of the value depends on `info`.
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
-        return self._stream.get_extra_info(info)
+        return (info == "is_readable" and has_decrypted_bytes(self._stream)) or self._stream.get_extra_info(info)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -24,7 +23,8 @@ from meshapi_video._cli.options import (
     validate_task_ids,
     validate_timeout,
 )
-from meshapi_video._cli.output import escape, print_error
+from meshapi_video._cli.output import print_error, print_traceback, print_usage_error
+from meshapi_video._text import printable
 from meshapi_video._validation import MAX_IN_FLIGHT
 from meshapi_video._version import __version__
 
@@ -57,7 +57,7 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        print_usage_error(error)
         return ExitCode.USAGE_ERROR
     except (KeyboardInterrupt, click.Abort):
         # click raises Abort for ctrl-C while it prompts for the key.
@@ -69,7 +69,7 @@ def run(arguments: list[str] | None = None) -> int:
         if not isinstance(error, MeshVideoError):
             raise
         if "--debug" in arguments:
-            traceback.print_exception(error)
+            print_traceback(error)
         print_error(str(error))
         return exit_code_for(error)
 
@@ -86,12 +86,11 @@ def _settings_errors_are_usage_errors() -> Generator[None]:
 
 
 def _format_task(task: VideoTaskResponse) -> str:
-    """The task's fields, one per line, without those that are not set."""
-    lines: list[str] = []
-    for name, value in task.to_dict().items():
-        if value is not None:
-            lines.append(f"{name}: {escape(value) if isinstance(value, str) else json.dumps(value)}")
-    return "\n".join(lines)
+    """The task's fields, one per line, without those that are not set. A server chooses the unknown names, too."""
+    fields = {name: value for name, value in task.to_dict().items() if value is not None}
+    return "\n".join(
+        printable(f"{name}: {value if isinstance(value, str) else json.dumps(value)}") for name, value in fields.items()
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES)
@@ -306,7 +305,7 @@ def demo(output: Path | None) -> None:
     _require_sandbox_extra()
     from meshapi_video._cli.demo import run_demo  # noqa: PLC0415
 
-    run_demo(output, print_line=click.echo)
+    run_demo(output, print_line=lambda line: click.echo(printable(line)))
 
 
 def _require_sandbox_extra() -> None:

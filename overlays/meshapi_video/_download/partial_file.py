@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _SAFE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,78}[a-z0-9_-])?")
 _WINDOWS_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
+# Made here, and not at the first use: see `_transport.contract`.
+_record_decoder: Final = msgspec.json.Decoder(ResumeRecord)
 _SUFFIXES: Final = {"video": ".mp4", "last frame": ".jpg"}
 _LARGEST_RECORD: Final = 1024 * 1024
 """Bytes. A larger `.part.json` is no record of ours."""
@@ -254,7 +256,7 @@ def _is_own(found: os.stat_result) -> bool:
 def _decode(content: bytes) -> ResumeRecord | None:
     """The record in a `.part.json`; None if it is damaged, or not one that a download writes."""
     try:
-        record = msgspec.json.decode(content, type=ResumeRecord)
+        record = _record_decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return record if record.is_usable else None

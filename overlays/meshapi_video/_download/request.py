@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import ssl
+import sys
 import traceback
 from functools import cached_property
 from pathlib import Path
@@ -171,13 +172,16 @@ class hidden_frames:  # noqa: N801 - it is used like a function
 
     # Not `contextlib.contextmanager`, which would restore the traceback.
     def __enter__(self) -> Self:
+        # The exception that the caller handles is not one of ours.
+        self._handled = sys.exception()
         return self
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        left = [error]
+        seen, left = {id(self._handled)}, [error]
         while left:
             each = left.pop()
-            if each is not None and each.__traceback__ is not None:
+            if each is not None and id(each) not in seen:
+                seen.add(id(each))
                 if isinstance(each, Exception) and not isinstance(each, MeshVideoError):
                     # An error in the user's own client has to be found without its frames.
                     each.add_note("".join(traceback.format_tb(each.__traceback__)))

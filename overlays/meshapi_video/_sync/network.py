@@ -11,7 +11,13 @@ import httpcore
 import httpx
 
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, may_be_stopped, time_left
-from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, httpcore_proxy, httpcore_request, httpx_response
+from meshapi_video._transport.httpcore_request import (
+    KEEPALIVE_EXPIRY,
+    has_decrypted_bytes,
+    httpcore_proxy,
+    httpcore_request,
+    httpx_response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,7 +99,7 @@ class _Backend(httpcore.SyncBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                return _Stream(stream, self._read_size)
+                return Stream(stream, self._read_size)
         raise failure or httpcore.ConnectError(f"{host} has no address")
 
 
@@ -116,13 +122,21 @@ def addresses_of(host: str, port: int | None = None) -> list[str]:
     return [str(address[0]) + "".join(f"%{zone}" for zone in address[3:] if zone) for *_, address in found]
 
 
-class _Stream(httpcore.NetworkStream):
+class Stream(httpcore.NetworkStream):
+    """The bytes of one connection. Knows whether the server has sent anything since the last request."""
+
     def __init__(self, stream: httpcore.NetworkStream, read_size: int) -> None:
         self._stream = stream
         self._read_size = read_size
+        self.has_received = False
+        """Whether bytes have arrived since the last write."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        max_bytes = max(max_bytes, self._read_size)
+        received = self._read(max(max_bytes, self._read_size), timeout)
+        self.has_received |= received != b""
+        return received
+
+    def _read(self, max_bytes: int, timeout: float | None) -> bytes:
         if not may_be_stopped():
             return self._stream.read(max_bytes, time_left(timeout))
         while True:
@@ -133,6 +147,7 @@ class _Stream(httpcore.NetworkStream):
                 )
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.has_received = False
         self._stream.write(buffer, time_left(timeout))
 
     def close(self) -> None:
@@ -142,8 +157,8 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         encrypted = self._stream.start_tls(ssl_context, server_hostname, time_left(timeout))
-        return _Stream(encrypted, self._read_size)
+        return Stream(encrypted, self._read_size)
 
     # httpcore's own signature: the type of the value depends on `info`.
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
-        return self._stream.get_extra_info(info)
+        return (info == "is_readable" and has_decrypted_bytes(self._stream)) or self._stream.get_extra_info(info)

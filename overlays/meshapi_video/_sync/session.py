@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
 from meshapi_video._sync.user_client import UserClientTransport
 from meshapi_video._transport.environment import environment_proxy, tls_context
 from meshapi_video._transport.request import RequestTemplate
+from meshapi_video._transport.tracebacks import hide_library_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol, TypeAlias, Unpack
+    from typing import Protocol, Unpack
 
     import httpx
 
@@ -26,11 +29,12 @@ if TYPE_CHECKING:
     from meshapi_video._transport.response import Response
 
     class _Transport(Protocol):
-        def send(self, request: Request) -> Response: ...
+        def send(self, request: Request, check: Callable[[Response], None]) -> Response: ...
 
         def close(self) -> None: ...
 
-    CheckResponse: TypeAlias = Callable[[Response, Settings, ExpectedResponse], None]
+    class _CheckResponse(Protocol):
+        def __call__(self, response: Response, settings: Settings, expected: ExpectedResponse, path: str) -> None: ...
 
 
 class Session:
@@ -44,7 +48,7 @@ class Session:
         self.capacity: Final = CAPACITY if http_client is None else USER_CLIENT_CAPACITY
         """The number of requests that the transport handles well at once."""
         self._transport: _Transport | None = None
-        self._check_response: CheckResponse
+        self._check_response: _CheckResponse
         self._lock = threading.Lock()
         self._process = os.getpid()
         self.is_closed = False
@@ -79,9 +83,13 @@ class Session:
         Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
-        response = self.open().send(self._template.build(method, url, **options))
-        self._check_response(response, self._settings, expected)
-        return response
+        transport, handled = self.open(), sys.exc_info()[1]
+        check = partial(self._check_response, settings=self._settings, expected=expected, path=url)
+        try:
+            return transport.send(self._template.build(method, url, **options), check)
+        except BaseException as error:
+            hide_library_frames(error, self._settings.api_key, handled)
+            raise
 
     def close(self) -> None:
         """Closes the transport."""

@@ -47,7 +47,8 @@ def map_httpx_exceptions(settings: Settings) -> Generator[None]:
         yield
     except httpx.TimeoutException:
         raise TimeoutError from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # httpx parses the location of a redirect, even if it does not follow it.
         raise connection_failed(settings, error) from None
     except httpx.StreamError:
         raise MeshVideoError(
