@@ -204,7 +204,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def kills(session: nox.Session) -> None:
-    """Kill a download ten times at random, and once before every line of the code that writes the file."""
+    """Kill a download ten times at random, and before every line that writes the file; interrupt it at every line."""
     install_groups(session, "test")
     session.install("-e", ".[cli,sandbox]")
     session.run("pytest", "tests/drivers/test_kills.py", *session.posargs, env={"KILLS": "10", "STEP": "1"})

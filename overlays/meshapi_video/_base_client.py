@@ -6,6 +6,8 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+import httpx
+
 from meshapi_video._logging import log_poll
 from meshapi_video._polling.policy import Policy, PollPolicy
 from meshapi_video._polling.state import GiveUp, PollState, gave_up, poll_failed, poll_succeeded, start_wait
@@ -16,8 +18,9 @@ from meshapi_video._transport.retry_after import age_of
 from meshapi_video._validation import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
+    from meshapi_video._download.addresses import AddressRules
     from meshapi_video._errors import MeshVideoError
     from meshapi_video._polling.scheduler import Scheduler
     from meshapi_video._token import WaitToken
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
 class BaseClient:
     """The base of both clients."""
 
-    def __init__(self, api_key: ApiKey, *, base_url: str | None, timeout: float, max_retries: int) -> None:
-        self._settings = Settings.resolve(api_key, base_url, timeout, max_retries)
+    def __init__(
+        self, api_key: ApiKey, *, base_url: str | None, timeout: float, max_retries: int, private_hosts: Collection[str]
+    ) -> None:
+        self._settings = Settings.resolve(api_key, base_url, timeout, max_retries, private_hosts)
         self._is_closed = False
         # Tests replace these to make time virtual.
         self._clock: Callable[[], float] = time.monotonic
@@ -39,6 +44,13 @@ class BaseClient:
         # A traceback with local variables may need the repr before the settings exist.
         settings = f"base_url={self._settings.base_url!r}" if hasattr(self, "_settings") else "not initialized"
         return f"{type(self).__name__}({settings})"
+
+    def _address_rules(self) -> AddressRules:
+        """The addresses to which downloads may connect."""
+        from meshapi_video._download.addresses import AddressRules  # noqa: PLC0415 - not every program uses it
+
+        api_host = httpx.URL(self._settings.base_url).raw_host.decode("ascii")
+        return AddressRules(api_host=api_host, private_hosts=self._settings.private_hosts)
 
     def _start_wait(self, deadline: float | None, policy: Policy, task: str | WaitToken) -> PollState:
         return start_wait(task, policy, deadline, self._clock(), self._unix_clock())

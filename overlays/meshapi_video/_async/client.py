@@ -40,7 +40,7 @@ from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Collection, Iterable
     from pathlib import Path
 
 
@@ -62,11 +62,13 @@ class AsyncVideoClient(BaseClient):
         max_retries: How often `get` and `download` retry after a failure that may be temporary.
         http_client: Your own `httpx.AsyncClient`, for example with a proxy or certificates of your own.
             The SDK sends through it and never closes it.
+        private_hosts: Hosts with an address inside your network from which `download` may download, as
+            they are written in the URL.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is not an `httpx.AsyncClient`.
+        TypeError: `http_client` is not an `httpx.AsyncClient`, or `private_hosts` is a single string.
     """
 
     def __init__(
@@ -77,14 +79,15 @@ class AsyncVideoClient(BaseClient):
         timeout: float = 30.0,
         max_retries: int = 2,
         http_client: httpx.AsyncClient | None = None,
+        private_hosts: Collection[str] = (),
     ) -> None:
         key = ApiKey(api_key)
         # From here on, a traceback with local variables does not show the key.
         del api_key
-        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries)
+        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries, private_hosts=private_hosts)
         self._session = AsyncSession(self._settings, http_client)
         self._http_client = http_client
-        self._download_transports = AsyncDownloadTransports(http_client)
+        self._download_transports = AsyncDownloadTransports(http_client, self._address_rules())
         self._generated = generated_async_client(self._settings.base_url, self._session.expecting(TASK))
         self._in_flight = anyio.Semaphore(self._session.capacity, fast_acquire=True)
         self._wait_results: weakref.WeakSet[AsyncWaitResults] = weakref.WeakSet()
@@ -315,6 +318,8 @@ class AsyncVideoClient(BaseClient):
             rand=self._rand,
             sleep=self._sleep,
         )
+        # Its repr shows the signed URL.
+        del video_or_task_id
         return await download.run(self.get)
 
     async def _advance(self, state: PollState) -> PollState:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import math
 import ssl
+import sys
+import traceback
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import httpcore
 import httpx
-from attrs import frozen
+from attrs import field, frozen
 
 from meshapi_video._download import state
+from meshapi_video._download.addresses import UnsafeURL
 from meshapi_video._download.headers import ResponseHead
 from meshapi_video._download.partial_file import target_path
 from meshapi_video._download.state import SendRequest, TransferState
-from meshapi_video._errors import format_seconds
+from meshapi_video._errors import MeshVideoError, format_seconds
 from meshapi_video._tasks import Video, check_task_id, is_terminal, video_or_raise
 from meshapi_video._transport.environment import tls_context
 from meshapi_video._transport.exceptions import root_message
@@ -43,16 +46,13 @@ class TransferInterrupted(Exception):
     """There was no response, or it did not arrive completely."""
 
 
-class UnsafeURL(Exception):
-    """A URL to which the SDK sends no request."""
-
-
 @frozen(kw_only=True)
 class DownloadRequest:
     """The options of one download."""
 
     task_id: str
-    video: Video | None
+    # Its repr shows the signed URL.
+    video: Video | None = field(repr=False)
     """None if the task must be fetched first."""
     kind: str
     """`video` or `last frame`."""
@@ -118,18 +118,26 @@ class TLSContexts:
         return self._for_https if url.scheme == "https" else tls_context(str(url))
 
 
-def build_request(action: SendRequest, transfer: TransferState, timeout: float) -> httpx.Request:
+class SignedRequest(httpx.Request):
+    """A request whose `repr` hides the path and the query of its URL."""
+
+    def __repr__(self) -> str:
+        return f"<Request({self.method!r}, {host_of(self)!r})>"
+
+
+def build_request(action: SendRequest, timeout: float) -> SignedRequest:
     """The HTTP request, without a key, cookie or password. Raises `UnsafeURL`."""
-    url = _check_url(action.url)
-    # Another server must not lead the client to services that only this machine can reach.
-    if is_loopback(url.host) and not is_loopback(httpx.URL(transfer.url).host):
-        raise UnsafeURL(f"the server redirects to this machine itself, {url.host}")
-    return httpx.Request(
+    return SignedRequest(
         "GET",
-        url,
+        _check_url(action.url),
         headers={**HEADERS, "Accept": "*/*", **action.headers},
         extensions={"timeout": httpx.Timeout(min(timeout, action.seconds)).as_dict()},
     )
+
+
+def host_of(request: httpx.Request) -> str:
+    """The host of the request's URL, in ASCII."""
+    return request.url.raw_host.decode("ascii")
 
 
 def _check_url(text: str) -> httpx.URL:
@@ -137,10 +145,11 @@ def _check_url(text: str) -> httpx.URL:
         url = parse_http_url(text)
     except ValueError as error:
         raise UnsafeURL(f"the URL of the file is not usable: {error}") from None
+    host = url.raw_host.decode("ascii")
     if url.userinfo:
-        raise UnsafeURL(f"the URL of the file on {url.host} contains a user name or a password")
-    if url.scheme == "http" and not is_loopback(url.host):
-        raise UnsafeURL(f"the URL of the file on {url.host} is plain http, which anybody on the way can change")
+        raise UnsafeURL(f"the URL of the file on {host} contains a user name or a password")
+    if url.scheme == "http" and not is_loopback(host):
+        raise UnsafeURL(f"the URL of the file on {host} is plain http, which anybody on the way can change")
     return url
 
 
@@ -152,6 +161,32 @@ def head_of(response: httpx.Response) -> ResponseHead:
         version=response.http_version,
         retry_after=retry_after(response.headers),
     )
+
+
+class hidden_frames:  # noqa: N801 - it is used like a function
+    """Removes the frames of this context from the tracebacks of all exceptions that leave it.
+
+    Programs that report a crash often add the local variables of all frames. The frames of this context, and of
+    the libraries that it calls, hold the request, and so the signed URL.
+    """
+
+    # Not `contextlib.contextmanager`, which would restore the traceback.
+    def __enter__(self) -> Self:
+        # The exception that the caller handles is not one of ours.
+        self._handled = sys.exception()
+        return self
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        seen, left = {id(self._handled)}, [error]
+        while left:
+            each = left.pop()
+            if each is not None and id(each) not in seen:
+                seen.add(id(each))
+                if isinstance(each, Exception) and not isinstance(each, MeshVideoError):
+                    # An error in the user's own client has to be found without its frames.
+                    each.add_note("".join(traceback.format_tb(each.__traceback__)))
+                each.__traceback__ = None
+                left += [each.__cause__, each.__context__]
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ from meshapi_video_generated.models import VideoTaskResponse
 if TYPE_CHECKING:
     import os
     import threading
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from meshapi_video._polling.adaptive import AdaptivePolicy
@@ -60,11 +60,13 @@ class VideoClient(BaseClient):
         max_retries: How often `get` and `download` retry after a failure that may be temporary.
         http_client: Your own `httpx.Client`, for example with a proxy or certificates of your own. The
             SDK sends through it and never closes it.
+        private_hosts: Hosts with an address inside your network from which `download` may download, as
+            they are written in the URL.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is not an `httpx.Client`.
+        TypeError: `http_client` is not an `httpx.Client`, or `private_hosts` is a single string.
 
     Two delays are not limited by `timeout` in blocking code: the lookup of the server's name; and, with your
     own `http_client`, response headers that arrive byte by byte, because its timeout starts again with each
@@ -79,11 +81,12 @@ class VideoClient(BaseClient):
         timeout: float = 30.0,
         max_retries: int = 2,
         http_client: httpx.Client | None = None,
+        private_hosts: Collection[str] = (),
     ) -> None:
         key = ApiKey(api_key)
         # From here on, a traceback with local variables does not show the key.
         del api_key
-        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries)
+        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries, private_hosts=private_hosts)
         self._session = Session(self._settings, http_client)
         self._http_client = http_client
         self._generated = generated_client(self._settings.base_url, self._session.expecting(TASK))
@@ -326,13 +329,15 @@ class VideoClient(BaseClient):
             rand=self._rand,
             sleep=self._sleep,
         )
+        # Its repr shows the signed URL.
+        del video_or_task_id
         return download.run(self.get)
 
     @cached_property
     def _download_transports(self) -> DownloadTransports:
         from meshapi_video._sync.download import DownloadTransports  # noqa: PLC0415
 
-        return DownloadTransports(self._http_client)
+        return DownloadTransports(self._http_client, self._address_rules())
 
     def _advance(self, state: PollState, stop: StopFlag | None = None) -> PollState:
         """The state after the next poll, which is sent when it is due, or after `stop` was set."""
