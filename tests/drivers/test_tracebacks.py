@@ -6,9 +6,8 @@ import asyncio
 import json
 import sys
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -19,11 +18,11 @@ import pytest
 from meshapi_video import AsyncVideoClient, ConnectionFailed, MeshVideoError
 from meshapi_video._sync.session import Session
 from support.clients import KEY, Caller, Kind
+from support.frames import chain, places_of
 from support.marks import unclosed_generators
 from support.server import Response, Server, close, raw, reset, reset_after, response, task
 
 BOTH_CLIENTS = pytest.mark.parametrize("user_client", [None, {}], ids=["own client", "user client"])
-TESTS = str(Path(__file__).parents[1])
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n"
 STEPS = 30
 """The places at which each test interrupts a request."""
@@ -33,32 +32,9 @@ class Interrupted(BaseException):
     """Stands for ctrl-C, or for any error that nobody foresees."""
 
 
-def errors_of(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it refers to, also those that Python does not print."""
-    seen, left = set[int](), [error]
-    while left:
-        each = left.pop()
-        if id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            left += [linked for linked in (each.__cause__, each.__context__) if linked is not None]
-
-
 def leaks_of(error: BaseException) -> list[str]:
-    """The local variables with the key, and the errors whose repr has it. The tests' own frames know the key."""
-    found = list[str]()
-    for each in errors_of(error):
-        found += [f"repr of {type(each).__name__}"] if KEY in repr(each) else []
-        entry = each.__traceback__
-        while entry is not None:
-            code = entry.tb_frame.f_code
-            if not code.co_filename.startswith(TESTS):
-                values = entry.tb_frame.f_locals.items()
-                found += [
-                    f"{code.co_filename}:{entry.tb_lineno} {name}" for name, value in values if KEY in repr(value)
-                ]
-            entry = entry.tb_next
-    return found
+    """The local variables with the key, and the errors whose `repr` has it."""
+    return places_of(KEY, error) + [type(each).__name__ for each in chain(error) if KEY in repr(each)]
 
 
 @contextmanager
@@ -175,5 +151,5 @@ def test_an_exception_that_the_caller_was_handling_keeps_its_whole_traceback(cli
     server.script(close)
     with pytest.raises(ConnectionFailed) as caught:
         client.run(body)
-    handled = next(error for error in errors_of(caught.value) if isinstance(error, json.JSONDecodeError))
+    handled = next(error for error in chain(caught.value) if isinstance(error, json.JSONDecodeError))
     assert traceback.extract_tb(handled.__traceback__)[-1].name == "raw_decode"

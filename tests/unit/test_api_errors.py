@@ -249,7 +249,7 @@ def test_a_task_that_contains_the_key_is_refused(field: str) -> None:
 
 
 def test_a_key_of_a_few_letters_may_be_part_of_a_response_by_chance() -> None:
-    body = json.dumps({"id": "key-1", "status": "running"}).encode()
+    body = json.dumps({"id": "t", "status": "running", "model": "key-1"}).encode()
     check(response_of(200, body), "key")
 
 

@@ -71,11 +71,10 @@ def test_the_error_for_a_body_that_is_not_json_has_no_path(body: bytes) -> None:
     "payload",
     [
         '{"id": "t", "status": "x", "seed": ' + "9" * 5_000 + "}",
-        '{"id": "t", "status": "x", "comment": "\ud800"}',
         {"id": "t", "status": "x", "comment": float("nan")},
         {"id": "t", "status": "x", "comment": object()},
     ],
-    ids=["too many digits", "half a character", "not a number", "not a JSON type"],
+    ids=["too many digits", "not a number", "not a JSON type"],
 )
 def test_a_payload_that_python_cannot_parse_is_an_invalid_response(payload: str | dict[str, object]) -> None:
     with pytest.raises(InvalidResponse, match="not JSON, or cannot be parsed") as caught:

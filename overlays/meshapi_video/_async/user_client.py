@@ -9,8 +9,8 @@ import httpx
 
 from meshapi_video._errors import InvalidResponse
 from meshapi_video._transport.exceptions import map_httpx_exceptions
-from meshapi_video._transport.httpcore_request import RequestTrace, shut_down_connection
-from meshapi_video._transport.response import BodyReader, Response, already_read
+from meshapi_video._transport.response import BodyReader, Response
+from meshapi_video._transport.user_client import RequestTrace, already_read, shut_down_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import h11
@@ -43,28 +42,6 @@ class HttpcoreRequest(httpcore.Request):
         self.is_idempotent = request.is_idempotent
 
 
-class RequestTrace:
-    """Records the steps of one request through an httpx client, as far as its transport reports them."""
-
-    def __init__(self) -> None:
-        self._steps = set[str]()
-
-    def record(self, name: str, _info: object) -> None:
-        """Takes one event of httpcore's `trace` extension, for a blocking client."""
-        self._steps.add(name.partition(".")[2])
-
-    async def record_async(self, name: str, info: object) -> None:
-        """The same, for an asynchronous client."""
-        self.record(name, info)
-
-    @property
-    def got_nothing_from_kept_connection(self) -> bool:
-        """Whether the request was sent over a connection of an earlier request, and no response came."""
-        is_new = self._steps & {"connect_tcp.started", "connect_unix_socket.started"}
-        has_response = "receive_response_headers.complete" in self._steps
-        return "send_request_headers.started" in self._steps and not is_new and not has_response
-
-
 def has_surplus(connection: httpcore.ConnectionInterface | httpcore.AsyncConnectionInterface) -> bool:
     """Whether the server sent more than the response, so that the next request would get a response to no request."""
     # Nothing public tells what httpcore's parser still holds. A connection through a proxy contains another one.
@@ -90,16 +67,6 @@ def has_decrypted_bytes(stream: httpcore.NetworkStream | httpcore.AsyncNetworkSt
     except ssl.SSLError:
         return True
     return True
-
-
-def shut_down_connection(response: httpx.Response) -> None:
-    """Makes the pool of a user's client discard the connection of `response`, as far as its transport tells."""
-    stream = response.extensions.get("network_stream")
-    # Not by closing the stream: on trio, the pool then raises for the file descriptor.
-    connected = stream and stream.get_extra_info("socket")
-    if connected:
-        with suppress(OSError):
-            connected.shutdown(socket.SHUT_RDWR)
 
 
 def httpcore_request(request: httpx.Request) -> httpcore.Request:
