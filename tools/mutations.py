@@ -124,7 +124,7 @@ def _changes_at(node: ast.AST, *, in_function: bool) -> Iterator[tuple[ast.AST, 
 
 def _statements(node: ast.stmt) -> Iterator[ast.stmt]:
     match node:
-        case ast.Return(value) if value is not None and not (isinstance(value, ast.Constant) and value.value is None):
+        case ast.Return(value) if not isinstance(value, ast.Constant | None):
             yield ast.Return(ast.Constant(None))
         case ast.Expr() | ast.Raise() | ast.Assign() | ast.AugAssign() | ast.Delete() | ast.Break():
             yield ast.Pass()
@@ -178,9 +178,7 @@ def _constants(value: object) -> Iterator[object]:
             yield value + 1
         case float():
             yield value * 2 or 1.0
-        case "":
-            yield "mutated"
-        case str() if " " not in value:  # a message for people has spaces
+        case str() if value and " " not in value:  # a message for people has spaces
             yield ""
         case _:
             pass
