@@ -1,4 +1,7 @@
-"""The changes that mutation testing makes to a module: each at one place, each small enough to be a mistake."""
+"""The changes that mutation testing makes to a module: each at one place, each as small as a mistake.
+
+No change concerns a text for people, a docstring, an annotation or a decorator.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ import ast
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import NamedTuple, TypeAlias
+
+Place: TypeAlias = ast.expr | ast.stmt | ast.pattern
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -28,25 +35,29 @@ _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Pow: ast.Mult,
     ast.BitOr: ast.BitAnd,
 }
-_PLAIN_METHODS = {"strip", "lower", "rstrip"}
-"""Methods of a string without arguments, which may be left out."""
+
+
+class Change(NamedTuple):
+    """A change, wherever its lines are in the module."""
+
+    module: str
+    old: str
+    """The lines before the change, joined, without indentation."""
+    new: str
 
 
 @dataclass(frozen=True)
 class Mutant:
     """A module with one change."""
 
-    module: str
+    change: Change
     source: bytes
-    line: int
-    old: str
-    """The lines that the change concerns, without indentation."""
-    new: str
 
     def diff(self, original: bytes) -> str:
         """The change as a unified diff."""
         a, b = (text.decode().splitlines() for text in (original, self.source))
-        return "\n".join(difflib.unified_diff(a, b, self.module, f"{self.module} (mutant)", n=1, lineterm=""))
+        name = self.change.module
+        return "\n".join(difflib.unified_diff(a, b, name, f"{name} (mutant)", n=1, lineterm=""))
 
 
 def mutants_of(module: str, source: bytes) -> list[Mutant]:
@@ -55,35 +66,42 @@ def mutants_of(module: str, source: bytes) -> list[Mutant]:
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     texts = dict[bytes, int]()
-    for node, replacement in _changes(ast.parse(source)):
-        start, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
+    for place, replacement in _changes(ast.parse(source)):
+        end_line, end_column = place.end_lineno or place.lineno, place.end_col_offset or 0
+        start, end = starts[place.lineno - 1] + place.col_offset, starts[end_line - 1] + end_column
         text = ast.unparse(replacement)
-        if isinstance(node, ast.expr) and not isinstance(replacement, ast.Constant | ast.Name | ast.Call):
+        if isinstance(place, ast.expr) and not isinstance(
+            replacement, ast.Constant | ast.Name | ast.Call | ast.Attribute
+        ):
             text = f"({text})"
-        texts.setdefault(source[:start] + text.encode() + source[end:], node.lineno)
-    mutants = [Mutant(module, text, line, *_changed_lines(source, text)) for text, line in texts.items()]
-    return sorted(mutants, key=lambda mutant: mutant.line)
+        texts.setdefault(source[:start] + text.encode() + source[end:], start)
+    return [
+        Mutant(Change(module, *_changed_lines(source, text)), text) for text in sorted(texts, key=texts.__getitem__)
+    ]
 
 
 def _changed_lines(source: bytes, mutated: bytes) -> tuple[str, str]:
     a, b = (text.decode().splitlines() for text in (source, mutated))
-    before = next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
-    after = next(i for i, (x, y) in enumerate(zip(a[::-1], b[::-1], strict=False)) if x != y)
+    before = next(i for i, (x, y) in enumerate(zip_longest(a, b)) if x != y)
+    after = next(i for i, (x, y) in enumerate(zip_longest(a[::-1], b[::-1])) if x != y)
     old, new = a[before : len(a) - after], b[before : len(b) - after]
     return " ".join(line.strip() for line in old), " ".join(line.strip() for line in new)
 
 
-def _changes(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.AST]]:
+def _changes(tree: ast.Module) -> Iterator[tuple[Place, ast.AST]]:
     """Each place that can change, and what replaces it."""
     pending: list[tuple[ast.AST, bool]] = [(tree, False)]
     while pending:
         node, in_function = pending.pop()
         if _is_inert(node):
             continue
-        yield from ((place, replacement) for place, replacement in _changes_at(node, in_function=in_function))
+        yield from _changes_of_parts(node)
+        if isinstance(node, ast.expr):
+            yield from ((node, new) for new in (*_operations(node), *_values(node)))
+        elif isinstance(node, ast.stmt) and in_function:
+            yield from ((node, new) for new in _statements(node))
         in_function = in_function or isinstance(node, ast.FunctionDef)
         for name, value in ast.iter_fields(node):
-            # Annotations and decorators decide nothing while the program runs.
             if name not in {"annotation", "returns", "decorator_list"}:
                 children = value if isinstance(value, list) else [value]
                 pending += [(child, in_function) for child in children if isinstance(child, ast.AST)]
@@ -91,35 +109,29 @@ def _changes(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.AST]]:
 
 def _is_inert(node: ast.AST) -> bool:
     match node:
-        case ast.Expr(ast.Constant()):  # a docstring
+        case ast.Expr(ast.Constant()) | ast.JoinedStr() | ast.ImportFrom() | ast.Import():
             return True
-        case ast.JoinedStr() | ast.ImportFrom() | ast.Import():  # a message for people
-            return True
-        case ast.If(ast.Name("TYPE_CHECKING")):
-            return True
-        case ast.AnnAssign(annotation=ast.Name("TypeAlias")) | ast.Assign([ast.Name("__slots__")]):
+        case ast.If(ast.Name("TYPE_CHECKING")) | ast.AnnAssign(annotation=ast.Name("TypeAlias")):
             return True
         case _:
             return False
 
 
-def _changes_at(node: ast.AST, *, in_function: bool) -> Iterator[tuple[ast.AST, ast.AST]]:
-    if isinstance(node, ast.stmt):
-        if in_function:
-            yield from ((node, new) for new in _statements(node))
-        if isinstance(node, ast.If | ast.While):
-            yield from ((node.test, ast.Constant(value)) for value in (False, True) if isinstance(node, ast.If) or not value)
-    elif isinstance(node, ast.expr):
-        yield from ((node, new) for new in _expressions(node))
-    elif isinstance(node, ast.MatchOr):
-        for i in range(len(node.patterns)):
-            yield node, ast.MatchOr(node.patterns[:i] + node.patterns[i + 1 :])
-    elif isinstance(node, ast.match_case) and node.guard is not None:
-        yield node.guard, ast.Constant(True)
-        yield node.guard, ast.Constant(False)
-    elif isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Tuple):
-        for i in range(len(node.type.elts)):
-            yield node.type, ast.Tuple(node.type.elts[:i] + node.type.elts[i + 1 :])
+def _changes_of_parts(node: ast.AST) -> Iterator[tuple[Place, ast.AST]]:
+    match node:
+        case ast.If(test=test) | ast.match_case(guard=ast.expr() as test):
+            yield test, ast.Constant(value=True)
+            yield test, ast.Constant(value=False)
+        case ast.While(test=test):
+            yield test, ast.Constant(value=False)
+        case ast.MatchOr(patterns):
+            for i in range(len(patterns)):
+                yield node, ast.MatchOr(patterns[:i] + patterns[i + 1 :])
+        case ast.ExceptHandler(type=ast.Tuple(types) as place):
+            for i in range(len(types)):
+                yield place, ast.Tuple(types[:i] + types[i + 1 :], ast.Load())
+        case _:
+            pass
 
 
 def _statements(node: ast.stmt) -> Iterator[ast.stmt]:
@@ -134,7 +146,7 @@ def _statements(node: ast.stmt) -> Iterator[ast.stmt]:
             pass
 
 
-def _expressions(node: ast.expr) -> Iterator[ast.expr]:
+def _operations(node: ast.expr) -> Iterator[ast.expr]:
     match node:
         case ast.Compare(left, ops, comparators):
             for i, op in enumerate(ops):
@@ -150,49 +162,44 @@ def _expressions(node: ast.expr) -> Iterator[ast.expr]:
         case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
             yield ast.BinOp(left, _OPERATORS[type(op)](), right)
         case ast.IfExp(_, body, orelse):
-            yield body
-            yield orelse
-        case ast.Constant(value):
-            yield from map(ast.Constant, _constants(value))
-        case ast.Call():
-            yield from _calls(node)
+            yield from (body, orelse)
+        case _:
+            pass
+
+
+def _values(node: ast.expr) -> Iterator[ast.expr]:
+    match node:
+        case ast.Constant(bool() as value):
+            yield ast.Constant(not value)
+        case ast.Constant(int() as value):
+            yield ast.Constant(value + 1)
+        case ast.Constant(float() as value):
+            yield ast.Constant(value * 2 or 1.0)
+        case ast.Constant(str() as value) if value and " " not in value:
+            yield ast.Constant("")
+        case ast.Call(function, args, keywords):
+            yield from _arguments(function, args, keywords)
+        case ast.Subscript(ast.Call(function, [argument], []) as value, ast.Slice() as cut):
+            yield value
+            # The other order: first cut, then call.
+            yield ast.Call(function, [ast.Subscript(argument, cut, ast.Load())], [])
         case ast.Subscript(value, ast.Slice()):
             yield value
-            match value:
-                case ast.Call(function, [argument], []):
-                    # The other order: first cut, then call.
-                    yield ast.Call(function, [ast.Subscript(argument, node.slice, ast.Load())], [])
-                case _:
-                    pass
-        case ast.ListComp(generators=[first]) | ast.GeneratorExp(generators=[first]) if first.ifs:
-            yield type(node)(node.elt, [ast.comprehension(first.target, first.iter, [], 0)])
+        case ast.ListComp(element, [first]) | ast.GeneratorExp(element, [first]) if first.ifs:
+            yield type(node)(element, [ast.comprehension(first.target, first.iter, [], 0)])
         case _:
             pass
 
 
-def _constants(value: object) -> Iterator[object]:
-    match value:
-        case bool():
-            yield not value
-        case int():
-            yield value + 1
-        case float():
-            yield value * 2 or 1.0
-        case str() if value and " " not in value:  # a message for people has spaces
-            yield ""
-        case _:
-            pass
-
-
-def _calls(node: ast.Call) -> Iterator[ast.expr]:
-    for i, keyword in enumerate(node.keywords):
+def _arguments(function: ast.expr, args: list[ast.expr], keywords: list[ast.keyword]) -> Iterator[ast.expr]:
+    for i, keyword in enumerate(keywords):
         if keyword.arg is not None:
-            yield ast.Call(node.func, node.args, node.keywords[:i] + node.keywords[i + 1 :])
-    match node:
-        case ast.Call(ast.Name("min" | "max" as name), args, []) if len(args) > 1:
+            yield ast.Call(function, args, keywords[:i] + keywords[i + 1 :])
+    match function:
+        case ast.Name("min" | "max" as name) if len(args) == 2:
             yield ast.Call(ast.Name("min" if name == "max" else "max"), args, [])
-            yield from (args if len(args) == 2 else ())
-        case ast.Call(ast.Attribute(receiver, method), [], []) if method in _PLAIN_METHODS:
+            yield from args
+        case ast.Attribute(receiver, "strip" | "lower" | "rstrip") if not args:
             yield receiver
         case _:
             pass

@@ -5,19 +5,25 @@ from __future__ import annotations
 import math
 import random
 
-from meshapi_video import WaitToken
+from meshapi_video import MeshVideoError, WaitToken
 from meshapi_video._polling.iteration import ResultIteration, TakeNextId
 from meshapi_video._polling.rate_limit import RateLimiter
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
-from meshapi_video._polling.state import poll_failed, poll_succeeded
+from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded
 from support.poll_states import NOW, UNIX_NOW, new_wait, rate_limited, task
+
+
+def new_scheduler(*states: PollState, requests_per_minute: float | None = None) -> Scheduler:
+    scheduler = Scheduler(max_in_flight=1, requests_per_minute=requests_per_minute, max_waiting=100)
+    for state in states:
+        scheduler.add(state)
+    return scheduler
 
 
 def test_after_some_waits_have_ended_the_others_are_polled_in_the_order_in_which_they_are_due() -> None:
     for seed in range(20):
-        rand = random.Random(seed)
-        scheduler = Scheduler(max_in_flight=1, requests_per_minute=None, max_waiting=100)
-        scheduler.add(new_wait(1000, task="first"))
+        rand = random.Random(seed)  # noqa: S311 - the same numbers each time
+        scheduler = new_scheduler(new_wait(1000, task="first"))
         first = scheduler.next(NOW)
         assert isinstance(first, ScheduledPoll)
         for number in range(20):
@@ -39,8 +45,7 @@ def test_after_some_waits_have_ended_the_others_are_polled_in_the_order_in_which
 
 
 def test_a_new_iteration_takes_ids() -> None:
-    scheduler = Scheduler(max_in_flight=1, requests_per_minute=None, max_waiting=1)
-    assert ResultIteration(scheduler, None).next_action(polling_ended=False) == TakeNextId()
+    assert ResultIteration(new_scheduler(), None).next_action(polling_ended=False) == TakeNextId()
 
 
 def test_a_late_429_makes_no_request_earlier() -> None:
@@ -61,3 +66,37 @@ def test_responses_shorten_the_interval_until_a_millisecond_and_then_to_none() -
         limiter.record_sent(100)
         intervals.append(limiter.next_at - 100)
     assert 0.001 < intervals[-2] < 0.0011
+
+
+def test_a_task_with_an_old_token_does_not_overtake_the_tasks_before_it() -> None:
+    token = WaitToken(task_id="second", started=UNIX_NOW, polls=1, not_before=0)
+    poll = new_scheduler(new_wait(task="first"), new_wait(task=token)).next(NOW)
+    assert isinstance(poll, ScheduledPoll)
+    assert poll.state.task_id == "first"
+
+
+def test_a_scheduler_with_a_pending_task_is_not_empty() -> None:
+    assert new_scheduler().is_empty
+    assert not new_scheduler(new_wait()).is_empty
+
+
+def test_a_task_is_added_by_its_id_and_a_string_that_is_no_id_has_an_error() -> None:
+    scheduler = new_scheduler()
+    for task_id in ("a", ".."):
+        scheduler.start(task_id, lambda task_id: new_wait(task=task_id))
+    assert [pending.task_id for pending in scheduler.pending(None, NOW)] == ["a"]
+    result = scheduler.take()
+    assert result is not None
+    assert (result.task_id, type(result.error)) == ("..", MeshVideoError)
+
+
+def test_after_some_waits_have_ended_the_next_deadline_counts_wherever_its_wait_is() -> None:
+    timeouts = {"first": 1000, "ends": 5, "early": 20, "late": 500}
+    scheduler = new_scheduler(
+        *(new_wait(timeout, task=task_id) for task_id, timeout in timeouts.items()), requests_per_minute=1
+    )
+    assert isinstance(scheduler.next(NOW), ScheduledPoll)
+    for now in (NOW + 6, NOW + 21):
+        assert isinstance(scheduler.next(now), float)
+    ended = [scheduler.take(), scheduler.take()]
+    assert [result and result.task_id for result in ended] == ["ends", "early"]
