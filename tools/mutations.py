@@ -113,6 +113,8 @@ def _is_inert(node: ast.AST) -> bool:
             return True
         case ast.If(ast.Name("TYPE_CHECKING")) | ast.AnnAssign(annotation=ast.Name("TypeAlias")):
             return True
+        case ast.keyword("strict"):  # of zip: a check that never fails
+            return True
         case _:
             return False
 
@@ -193,7 +195,7 @@ def _values(node: ast.expr) -> Iterator[ast.expr]:
 
 def _arguments(function: ast.expr, args: list[ast.expr], keywords: list[ast.keyword]) -> Iterator[ast.expr]:
     for i, keyword in enumerate(keywords):
-        if keyword.arg is not None:
+        if keyword.arg not in {None, "strict"}:
             yield ast.Call(function, args, keywords[:i] + keywords[i + 1 :])
     match function:
         case ast.Name("min" | "max" as name) if len(args) == 2:
