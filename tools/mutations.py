@@ -35,6 +35,7 @@ _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Pow: ast.Mult,
     ast.BitOr: ast.BitAnd,
 }
+_NEED_NO_PARENTHESES = (ast.Constant, ast.Name, ast.Call, ast.Attribute, ast.Tuple)
 
 
 class Change(NamedTuple):
@@ -65,19 +66,16 @@ def mutants_of(module: str, source: bytes) -> list[Mutant]:
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    texts = dict[bytes, int]()
+    starts_of_texts = dict[bytes, int]()
     for place, replacement in _changes(ast.parse(source)):
         end_line, end_column = place.end_lineno or place.lineno, place.end_col_offset or 0
         start, end = starts[place.lineno - 1] + place.col_offset, starts[end_line - 1] + end_column
         text = ast.unparse(replacement)
-        if isinstance(place, ast.expr) and not isinstance(
-            replacement, ast.Constant | ast.Name | ast.Call | ast.Attribute
-        ):
+        if isinstance(place, ast.expr) and not isinstance(replacement, _NEED_NO_PARENTHESES):
             text = f"({text})"
-        texts.setdefault(source[:start] + text.encode() + source[end:], start)
-    return [
-        Mutant(Change(module, *_changed_lines(source, text)), text) for text in sorted(texts, key=texts.__getitem__)
-    ]
+        starts_of_texts.setdefault(source[:start] + text.encode() + source[end:], start)
+    texts = sorted(starts_of_texts, key=starts_of_texts.__getitem__)
+    return [Mutant(Change(module, *_changed_lines(source, text)), text) for text in texts]
 
 
 def _changed_lines(source: bytes, mutated: bytes) -> tuple[str, str]:
@@ -101,10 +99,20 @@ def _changes(tree: ast.Module) -> Iterator[tuple[Place, ast.AST]]:
         elif isinstance(node, ast.stmt) and in_function:
             yield from ((node, new) for new in _statements(node))
         in_function = in_function or isinstance(node, ast.FunctionDef)
-        for name, value in ast.iter_fields(node):
-            if name not in {"annotation", "returns", "decorator_list"}:
-                children = value if isinstance(value, list) else [value]
-                pending += [(child, in_function) for child in children if isinstance(child, ast.AST)]
+        inert = _annotations_and_decorators(node)
+        pending += [(child, in_function) for child in ast.iter_child_nodes(node) if child not in inert]
+
+
+def _annotations_and_decorators(node: ast.AST) -> list[ast.expr | None]:
+    match node:
+        case ast.FunctionDef():
+            return [node.returns, *node.decorator_list]
+        case ast.ClassDef():
+            return [*node.decorator_list]
+        case ast.arg() | ast.AnnAssign():
+            return [node.annotation]
+        case _:
+            return []
 
 
 def _is_inert(node: ast.AST) -> bool:

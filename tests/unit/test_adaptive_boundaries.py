@@ -71,17 +71,18 @@ def test_the_evidence_for_a_change_is_a_likelihood_ratio_and_never_below_zero() 
     sums = {hazard: [hazard * i for i in range(BINS + 1)] for hazard in (0.01, 0.02)}
     group, gain = _Group(plan=PollPlan(sums[0.01], sums[0.01], sums[0.02])), math.log(12)
     ten_bins, hundred_bins = (20, 0.0, 30, 0.0), (20, 0.0, 120, 0.0)
-    assert (group.more_likely, group.less_likely) == (0, 0)
-    group.observe(ten_bins, gain)
-    assert (group.more_likely, group.less_likely) == (pytest.approx(gain - 11 * 0.2), 0)
-    group.observe(ten_bins, gain)
-    assert group.more_likely == pytest.approx(2 * (gain - 11 * 0.2))
-    group.observe(hundred_bins, 0)
-    assert (group.more_likely, group.less_likely) == (0, pytest.approx(11 / 12))
-    group.observe(hundred_bins, 0)
-    assert group.less_likely == pytest.approx(2 * 11 / 12)
-    group.observe(ten_bins, gain)
-    assert group.less_likely == 0
+    observations = [
+        (ten_bins, gain, gain - 11 * 0.2, 0),
+        (ten_bins, gain, 2 * (gain - 11 * 0.2), 0),
+        (hundred_bins, 0, 0, 11 / 12),
+        (hundred_bins, 0, 0, 2 * 11 / 12),
+        (ten_bins, gain, gain - 11 * 0.2, 0),
+    ]
+    assert group.more_likely == group.less_likely == 0
+    for span, evidence, more_likely, less_likely in observations:
+        group.observe(span, evidence)
+        assert group.more_likely == pytest.approx(more_likely)
+        assert group.less_likely == pytest.approx(less_likely)
 
 
 def test_after_a_change_the_evidence_begins_anew() -> None:
@@ -90,11 +91,12 @@ def test_after_a_change_the_evidence_begins_anew() -> None:
     for completed in (1, 2, 3):
         group.observe((20, 0.0, 30, 0.0), math.log(12))
         assert group.table.completed == completed
-    assert group.plan is not None
+        assert group.plan is not None
     # Four ends have an evidence of 9.9, and 9 is enough.
     group.observe((20, 0.0, 30, 0.0), math.log(12))
-    assert (group.plan, group.table.completed) == (None, 1)
-    assert (group.more_likely, group.less_likely) == (0, 0)
+    assert group.plan is None
+    assert group.table.completed == 1
+    assert group.more_likely == group.less_likely == 0
 
 
 def test_a_running_task_is_observed_until_it_ends() -> None:

@@ -50,7 +50,9 @@ def test_an_age_is_a_position_on_a_logarithmic_scale_that_begins_linearly(age: f
 
 @pytest.mark.parametrize("age", [math.exp(0.05 * BINS), 8 * DAY, 1e9])
 def test_an_age_of_seven_days_and_more_is_at_the_end_of_the_last_bin(age: float) -> None:
-    assert span_between(0, age) == (0, 0.0, BINS - 1, pytest.approx(1))
+    first, into_first, last, into_last = span_between(0, age)
+    assert (first, into_first, last) == (0, 0.0, BINS - 1)
+    assert into_last == pytest.approx(1)
 
 
 def test_the_hazard_between_two_ages_is_in_proportion_to_the_parts_of_their_bins() -> None:
@@ -97,7 +99,9 @@ def test_an_end_is_an_event_in_its_bin_and_counts_less_after_200_more() -> None:
 
 
 def test_any_number_of_ends_overflows_nothing() -> None:
-    at_risk, events = observed(0, 50.5, ends=4000, table=LifeTable(weight=1e301)).counts()
+    table = LifeTable()
+    table._weight = 1e301
+    at_risk, events = observed(0, 50.5, ends=4000, table=table).counts()
     assert sum(events) == pytest.approx(200, rel=0.01)
     assert at_risk[10] == pytest.approx(200, rel=0.01)
 
@@ -163,3 +167,10 @@ def test_the_reach_of_smoothing_follows_silvermans_rule(deviation: float, n: flo
     reach = _smoothing_reach(counts({130 - int(deviation): n / 2, 130 + int(deviation): n / 2}))
     width = 0.9 * deviation * n**-0.2
     assert reach == min(range(100), key=lambda r: abs(math.sqrt(r * (r + 1)) - width))
+
+
+def test_a_plan_assumes_ends_also_between_the_ages_at_which_tasks_ended() -> None:
+    at_risk = dict.fromkeys(range(61), 20.0) | dict.fromkeys(range(61, 81), 10.0)
+    plan = plan_after(at_risk, {60: 10.0, 80: 10.0})
+    for sums in (plan.polls, plan.lowest, plan.highest):
+        assert steps(list(sums))[55] > PRIOR_HAZARD
