@@ -211,6 +211,14 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Change the code that decides, one place at a time, and check that a test fails; `-- MODULE...` for some."""
+    install_groups(session, "test")
+    session.install("-e", ".[cli,sandbox,aiohttp]")
+    session.run("python", "-m", "tools.mutants", *session.posargs)
+
+
+@nox.session(default=False)
 def regenerate(session: nox.Session) -> None:
     """Generate generated/ again and report what changes for users; `-- --dry-run` only reports."""
     install_groups(session, "codegen")

@@ -140,8 +140,8 @@ def _why_not_a_base_url(text: str) -> str | None:
     if not text.isprintable() or any(c in text for c in " \\?#"):
         return "it contains a space, a backslash, a query, a fragment or a control character"
     try:
-        url = parse_http_url(text)
+        parse_http_url(text)
     except ValueError as error:
         return str(error)
-    has_user = url.userinfo or "@" in text.partition("://")[2].partition("/")[0]
-    return "it contains a user name or a password" if has_user else None
+    authority = text.partition("://")[2].partition("/")[0]
+    return "it contains a user name or a password" if "@" in authority else None

@@ -124,7 +124,7 @@ def test_only_our_own_errors_leave_a_public_call(
         database=None,
         max_examples=EXAMPLES,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(st.lists(responses(), min_size=1, max_size=3))
     def check(hostile: list[bytes]) -> None:

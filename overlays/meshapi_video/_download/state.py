@@ -156,7 +156,7 @@ def decide(transfer: TransferState, now: float) -> Decision:
     if now >= transfer.deadline:
         return GiveUp(f"the file is not complete after {format_seconds(now - transfer.started)}, the timeout")
     if now < transfer.next_attempt_at:
-        return Sleep(min(transfer.next_attempt_at, transfer.deadline) - now)
+        return Sleep(transfer.next_attempt_at - now)
     headers: dict[str, str] = {}
     if transfer.can_resume and transfer.record and transfer.record.validator:
         headers = {"Range": f"bytes={transfer.kept}-", "If-Range": transfer.record.validator}

@@ -223,7 +223,7 @@ class AdaptivePolicy:
             kinds = _kinds_of(features)
             new = [kind for kind in kinds if kind not in self._groups]
             # The oldest kinds are discarded first, but never the group of all tasks, and no group of this task.
-            others = (kind for kind in self._groups if kind and kind not in kinds)
+            others = (kind for kind in self._groups if kind not in kinds)
             for kind in [*islice(others, max(len(self._groups) + len(new) - MAX_KINDS, 0))]:
                 del self._groups[kind]
                 self._groups_by_features.clear()

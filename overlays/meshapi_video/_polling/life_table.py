@@ -178,6 +178,5 @@ def _smooth(counts: list[float], reach: int) -> list[float]:
     margin = [0.0] * reach
     for _ in range(3):
         sums = [0.0, *accumulate([*margin, *counts, *margin])]
-        # Rounding may make the difference of two sums slightly negative.
-        counts = [max(b - a, 0.0) / (2 * reach + 1) for a, b in zip(sums, sums[2 * reach + 1 :], strict=False)]
+        counts = [(b - a) / (2 * reach + 1) for a, b in zip(sums, sums[2 * reach + 1 :], strict=False)]
     return counts

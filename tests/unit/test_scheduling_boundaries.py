@@ -1,0 +1,102 @@
+"""Which of many tasks is polled next, at the boundaries of the rules, in virtual time."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from meshapi_video import MeshVideoError, WaitToken
+from meshapi_video._polling.iteration import ResultIteration, TakeNextId
+from meshapi_video._polling.rate_limit import RateLimiter
+from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
+from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded
+from support.poll_states import NOW, UNIX_NOW, new_wait, rate_limited, task
+
+
+def new_scheduler(*states: PollState, requests_per_minute: float | None = None) -> Scheduler:
+    scheduler = Scheduler(max_in_flight=1, requests_per_minute=requests_per_minute, max_waiting=100)
+    for state in states:
+        scheduler.add(state)
+    return scheduler
+
+
+def test_after_some_waits_have_ended_the_others_are_polled_in_the_order_in_which_they_are_due() -> None:
+    for seed in range(20):
+        rand = random.Random(seed)  # noqa: S311 - the same numbers each time
+        scheduler = new_scheduler(new_wait(1000, task="first"))
+        first = scheduler.next(NOW)
+        assert isinstance(first, ScheduledPoll)
+        for number in range(20):
+            timeout = rand.choice([4.0, 1000.0])
+            not_before = UNIX_NOW + rand.uniform(0, min(timeout, 100))
+            token = WaitToken(task_id=f"task-{number}", started=UNIX_NOW, polls=0, not_before=not_before)
+            scheduler.add(new_wait(timeout, task=token))
+        scheduler.record(first, poll_failed(first.state, rate_limited(5), NOW, 0), NOW)
+        now, due = NOW, list[float]()
+        while (action := scheduler.next(now)) != math.inf:
+            if isinstance(action, ScheduledPoll):
+                due.append(action.state.next_poll_at)
+                failed = task("failed", action.state.task_id)
+                scheduler.record(action, poll_succeeded(action.state, failed, None, now, 0), now)
+            else:
+                now += action
+        assert len(due) > 1
+        assert due == sorted(due)
+
+
+def test_a_new_iteration_takes_ids() -> None:
+    assert ResultIteration(new_scheduler(), None).next_action(polling_ended=False) == TakeNextId()
+
+
+def test_a_late_429_makes_no_request_earlier() -> None:
+    limiter = RateLimiter(None)
+    limiter.record(rate_limited(None), 0, 0)
+    limiter.record_sent(1)
+    limiter.record(None, 1, 1)
+    next_at = limiter.next_at
+    limiter.record(rate_limited(None), -1, 1)
+    assert limiter.next_at == next_at > 1
+
+
+def test_responses_shorten_the_interval_until_a_millisecond_and_then_to_none() -> None:
+    limiter, intervals = RateLimiter(None), list[float]()
+    limiter.record(rate_limited(None), 0, 0)
+    while not intervals or intervals[-1]:
+        limiter.record(None, 0, 0)
+        limiter.record_sent(100)
+        intervals.append(limiter.next_at - 100)
+    assert 0.001 < intervals[-2] < 0.0011
+
+
+def test_a_task_with_an_old_token_does_not_overtake_the_tasks_before_it() -> None:
+    token = WaitToken(task_id="second", started=UNIX_NOW, polls=1, not_before=0)
+    poll = new_scheduler(new_wait(task="first"), new_wait(task=token)).next(NOW)
+    assert isinstance(poll, ScheduledPoll)
+    assert poll.state.task_id == "first"
+
+
+def test_a_scheduler_with_a_pending_task_is_not_empty() -> None:
+    assert new_scheduler().is_empty
+    assert not new_scheduler(new_wait()).is_empty
+
+
+def test_a_task_is_added_by_its_id_and_a_string_that_is_no_id_has_an_error() -> None:
+    scheduler = new_scheduler()
+    for task_id in ("a", ".."):
+        scheduler.start(task_id, lambda task_id: new_wait(task=task_id))
+    assert [pending.task_id for pending in scheduler.pending(None, NOW)] == ["a"]
+    result = scheduler.take()
+    assert result is not None
+    assert (result.task_id, type(result.error)) == ("..", MeshVideoError)
+
+
+def test_after_some_waits_have_ended_the_next_deadline_counts_wherever_its_wait_is() -> None:
+    timeouts = {"first": 1000, "ends": 5, "early": 20, "late": 500}
+    scheduler = new_scheduler(
+        *(new_wait(timeout, task=task_id) for task_id, timeout in timeouts.items()), requests_per_minute=1
+    )
+    assert isinstance(scheduler.next(NOW), ScheduledPoll)
+    for now in (NOW + 6, NOW + 21):
+        assert isinstance(scheduler.next(now), float)
+    ended = [scheduler.take(), scheduler.take()]
+    assert [result and result.task_id for result in ended] == ["ends", "early"]
