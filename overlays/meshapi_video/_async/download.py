@@ -23,7 +23,6 @@ from meshapi_video._download.request import (
     after_failure,
     build_request,
     head_of,
-    hidden_frames,
     host_of,
     map_network_errors,
 )
@@ -31,6 +30,7 @@ from meshapi_video._download.state import Done, GiveUp, SendRequest, TransferSta
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._transport.environment import environment_proxy
+from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +16,7 @@ from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
 from meshapi_video._transport.api_errors import check_response
 from meshapi_video._transport.environment import environment_proxy, tls_context
 from meshapi_video._transport.request import RequestTemplate
-from meshapi_video._transport.tracebacks import hide_library_frames
+from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,13 +81,10 @@ class AsyncSession:
         Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
-        transport, handled = self.open(), sys.exc_info()[1]
+        transport = self.open()
         check = partial(check_response, settings=self._settings, expected=expected, path=url)
-        try:
+        with hidden_frames(self._settings.api_key):
             return await transport.send(self._template.build(method, url, **options), check)
-        except BaseException as error:
-            hide_library_frames(error, self._settings.api_key, handled)
-            raise
 
     async def aclose(self) -> None:
         """Closes the transport."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import ssl
-import sys
-import traceback
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import httpcore
 import httpx
@@ -20,7 +18,7 @@ from meshapi_video._download.addresses import UnsafeURL
 from meshapi_video._download.headers import ResponseHead
 from meshapi_video._download.partial_file import target_path
 from meshapi_video._download.state import SendRequest, TransferState
-from meshapi_video._errors import MeshVideoError, format_seconds
+from meshapi_video._errors import format_seconds
 from meshapi_video._tasks import Video, check_task_id, is_terminal, video_or_raise
 from meshapi_video._transport.environment import tls_context
 from meshapi_video._transport.exceptions import root_message
@@ -161,32 +159,6 @@ def head_of(response: httpx.Response) -> ResponseHead:
         version=response.http_version,
         retry_after=retry_after(response.headers),
     )
-
-
-class hidden_frames:  # noqa: N801 - it is used like a function
-    """Removes the frames of this context from the tracebacks of all exceptions that leave it.
-
-    Programs that report a crash often add the local variables of all frames. The frames of this context, and of
-    the libraries that it calls, hold the request, and so the signed URL.
-    """
-
-    # Not `contextlib.contextmanager`, which would restore the traceback.
-    def __enter__(self) -> Self:
-        # The exception that the caller handles is not one of ours.
-        self._handled = sys.exception()
-        return self
-
-    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        seen, left = {id(self._handled)}, [error]
-        while left:
-            each = left.pop()
-            if each is not None and id(each) not in seen:
-                seen.add(id(each))
-                if isinstance(each, Exception) and not isinstance(each, MeshVideoError):
-                    # An error in the user's own client has to be found without its frames.
-                    each.add_note("".join(traceback.format_tb(each.__traceback__)))
-                each.__traceback__ = None
-                left += [each.__cause__, each.__context__]
 
 
 @contextlib.contextmanager

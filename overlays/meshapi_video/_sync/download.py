@@ -19,7 +19,6 @@ from meshapi_video._download.request import (
     after_failure,
     build_request,
     head_of,
-    hidden_frames,
     host_of,
     map_network_errors,
 )
@@ -29,6 +28,7 @@ from meshapi_video._polling.state import Sleep
 from meshapi_video._sync.deadline import limit_timeouts, request_deadline, time_left
 from meshapi_video._sync.network import ConnectionTransport, httpcore_pool, permitted_addresses
 from meshapi_video._transport.environment import environment_proxy
+from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable

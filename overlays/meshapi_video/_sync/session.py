@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -15,7 +14,7 @@ from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
 from meshapi_video._sync.user_client import UserClientTransport
 from meshapi_video._transport.environment import environment_proxy, tls_context
 from meshapi_video._transport.request import RequestTemplate
-from meshapi_video._transport.tracebacks import hide_library_frames
+from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,13 +84,10 @@ class Session:
         Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
-        transport, handled = self.open(), sys.exc_info()[1]
+        transport = self.open()
         check = partial(self._check_response, settings=self._settings, expected=expected, path=url)
-        try:
+        with hidden_frames(self._settings.api_key):
             return transport.send(self._template.build(method, url, **options), check)
-        except BaseException as error:
-            hide_library_frames(error, self._settings.api_key, handled)
-            raise
 
     def close(self) -> None:
         """Closes the transport."""

@@ -1,14 +1,15 @@
-"""Keeps the API key out of tracebacks, which some programs print with all local variables.
+"""Keeps the API key and signed URLs out of tracebacks, which some programs print with all local variables.
 
-Below a request, the frames of HTTP libraries and of the standard library have its headers in their local variables.
+While a request is sent, the frames of this package and of its libraries have the request in their local variables.
 """
 
 from __future__ import annotations
 
 import sys
+import traceback
 from itertools import pairwise
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 from meshapi_video._errors import MeshVideoError
 
@@ -20,50 +21,71 @@ if TYPE_CHECKING:
 _LIBRARIES: Final = sys.stdlib_module_names | {
     "aiohttp", "anyio", "h11", "httpcore", "httpx", "multidict", "propcache", "socksio", "trio", "uvloop", "yarl",
 }  # fmt: skip
-_STREAMS: Final = {"meshapi_video._sync.network", "meshapi_video._async.network"}
-"""Modules of this package in whose frames the bytes of the request are."""
+_HIDDEN: Final = _LIBRARIES | {"meshapi_video", "meshapi_video_generated"}
 
 
-def hide_library_frames(error: BaseException, api_key: ApiKey, handled: BaseException | None) -> None:
-    """Removes the frames of libraries from the traceback of `error`, and of all errors that led to it.
+class hidden_frames:  # noqa: N801 - it is used like a function
+    """Removes the frames below this context from the tracebacks of all exceptions that leave it.
 
-    The frames of this package and of the user's own code stay, and so does the whole traceback of `handled`, the
-    exception that the caller was handling before. Call this where the exception is caught, and raise it again.
+    The frames of the user's own code stay, such as those of a hook. An exception that the caller was handling before
+    is left alone.
     """
-    if isinstance(error, MeshVideoError):
-        # It says everything that can be said, and the frames hold the whole response.
-        error.__traceback__ = error.__context__ = error.__cause__ = None
-    for each in _chain(error, handled):
-        each.__traceback__ = _without_libraries(each.__traceback__)
-        # The repr of some errors shows the request.
-        if each.__context__ is not None and api_key.leaks_into(repr(each.__context__)):
-            each.__context__ = None
-        if each.__cause__ is not None and api_key.leaks_into(repr(each.__cause__)):
-            each.__cause__ = None
+
+    # Not `contextlib.contextmanager`, which would restore the traceback.
+    def __init__(self, api_key: ApiKey | None = None) -> None:
+        self._api_key = api_key
+        self._handled = sys.exception()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        for each in _chain(error, self._handled):
+            if isinstance(each, MeshVideoError):
+                # It says everything that can be said.
+                each.__traceback__ = each.__context__ = each.__cause__ = None
+                continue
+            if _is_unexpected(each):
+                # It has to be found without its frames. The note has their lines, and no values.
+                each.add_note("".join(traceback.format_tb(each.__traceback__)))
+            each.__traceback__ = _of_user(each.__traceback__)
+            # The repr of some errors shows the request.
+            if self._leaks_into(each.__context__):
+                each.__context__ = None
+            if self._leaks_into(each.__cause__):
+                each.__cause__ = None
+
+    def _leaks_into(self, error: BaseException | None) -> bool:
+        return error is not None and self._api_key is not None and self._api_key.leaks_into(repr(error))
 
 
-def _chain(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
+def _chain(error: BaseException | None, handled: BaseException | None) -> Iterator[BaseException]:
     seen, left = {id(handled)}, [error]
     while left:
         each = left.pop()
-        if id(each) not in seen:
+        if each is not None and id(each) not in seen:
             seen.add(id(each))
             yield each
-            left += [linked for linked in (each.__cause__, each.__context__) if linked is not None]
+            left += [each.__cause__, each.__context__]
             if isinstance(each, BaseExceptionGroup):
                 left += cast("BaseExceptionGroup[BaseException]", each).exceptions
 
 
-def _without_libraries(traceback: TracebackType | None) -> TracebackType | None:
+def _is_unexpected(error: BaseException) -> bool:
+    is_of_library = type(error).__module__.partition(".")[0] in _LIBRARIES - {"builtins"}
+    return isinstance(error, Exception) and not isinstance(error, OSError) and not is_of_library
+
+
+def _of_user(entry: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that is neither of this package nor of its libraries."""
     kept = list[TracebackType]()
-    while traceback is not None:
-        module = str(traceback.tb_frame.f_globals.get("__name__"))
-        if module.partition(".")[0] not in _LIBRARIES and module not in _STREAMS:
-            kept.append(traceback)
-        traceback = traceback.tb_next
+    while entry is not None:
+        if str(entry.tb_frame.f_globals.get("__name__")).partition(".")[0] not in _HIDDEN:
+            kept.append(entry)
+        entry = entry.tb_next
     if not kept:
         return None
-    for entry, following in pairwise(kept):
-        entry.tb_next = following
+    for before, after in pairwise(kept):
+        before.tb_next = after
     kept[-1].tb_next = None
     return kept[0]
