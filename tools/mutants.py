@@ -43,7 +43,7 @@ TESTS: dict[str, Sequence[str]] = {
     "_polling/rate_limit.py": ("rate_limit", "scheduling_boundaries", "scheduler"),
     "_polling/iteration.py": ("iteration", "scheduling_boundaries"),
     "_polling/results.py": ("scheduler", "iteration"),
-    "_polling/adaptive.py": ("adaptive", "adaptive_boundaries", "waiting_costs"),
+    "_polling/adaptive.py": ("adaptive_boundaries", "adaptive", "waiting_costs"),
     "_polling/life_table.py": ("life_table", "adaptive", "waiting_costs"),
     "_download/state.py": ("download_state", "download_boundaries", "download_headers"),
     "_download/headers.py": ("download_state", "download_headers"),

@@ -83,7 +83,7 @@ class _Group:
         """Makes a plan from the current table."""
         completed = self.table.completed
         self.plan = self.table.plan(lag_weight)
-        self.next_plan_at = completed + max(min(completed, _REPLAN_CAP) // 8, 1)
+        self.next_plan_at = completed + min(completed, _REPLAN_CAP) // 8
 
 
 class AdaptivePolicy:
