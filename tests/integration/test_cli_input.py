@@ -191,3 +191,11 @@ def test_the_error_for_a_refused_key_names_no_argument_of_python(
     printed = capsys.readouterr().err
     assert "Check the key in MESHAPI_API_KEY, or the key that was given instead of it" in printed
     assert "api_key=" not in printed
+
+
+@pytest.mark.parametrize("command", ["wait", "download"])
+def test_a_private_host_that_cannot_be_a_host_is_wrong_usage(command: str, env_server: Server, capsys: Output) -> None:
+    env_server.script(finished())
+    assert run([command, "task-1", "--private-host", "files.internal", "--private-host", "a/b"]) == 2
+    assert "private_hosts should contain names such as 'files.example', and not 'a/b'" in capsys.readouterr().err
+    assert env_server.requests == []

@@ -73,7 +73,7 @@ def test_the_error_names_the_host_its_address_and_what_to_do() -> None:
     assert str(caught.value) == (
         "the URL of the file leads to files.example (10.0.0.1), which the public internet cannot reach: a forged URL "
         "could lead to a service inside your network. If the file is there, allow the host: "
-        "private_hosts=['files.example']"
+        "private_hosts=['files.example'], or --private-host files.example on the command line"
     )
     with pytest.raises(UnsafeURL, match=r"leads to 10\.0\.0\.1, which"):
         rules().permitted("10.0.0.1", ["10.0.0.1"])

@@ -16,6 +16,7 @@ from meshapi_video._cli.exit_codes import ExitCode, exit_code_for
 from meshapi_video._cli.options import (
     common_options,
     configure_logging,
+    private_host_option,
     read_api_key,
     read_task_ids,
     sandbox_options,
@@ -168,6 +169,7 @@ def get(task_id: str, *, as_json: bool, api_key_file: IO[str] | None, api_key_st
     metavar="N",
     help="Maximum number of polls per minute, for all tasks together. Without it there is no maximum.",
 )
+@private_host_option
 @common_options
 def wait(
     task_ids: list[str],
@@ -178,6 +180,7 @@ def wait(
     as_json: bool,
     max_in_flight: int,
     requests_per_minute: float | None,
+    private_hosts: tuple[str, ...],
     api_key_file: IO[str] | None,
     api_key_stdin: bool,
     debug: bool,
@@ -203,7 +206,8 @@ def wait(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with _settings_errors_are_usage_errors():
-        client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
+        api_key = read_api_key(api_key_file, from_stdin=api_key_stdin)
+        client = AsyncVideoClient(api_key, private_hosts=private_hosts)
     return wait_for(
         WaitOptions(
             task_ids=ids,
@@ -223,6 +227,7 @@ def wait(
 @click.argument("path", type=click.Path(path_type=Path), default=".")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--last-frame", is_flag=True, help="Download the picture of the last frame instead of the video.")
+@private_host_option
 @common_options
 def download(
     task_id: str,
@@ -230,6 +235,7 @@ def download(
     *,
     overwrite: bool,
     last_frame: bool,
+    private_hosts: tuple[str, ...],
     api_key_file: IO[str] | None,
     api_key_stdin: bool,
     debug: bool,
@@ -245,7 +251,8 @@ def download(
 
     configure_logging(debug=debug)
     with _settings_errors_are_usage_errors():
-        client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
+        api_key = read_api_key(api_key_file, from_stdin=api_key_stdin)
+        client = VideoClient(api_key, private_hosts=private_hosts)
     with client, download_progress(task_id) as on_progress:
         file = client.download(task_id, path, overwrite=overwrite, last_frame=last_frame, on_progress=on_progress)
     click.echo(file)

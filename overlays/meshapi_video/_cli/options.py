@@ -51,6 +51,15 @@ _SANDBOX_TYPES: Final[dict[OptionKind, click.ParamType[Any]]] = {
 }
 
 
+private_host_option: Final = click.option(
+    "--private-host",
+    "private_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="Allow downloads from this host inside your network. You can give the option several times.",
+)
+
+
 def common_options(command: F) -> F:
     """Adds the options that all commands share that send requests to the API."""
     for option in reversed(_COMMON_OPTIONS):

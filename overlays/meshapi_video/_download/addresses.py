@@ -56,7 +56,7 @@ class AddressRules:
             raise UnsafeURL(
                 f"the URL of the file leads to {host}{shown}, which the public internet cannot reach: a forged URL "
                 f"could lead to a service inside your network. If the file is there, allow the host: "
-                f"private_hosts=[{host!r}]"
+                f"private_hosts=[{host!r}], or --private-host {host} on the command line"
             )
         return found
 
