@@ -7,15 +7,19 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 
-from meshapi_video import AsyncVideoClient, ConnectionFailed, InvalidResponse
+from meshapi_video import APIError, AsyncVideoClient, ConnectionFailed, InvalidResponse
 from meshapi_video._transport.generated import ExpectedResponse
-from support.clients import Caller, Kind
+from meshapi_video._transport.user_client import shut_down_connection
+from support.clients import KEY, Caller, Kind
 from support.many_tasks import LONG, QUICK, RealClock
-from support.server import Response, Server, close, finished, http, raw, reset, task
+from support.server import Response, Server, close, finished, http, raw, reset, response, task
 
 NOT_FOUND = http(404, b'{"error": {"code": "not_found", "message": "no such task"}}')
 TASKS = [f"t{number}" for number in range(5)]
@@ -48,7 +52,15 @@ def too_short(connection: socket.socket, body: bytes) -> None:
     connection.sendall(http(200, body) + b" x")
 
 
+def after_a_whole_read(connection: socket.socket, body: bytes) -> None:
+    """The response has exactly the bytes that anyio reads at once, and the next one follows in the same segment."""
+    size = 65_536
+    head = http(200, body.ljust(size)).removesuffix(body.ljust(size))
+    connection.sendall(http(200, body.ljust(size - len(head))) + NOT_FOUND)
+
+
 SURPLUS = {
+    "another response after a whole read": after_a_whole_read,
     "another response": sent_with(NOT_FOUND),
     "the head of another response": sent_with(NOT_FOUND[:30]),
     "line breaks": sent_with(b"\r\n\r\n"),
@@ -139,6 +151,78 @@ def test_a_response_about_another_task_closes_its_connection_and_the_task_is_pol
     assert connections[0] is not connections[1]
 
 
+@pytest.mark.parametrize(("status", "is_kept"), [(404, False), (401, False), (429, True), (503, True)])
+def test_the_connection_of_an_error_that_ends_a_wait_is_not_used_again(
+    client: Caller, server: Server, status: int, *, is_kept: bool
+) -> None:
+    # A late response to another request may look like the error.
+    connections = list[socket.socket]()
+
+    def respond(connection: socket.socket) -> bool:
+        connections.append(connection)
+        return response(status)(connection)
+
+    async def body(client: AsyncVideoClient) -> None:
+        for _ in range(2):
+            with pytest.raises(APIError):
+                await client.get("task-1")
+
+    client.settings["max_retries"] = 0
+    server.script(respond)
+    client.run(body)
+    assert (connections[0] is connections[1]) == is_kept
+
+
+def test_only_the_broken_one_of_the_kept_connections_of_aiohttp_is_closed(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshapi_video._async.session.HAS_AIOHTTP", True)
+    open_connections = set[socket.socket]()
+    all_arrived = threading.Barrier(5)
+
+    def together(connection: socket.socket) -> bool:
+        open_connections.add(connection)
+        all_arrived.wait(LONG)
+        return task()(connection)
+
+    def broken(connection: socket.socket) -> bool:
+        open_connections.discard(connection)
+        return False
+
+    async def main() -> None:
+        async with AsyncVideoClient(KEY, base_url=server.base_url) as client:
+            async with anyio.create_task_group() as group:
+                for _ in range(5):
+                    group.start_soon(client.get, "task-1")
+            server.script(*server.responses, broken, task())
+            await client.get("task-1")
+            assert len(server.requests) == 7
+            await anyio.sleep(0.02)
+            # The event loop would have seen the end of the others.
+            assert all(_is_open(connection) for connection in open_connections)
+
+    server.script(*[together] * 5)
+    anyio.run(main)
+
+
+def _is_open(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
+    except BlockingIOError:
+        return True
+
+
+def test_the_connection_of_an_invalid_response_over_http_2_stays_open_for_other_requests() -> None:
+    class Stream:
+        def get_extra_info(self, _info: str) -> socket.socket:
+            raise AssertionError("the socket is used")
+
+    for version, is_used in ((b"HTTP/2", False), (b"HTTP/1.1", True)):
+        found = httpx.Response(200, extensions={"http_version": version, "network_stream": Stream()})
+        with pytest.raises(AssertionError) if is_used else nullcontext():
+            shut_down_connection(found)
+
+
 def test_a_server_that_only_responds_about_another_task_raises_an_invalid_response(
     client: Caller, server: Server
 ) -> None:
@@ -190,9 +274,9 @@ def test_a_request_that_is_not_idempotent_never_goes_out_twice(
     async def body(client: AsyncVideoClient) -> None:
         session = client._session.expecting(ExpectedResponse(json.loads))
         for _ in range(2):
-            response = session.request("post", "/v1/video/generations")
-            if inspect.isawaitable(response):
-                await response
+            sent = session.request("post", "/v1/video/generations")
+            if inspect.isawaitable(sent):
+                await sent
 
     client.user_client = user_client
     server.script(task(), close)

@@ -153,3 +153,4 @@ def test_an_exception_that_the_caller_was_handling_keeps_its_whole_traceback(cli
         client.run(body)
     handled = next(error for error in chain(caught.value) if isinstance(error, json.JSONDecodeError))
     assert traceback.extract_tb(handled.__traceback__)[-1].name == "raw_decode"
+    assert "During handling of the above exception" in "".join(traceback.format_exception(caught.value))

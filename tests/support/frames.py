@@ -17,8 +17,16 @@ def places_of(secret: str, error: BaseException) -> list[str]:
         for frame, line in traceback.walk_tb(each.__traceback__)
         if not frame.f_code.co_filename.startswith(TESTS)
         for name, value in frame.f_locals.items()
-        if secret in repr(value)
+        if secret in _repr(value)
     ]
+
+
+def _repr(value: object) -> str:
+    """The `repr`; empty for an object that an interruption left half made."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a `repr` may raise anything
+        return ""
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

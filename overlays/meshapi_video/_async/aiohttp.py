@@ -12,8 +12,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
-from meshapi_video._errors import APIError
-from meshapi_video._transport.exceptions import connection_failed
+from meshapi_video._transport.exceptions import connection_failed, may_keep_connection
 from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY
 from meshapi_video._transport.response import BodyReader, Response
 
@@ -52,15 +51,24 @@ class _Connector(aiohttp.TCPConnector):
 
     # aiohttp's own signature; this method only passes the arguments on.
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:  # noqa: ANN401
-        attempt = _attempt.get()
-        while True:
-            connection = await super().connect(*args, **kwargs)
-            handler = connection.protocol
-            attempt.has_new_connection = handler not in self.used
-            # aiohttp closes a connection that has received too much before its release, but not one that is idle.
-            if attempt.has_new_connection or not (attempt.needs_new_connection or _should_close(handler)):
-                break
-            connection.close()
+        attempt, spare = _attempt.get(), list[aiohttp.connector.Connection]()
+        try:
+            while True:
+                connection = await super().connect(*args, **kwargs)
+                handler = connection.protocol
+                attempt.has_new_connection = handler not in self.used
+                if attempt.has_new_connection:
+                    break
+                # aiohttp checks a connection for surplus bytes when it is released, but not while it is idle.
+                if _should_close(handler):
+                    connection.close()
+                elif attempt.needs_new_connection:
+                    spare.append(connection)
+                else:
+                    break
+        finally:
+            for each in spare:
+                each.release()
         self.used.add(handler)
         attempt.transport = connection.transport
         # uvloop's TLS transports have no weak references, and close without help.
@@ -113,7 +121,13 @@ class AiohttpTransport:
             raise connection_failed(self._template.settings, _root_error(error)) from None
 
     async def _send(self, request: Request, check: Callable[[Response], None], attempt: _Attempt) -> Response:
-        _attempt.set(attempt)
+        token = _attempt.set(attempt)
+        try:
+            return await self._exchange(request, check, attempt)
+        finally:
+            _attempt.reset(token)
+
+    async def _exchange(self, request: Request, check: Callable[[Response], None], attempt: _Attempt) -> Response:
         async with self._session.request(
             request.method,
             URL(request.url, encoded=True),
@@ -124,9 +138,9 @@ class AiohttpTransport:
             try:
                 received = await _read(response)
                 check(received)
-            except APIError:
-                raise
-            except BaseException:
+            except BaseException as error:
+                if may_keep_connection(error):
+                    raise
                 # Do not use a connection again after a failure. aiohttp may have released it already.
                 response.close()
                 if attempt.transport is not None:

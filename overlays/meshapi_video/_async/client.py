@@ -90,7 +90,8 @@ class AsyncVideoClient(BaseClient):
         self._download_transports = AsyncDownloadTransports(http_client, self._address_rules())
         self._generated = generated_async_client(self._settings.base_url, self._session.expecting(TASK))
         self._in_flight = anyio.Semaphore(self._session.capacity, fast_acquire=True)
-        self._wait_results: weakref.WeakSet[AsyncWaitResults] = weakref.WeakSet()
+        # Not a WeakSet, which cannot be read while another thread adds to it.
+        self._wait_results: weakref.WeakValueDictionary[int, AsyncWaitResults] = weakref.WeakValueDictionary()
         self._sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 
     async def __aenter__(self) -> Self:
@@ -105,7 +106,7 @@ class AsyncVideoClient(BaseClient):
         The client cannot be used afterwards. Do not call this from a signal handler: cancel a task instead.
         """
         self._is_closed = True
-        for results in list(self._wait_results):
+        for results in [found for reference in self._wait_results.valuerefs() if (found := reference())]:
             await results.close()
         await self._session.aclose()
 
@@ -259,7 +260,7 @@ class AsyncVideoClient(BaseClient):
             deadline=deadline,
         )
         results = AsyncWaitResults._of(ids, poller, on_progress, lambda: self._is_closed)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
-        self._wait_results.add(results)
+        self._wait_results[id(results)] = results
         return results
 
     async def download(

@@ -14,7 +14,7 @@ import anyio
 import httpcore
 
 from meshapi_video._async.network import AsyncStream, httpcore_pool
-from meshapi_video._errors import APIError
+from meshapi_video._transport.exceptions import may_keep_connection
 from meshapi_video._transport.httpcore_request import (
     NETWORK_ERRORS,
     HttpcoreRequest,
@@ -65,7 +65,7 @@ class AsyncConnectionPool:
             try:
                 return await self._exchange(idle.connection, request, check)
             except NETWORK_ERRORS:
-                # The server closes idle connections. If it sent nothing, the same request may go out once more.
+                # The server may have closed this idle connection. If no byte arrived, send the request once more.
                 if idle.stream.has_received or not request.is_idempotent:
                     raise
         return await self._exchange(self._pool.create_connection(request.url.origin), request, check)
@@ -82,11 +82,10 @@ class AsyncConnectionPool:
             raise
         try:
             check(response)
-        except APIError:
-            await self._release(connection, head)
-            raise
-        except BaseException:
-            # An invalid response may belong to another request.
+        except BaseException as error:
+            if may_keep_connection(error):
+                await self._release(connection, head)
+                raise
             with anyio.CancelScope(shield=True):
                 await connection.aclose()
             raise

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
+import anyio.abc
 import httpcore
 import httpx
 
@@ -20,9 +21,12 @@ from meshapi_video._transport.httpcore_request import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 
     from meshapi_video._download.addresses import AddressRules
+
+_LARGEST_READ: Final = 256 * 1024
+"""The most bytes that an event loop of asyncio reads at once."""
 
 
 def httpcore_pool(
@@ -91,8 +95,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         if self._rules is None:
-            stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-            return AsyncStream(stream, self._read_size)
+            return self._opened(await self._backend.connect_tcp(host, port, timeout, local_address, socket_options))
         # Each attempt gets an equal part of the time that is left.
         began_at, failure = anyio.current_time(), None
         addresses = await permitted_addresses(self._rules, host, await addresses_of(host, port))
@@ -105,17 +108,22 @@ class _Backend(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                return AsyncStream(stream, self._read_size)
+                return self._opened(stream)
         raise failure or httpcore.ConnectError(f"{host} has no address")
+
+    def _opened(self, stream: httpcore.AsyncNetworkStream) -> AsyncStream:
+        # Below TLS, so that the TLS layer too reads all bytes. httpcore has no public way to put a stream there.
+        stream._stream = _WholeReads(stream._stream)  # type: ignore[attr-defined]  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType, reportPrivateUsage]
+        return AsyncStream(stream, self._read_size)
 
 
 async def permitted_addresses(rules: AddressRules, host: str, addresses: list[str]) -> list[str]:
     """The addresses to which the rules permit a connection. Raises `UnsafeURL` if they permit none."""
-    of_the_api: list[str] = []
+    api_addresses: list[str] = []
     if rules.need_api(host, addresses):
         with contextlib.suppress(httpcore.ConnectError):
-            of_the_api = await addresses_of(rules.api_host)
-    return rules.permitted(host, addresses, of_the_api)
+            api_addresses = await addresses_of(rules.api_host)
+    return rules.permitted(host, addresses, api_addresses)
 
 
 async def addresses_of(host: str, port: int | None = None) -> list[str]:
@@ -125,6 +133,29 @@ async def addresses_of(host: str, port: int | None = None) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
     return [address[0] for *_, address in found]
+
+
+class _WholeReads(anyio.abc.ByteStream):
+    """Reads all bytes that asyncio has received. anyio would keep some of them, where no check finds them."""
+
+    def __init__(self, stream: anyio.abc.ByteStream) -> None:
+        self._stream = stream
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        return self._stream.extra_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any attributes
+
+    async def receive(self, max_bytes: int = 0) -> bytes:
+        return await self._stream.receive(max(max_bytes, _LARGEST_READ))
+
+    async def send(self, item: bytes) -> None:
+        await self._stream.send(item)
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 class AsyncStream(httpcore.AsyncNetworkStream):

@@ -36,7 +36,7 @@ class AsyncUserClientTransport:
             try:
                 return await self._send(self._template.httpx_request(request, trace.record_async), check)
             except (httpx.NetworkError, httpx.RemoteProtocolError):
-                # The server closes idle connections. If it sent nothing, the same request may go out once more.
+                # The server may have closed an idle connection. Then the request may go out once more.
                 if not (request.is_idempotent and trace.got_nothing_from_kept_connection):
                     raise
             return await self._send(self._template.httpx_request(request), check)

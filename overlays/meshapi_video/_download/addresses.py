@@ -24,6 +24,10 @@ _PUBLIC: Final = ipaddress.IPv6Network("2000::/3")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+_NOT_PUBLIC: Final = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("168.63.129.16/32"))
+"""Networks that Python calls global, in some releases or in all, and where clouds have services of their own."""
+
+
 class UnsafeURL(Exception):
     """A URL to which the SDK sends no request."""
 
@@ -77,7 +81,9 @@ def stated_addresses(host: str) -> list[str]:
 def is_public(address: str) -> bool:
     """Whether the public internet can reach the address."""
     ip = _unwrapped(address)
-    return ip.is_global and not ip.is_multicast and (ip.version == 4 or ip in _PUBLIC)
+    if isinstance(ip, ipaddress.IPv6Address):
+        return ip.is_global and not ip.is_multicast and ip in _PUBLIC
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
 def _network_of(address: str) -> object:

@@ -94,9 +94,9 @@ class ResultIteration:
 def closed_early(unfinished: int) -> RuntimeError:
     """The error of an iterator whose client was closed before the iterator had all results."""
     return RuntimeError(
-        "this client has been closed before the iterator was finished. Number of tasks that it had taken and that have "
-        f"no result: {unfinished}. They continue and have been paid for: pass the iterator's `tokens` to wait_many of "
-        "a new client. Ids that it had not taken are still in your iterable"
+        f"this client has been closed before the iterator was finished. Tasks without a result: {unfinished}. They "
+        "continue and have been paid for: pass the iterator's `tokens` to wait_many of a new client. Ids that the "
+        "iterator had not taken are still in your iterable"
     )
 
 

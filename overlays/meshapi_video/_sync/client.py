@@ -90,7 +90,8 @@ class VideoClient(BaseClient):
         self._session = Session(self._settings, http_client)
         self._http_client = http_client
         self._generated = generated_client(self._settings.base_url, self._session.expecting(TASK))
-        self._wait_results: weakref.WeakSet[WaitResults] = weakref.WeakSet()
+        # Not a WeakSet, which cannot be read while another thread adds to it.
+        self._wait_results: weakref.WeakValueDictionary[int, WaitResults] = weakref.WeakValueDictionary()
         self._sleep: Callable[[float], None] = time.sleep
 
     def __enter__(self) -> Self:
@@ -105,7 +106,7 @@ class VideoClient(BaseClient):
         The client cannot be used afterwards. A signal handler may call this at any moment.
         """
         self._is_closed = True
-        for results in list(self._wait_results):
+        for results in [found for reference in self._wait_results.valuerefs() if (found := reference())]:
             results.close()
         self._session.close()
 
@@ -267,7 +268,7 @@ class VideoClient(BaseClient):
             stop=stop,
         )
         results = WaitResults._of(task_ids, poller, on_progress, lambda: self._is_closed)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
-        self._wait_results.add(results)
+        self._wait_results[id(results)] = results
         return results
 
     def download(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import httpcore
 
-from meshapi_video._errors import APIError
 from meshapi_video._sync.network import Stream, httpcore_pool
+from meshapi_video._transport.exceptions import may_keep_connection
 from meshapi_video._transport.httpcore_request import (
     NETWORK_ERRORS,
     HttpcoreRequest,
@@ -65,7 +65,7 @@ class ConnectionPool:
             try:
                 return self._exchange(idle.connection, request, check)
             except NETWORK_ERRORS:
-                # The server closes idle connections. If it sent nothing, the same request may go out once more.
+                # The server may have closed this idle connection. If no byte arrived, send the request once more.
                 if idle.stream.has_received or not request.is_idempotent:
                     raise
         return self._exchange(self._pool.create_connection(request.url.origin), request, check)
@@ -81,11 +81,10 @@ class ConnectionPool:
             raise
         try:
             check(response)
-        except APIError:
-            self._release(connection, head)
-            raise
-        except BaseException:
-            # An invalid response may belong to another request.
+        except BaseException as error:
+            if may_keep_connection(error):
+                self._release(connection, head)
+                raise
             connection.close()
             raise
         self._release(connection, head)

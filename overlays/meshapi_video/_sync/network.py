@@ -105,11 +105,11 @@ class _Backend(httpcore.SyncBackend):
 
 def permitted_addresses(rules: AddressRules, host: str, addresses: list[str]) -> list[str]:
     """The addresses to which the rules permit a connection. Raises `UnsafeURL` if they permit none."""
-    of_the_api: list[str] = []
+    api_addresses: list[str] = []
     if rules.need_api(host, addresses):
         with contextlib.suppress(httpcore.ConnectError):
-            of_the_api = addresses_of(rules.api_host)
-    return rules.permitted(host, addresses, of_the_api)
+            api_addresses = addresses_of(rules.api_host)
+    return rules.permitted(host, addresses, api_addresses)
 
 
 def addresses_of(host: str, port: int | None = None) -> list[str]:

@@ -275,11 +275,11 @@ class Poller:
     def end_if_stopped(self) -> bool:
         """Ends every wait if `stop` was set. Returns whether it was ever set."""
         with self._lock:
-            if self._stop is not None and self._stop.is_set():
+            if not self._has_stopped and self._stop is not None and self._stop.is_set():
                 self._has_stopped = True
+                self.cancel()
             if self._has_stopped:
                 self.scheduler.stop(self._clock())
-                self.cancel()
             return self._has_stopped
 
     def raise_failure(self) -> None:

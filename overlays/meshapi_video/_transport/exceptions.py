@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from meshapi_video._errors import (
+    APIError,
     ConnectionFailed,
     ConnectionTimeout,
     InvalidResponse,
@@ -66,6 +67,14 @@ def connection_failed(settings: Settings, error: BaseException) -> ConnectionFai
     """The error for a request that failed because of the network."""
     message = f"no complete response from {settings.base_url}: {root_message(error)}"
     return ConnectionFailed(settings.api_key.redact(message))
+
+
+def may_keep_connection(error: BaseException) -> bool:
+    """Whether the connection of a response is used again after this error of its check.
+
+    Not if the response may belong to another request: it is invalid, or it ends a wait for good.
+    """
+    return isinstance(error, APIError) and (error.status_code == 429 or error.status_code >= 500)
 
 
 def root_message(error: BaseException) -> str:

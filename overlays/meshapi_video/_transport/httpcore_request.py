@@ -43,8 +43,8 @@ class HttpcoreRequest(httpcore.Request):
 
 
 def has_surplus(connection: httpcore.ConnectionInterface | httpcore.AsyncConnectionInterface) -> bool:
-    """Whether the server sent more than the response, so that the next request would get a response to no request."""
-    # Nothing public tells what httpcore's parser still holds. A connection through a proxy contains another one.
+    """Whether the server sent bytes after the response. The next request would read them as its own response."""
+    # httpcore has no public way to see the bytes left in its parser. A proxy connection wraps another connection.
     inner: object = connection
     while contained := getattr(inner, "_connection", None):
         inner = contained

@@ -22,6 +22,8 @@ _LIBRARIES: Final = sys.stdlib_module_names | {
     "aiohttp", "anyio", "h11", "httpcore", "httpx", "multidict", "propcache", "socksio", "trio", "uvloop", "yarl",
 }  # fmt: skip
 _HIDDEN: Final = _LIBRARIES | {"meshapi_video", "meshapi_video_generated"}
+_EXPECTED: Final = _HIDDEN - {"builtins"}
+"""The errors of these packages become errors of this package, or mean the end of a download's attempt."""
 
 
 class hidden_frames:  # noqa: N801 - it is used like a function
@@ -43,10 +45,11 @@ class hidden_frames:  # noqa: N801 - it is used like a function
         for each in _chain(error, self._handled):
             if isinstance(each, MeshVideoError):
                 # It says everything that can be said.
-                each.__traceback__ = each.__context__ = each.__cause__ = None
+                each.__traceback__ = each.__cause__ = None
+                each.__context__, each.__suppress_context__ = self._handled, False
                 continue
-            if _is_unexpected(each):
-                # It has to be found without its frames. The note has their lines, and no values.
+            if _is_unexpected(each) and not hasattr(each, "__notes__"):
+                # The user needs the lines to find the bug. The note has no values.
                 each.add_note("".join(traceback.format_tb(each.__traceback__)))
             each.__traceback__ = _of_user(each.__traceback__)
             # The repr of some errors shows the request.
@@ -72,8 +75,8 @@ def _chain(error: BaseException | None, handled: BaseException | None) -> Iterat
 
 
 def _is_unexpected(error: BaseException) -> bool:
-    is_of_library = type(error).__module__.partition(".")[0] in _LIBRARIES - {"builtins"}
-    return isinstance(error, Exception) and not isinstance(error, OSError) and not is_of_library
+    is_expected = type(error).__module__.partition(".")[0] in _EXPECTED
+    return isinstance(error, Exception) and not isinstance(error, OSError) and not is_expected
 
 
 def _of_user(entry: TracebackType | None) -> TracebackType | None:

@@ -26,16 +26,19 @@ class RequestTrace:
 
     @property
     def got_nothing_from_kept_connection(self) -> bool:
-        """Whether the request was sent over a connection of an earlier request, and no response came."""
+        """Whether the request was sent over a connection of an earlier request, and no complete head came back."""
         is_new = self._steps & {"connect_tcp.started", "connect_unix_socket.started"}
         has_response = "receive_response_headers.complete" in self._steps
         return "send_request_headers.started" in self._steps and not is_new and not has_response
 
 
 def shut_down_connection(response: httpx.Response) -> None:
-    """Makes the pool of a user's client discard the connection of `response`, as far as its transport tells."""
-    stream = response.extensions.get("network_stream")
-    # Not by closing the stream: on trio, the pool then raises for the file descriptor.
+    """Makes the pool of a user's client discard the connection of `response`, as far as its transport tells.
+
+    Not with HTTP/2, where other requests share the connection, and each response has the number of its request.
+    """
+    stream = response.extensions.get("network_stream") if response.http_version.startswith("HTTP/1") else None
+    # Do not close the stream: on trio, the pool would then fail on a closed file descriptor.
     connected = stream and stream.get_extra_info("socket")
     if connected:
         with suppress(OSError):
