@@ -28,13 +28,16 @@ SLOW = [
     "tests/unit/test_scheduler_properties.py",
     "tests/unit/test_waiting_costs.py",
     "tests/drivers/test_faults.py",
+    "tests/drivers/test_hostile_responses.py",
     "tests/drivers/test_kills.py",
+    "tests/drivers/test_signals.py",
     "tests/integration/test_cli_display.py",
     "tests/integration/test_cli_sandbox.py",
     "tests/integration/test_sandbox_docs.py",
     "tests/integration/test_sandbox_gateway.py",
     "tests/integration/test_sandbox_load.py",
     "tests/integration/test_sandbox_process.py",
+    "tests/integration/test_soak.py",
 ]
 # These wait for real timeouts. The results depend on the dependencies, but not on the Python.
 TIMEOUTS = ["tests/drivers/test_deadlines.py", "tests/drivers/test_download_timeouts.py"]
@@ -184,9 +187,24 @@ def crash(session: nox.Session) -> None:
     session.run("python", "-m", "tools.crash_sandbox", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
+@nox.session(python=PYTHONS, default=False)
+def stress(session: nox.Session) -> None:
+    """Start hundreds of processes whose threads make their first calls at once; `-- --processes N --only NAME`."""
+    session.install("-e", ".[aiohttp]")
+    session.run("python", "-m", "tools.stress_start", *session.posargs)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Feed `wait_many` through 3 virtual days of faults; `-- --days N --seed N --client KIND`, and more."""
+    install_groups(session, "test")
+    session.install("-e", ".[sandbox,aiohttp]")
+    session.run("python", "-m", "tools.soak", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
 @nox.session(default=False)
 def kills(session: nox.Session) -> None:
-    """Kill a download ten times at random, and once before every line of the code that writes the file."""
+    """Kill a download ten times at random, and before every line that writes the file; interrupt it at every line."""
     install_groups(session, "test")
     session.install("-e", ".[cli,sandbox]")
     session.run("pytest", "tests/drivers/test_kills.py", *session.posargs, env={"KILLS": "10", "STEP": "1"})

@@ -1,13 +1,9 @@
-"""Reads YAML documents. Holds the paths of the documents in this checkout."""
+"""The paths of the documents in this checkout, and the types of their values."""
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
 from typing import Any, TypeGuard
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from codegen.errors import CodegenError
 
@@ -49,46 +45,3 @@ def as_list(value: Json) -> list[Json]:
     if not is_list(value):
         raise CodegenError(f"the document should have a list in place of {value!r}")
     return value
-
-
-def as_json(value: Json) -> Json:
-    """A YAML value as JSON: dates become strings, and so do keys such as `200:`, as OpenAPI demands."""
-    if is_list(value):
-        return [as_json(item) for item in value]
-    if is_object(value):
-        return {_string_key(key): as_json(item) for key, item in value.items()}
-    # YAML reads `version: 2026-01-02` as a date.
-    return value.isoformat() if isinstance(value, datetime.date) else value
-
-
-def _string_key(key: object) -> str:
-    if isinstance(key, str):
-        return key
-    if isinstance(key, int) and not isinstance(key, bool):
-        return str(key)
-    raise ValueError(f"the key {key!r} is not a string")
-
-
-def parse_mapping(text: str, source: object) -> dict[str, Json]:
-    """Parses a YAML 1.2 (or JSON) text that holds a mapping. Errors show the name `source`."""
-    try:
-        # ruamel.yaml declares no types for its streams.
-        parsed: object = YAML(typ="safe", pure=True).load(text)  # pyright: ignore[reportUnknownMemberType]
-        parsed = as_json(parsed)
-    # On some texts that are not YAML, or are incomplete, ruamel.yaml raises one of the other three errors.
-    except (YAMLError, ValueError, LookupError, RecursionError) as error:
-        reason = "it is nested too deeply or contains itself" if isinstance(error, RecursionError) else error
-        raise CodegenError(f"{source} is not valid YAML: {reason}") from error
-    if not is_object(parsed):
-        kind = type(parsed).__name__
-        raise CodegenError(f"{source} should have a mapping at its top, not {kind}")
-    return parsed
-
-
-def read_mapping(path: Path) -> dict[str, Json]:
-    """The mapping in a YAML file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CodegenError(f"{path} cannot be read: {error}") from error
-    return parse_mapping(text, path)

@@ -36,10 +36,13 @@ def compare_files(old: Path, new: Path) -> list[FileChange]:
     changes: list[FileChange] = []
     for path in sorted(before.keys() | after.keys()):
         if before.get(path) != after.get(path):
-            diff = list(difflib.ndiff(_lines(before.get(path)), _lines(after.get(path))))
+            old_lines, new_lines = _lines(before.get(path)), _lines(after.get(path))
+            # `difflib.ndiff` would also compare the characters of each line with those of each other line.
+            kept = sum(
+                match.size for match in difflib.SequenceMatcher(None, old_lines, new_lines).get_matching_blocks()
+            )
             kind: Kind = "added" if path not in before else "removed" if path not in after else "changed"
-            counts = (sum(line.startswith(sign) for line in diff) for sign in "+-")
-            changes.append(FileChange(path, kind, *counts))
+            changes.append(FileChange(path, kind, len(new_lines) - kept, len(old_lines) - kept))
     return changes
 
 

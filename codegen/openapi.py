@@ -6,6 +6,7 @@ import copy
 import enum
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from codegen.document import Json, as_list, as_object, is_list, is_object
@@ -96,9 +97,13 @@ def resolve(document: dict[str, Json], value: Json) -> Json:
 
 
 def check_references(document: dict[str, Json]) -> None:
-    """Raises a `CodegenError` for a reference that has no target or leads to itself."""
+    """Raises a `CodegenError` for a reference that has no target, leads to itself, or leads into an example."""
     for reference in set(references(document)):
         resolve(document, {"$ref": reference})
+        parts = reference.split("/")
+        # A property and a schema may have such a name.
+        if any(key in LITERAL_KEYS and holder not in _NAMES for holder, key in pairwise(parts)):
+            raise CodegenError(f"the reference {reference} leads into an example or another value, not to a schema")
 
 
 def inline_components(document: dict[str, Json]) -> dict[str, Json]:
@@ -134,8 +139,9 @@ def _inline(document: dict[str, Json], operation: dict[str, Json], shared: list[
         responses[status] = resolve(document, response)
 
 
-# Below these keys a `$ref` is an ordinary value, not a reference.
-_LITERAL_KEYS: Final = frozenset({"example", "examples", "default", "enum", "const"})
+_NAMES: Final = frozenset({"properties", "schemas"})
+LITERAL_KEYS: Final = frozenset({"example", "examples", "default", "enum", "const"})
+"""Below these keys a `$ref` is an ordinary value, not a reference."""
 
 
 def references(value: Json) -> Iterator[str]:
@@ -144,7 +150,7 @@ def references(value: Json) -> Iterator[str]:
         if isinstance(value.get("$ref"), str):
             yield value["$ref"]
         for key, member in value.items():
-            if key not in _LITERAL_KEYS:
+            if key not in LITERAL_KEYS:
                 yield from references(member)
     elif is_list(value):
         for member in value:

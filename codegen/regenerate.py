@@ -26,11 +26,13 @@ from openapi_python_client.config import Config, ConfigFile, MetaType
 
 from codegen.diff.operations import SOURCE_CHECKSUM
 from codegen.diff.report import OVERLAID, Report, compare_generated
-from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, Json, read_mapping
+from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, Json
 from codegen.errors import CodegenError
+from codegen.extensions import without_extensions
 from codegen.name_checks import check_names
 from codegen.openapi import check_references
 from codegen.overlay import apply_overlay
+from codegen.parsing import read_mapping
 
 CLIENT = "meshapi_video_generated"
 WIRE = "meshapi_video_wire"
@@ -43,7 +45,7 @@ def generate(into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY) -> 
     The result depends on the two documents, on `generator-config.yml` and on the pinned generators, and
     on nothing else: the generators are called as functions, and functions read no configuration files.
     """
-    overlaid = apply_overlay(read_mapping(document), read_mapping(overlay))
+    overlaid = apply_overlay(without_extensions(read_mapping(document)), read_mapping(overlay))
     # With the checksum, every change of the document changes generated/, and so shows up in review.
     overlaid[SOURCE_CHECKSUM] = hashlib.sha256(document.read_bytes()).hexdigest()
     generate_overlaid(into, overlaid)

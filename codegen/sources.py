@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,13 +12,13 @@ import httpx
 from openapi_python_client.schema import OpenAPI
 from pydantic import ValidationError
 
-from codegen.document import Json, as_json, as_object, is_object, parse_mapping
+from codegen.document import Json, as_object, is_object
 from codegen.errors import CodegenError
 from codegen.openapi import METHODS
+from codegen.parsing import MAX_BYTES, parse_json, parse_mapping, read_bytes
 
 _ACCEPT = "text/markdown, application/yaml, application/json, text/plain"
 _TIMEOUT = 30.0
-_MAX_BYTES = 20_000_000
 
 _FENCE = re.compile(
     r"^(?P<mark>`{3,}+|~{3,}+)[ \t]*(?P<language>\w*)[^`\n]*\n"
@@ -82,7 +81,7 @@ def _suffix(name: str) -> str:
 
 def _load(name: str) -> bytes:
     try:
-        return Path(name).read_bytes()
+        return read_bytes(Path(name))
     except OSError as error:
         raise CodegenError(f"{name} cannot be read: {error.strerror}. Name a file or an http(s) address.") from error
 
@@ -111,9 +110,9 @@ def _get(url: str) -> bytes:
             raise CodegenError(f"{url} returned status {response.status_code}, not 200. Check the address.")
         for chunk in response.iter_bytes():
             content += chunk
-            if len(content) > _MAX_BYTES:
+            if len(content) > MAX_BYTES:
                 raise CodegenError(
-                    f"{url} is larger than {_MAX_BYTES:,} bytes, so it is not a document. Check the address."
+                    f"{url} is larger than {MAX_BYTES:,} bytes, so it is not a document. Check the address."
                 )
     return bytes(content)
 
@@ -163,39 +162,11 @@ def _parse(text: str, name: str, *, is_json: bool, lines_above: int = 0) -> dict
     """Parses a text. `lines_above` lets an error count lines from the top of the page."""
     padded = "\n" * lines_above + text.removeprefix("\ufeff")
     try:
-        parsed = _parse_json(padded, name) if is_json else parse_mapping(padded, name)
-        document: dict[str, Json] = as_json(parsed)
-        # An escape can contain half of a surrogate pair, which cannot be written as UTF-8.
-        json.dumps(document, ensure_ascii=False, default=str).encode()
+        return parse_json(padded, name) if is_json else parse_mapping(padded, name)
     except CodegenError as error:
-        message = str(error).replace('"<unicode string>"', name)
         raise CodegenError(
-            f"{message}\nThe text may be incomplete: get it again. Otherwise, fix it at its source."
+            f"{error}\nThe text may be incomplete: get it again. Otherwise, fix it at its source."
         ) from error
-    # The JSON parser and the check above raise these.
-    except (ValueError, LookupError, RecursionError) as error:
-        kind = "JSON" if is_json else "YAML"
-        reason = "it is nested too deeply or contains itself" if isinstance(error, RecursionError) else error
-        raise CodegenError(f"{name} is not valid {kind}: {reason}. Fix it at its source.") from error
-    return document
-
-
-def _parse_json(text: str, name: str) -> dict[str, Json]:
-    # The YAML parser would read the two JSON escapes of one emoji as two broken characters.
-    parsed: object = json.loads(text, object_pairs_hook=_unique)
-    if not is_object(parsed):
-        raise CodegenError(f"{name} should have an object at its top, not {type(parsed).__name__}")
-    return parsed
-
-
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    """A JSON object without duplicate keys. The standard library would take the last of two equal keys."""
-    found: dict[str, Json] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"an object has the key {key!r} twice")
-        found[key] = value
-    return found
 
 
 def _check(document: dict[str, Json], where: str) -> None:

@@ -71,7 +71,7 @@ class Load:
             started = time.monotonic()
             for _ in range(rounds):
                 asyncio.run(self._round(sandbox))
-                self.memory.append(_megabytes(process.pid))
+                self.memory.append(megabytes(process.pid))
             self.seconds = time.monotonic() - started
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=60) == 0
@@ -150,7 +150,7 @@ class Load:
         )
 
 
-def _megabytes(process_id: int) -> float:
+def megabytes(process_id: int) -> float:
     """The resident memory of a process."""
     command = ["ps", "-o", "rss=", "-p", str(process_id)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024

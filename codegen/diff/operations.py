@@ -23,7 +23,9 @@ def compare_documents(old: dict[str, Json], new: dict[str, Json]) -> list[Change
     comparison.compare_document()
     if not comparison.changes and not same(old, new):
         comparison.add(
-            Severity.COSMETIC, "#", "Only the notation changed: the order of keys, the quoting, or the comments."
+            Severity.COSMETIC,
+            "#",
+            "Only the notation changed: the order of keys, the quoting, the comments, or extensions (`x-…`).",
         )
     return sorted(set(comparison.changes), key=lambda change: (-change.severity, change.pointer, change.meaning))
 

@@ -1,41 +1,34 @@
-"""Compares the Python API of two generated folders with griffe: names, signatures and annotations."""
+"""Compares the Python API of two generated folders: names, signatures, and the declarations of models."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import griffe
 
+from codegen.diff.severity import ApiChange
+from codegen.diff.wire import WIRE_PACKAGE, changed, compare_wire
 from codegen.document import ROOT
 
 _HAND_WRITTEN: Final = ROOT / "overlays"
 _SDK: Final = "meshapi_video"
-WIRE_PACKAGE: Final = "meshapi_video_wire"
 _PACKAGES: Final = (_SDK, "meshapi_video_generated", WIRE_PACKAGE)
 
 
-class ApiChange(NamedTuple):
-    """One change that may break code that imports the packages."""
-
-    path: str
-    """The dotted name under which users import it."""
-    meaning: str
-
-
 def compare_python_api(old: Path, new: Path) -> tuple[list[ApiChange], list[ApiChange]]:
-    """The breaking changes between two generated folders, and the annotations that changed.
+    """The breaking changes between two generated folders, and the declarations that changed.
 
     Griffe compares names and signatures, with aliases and re-exports resolved. Griffe does not compare
     the annotations of attributes, which are the largest part of a model. This function compares them,
     and lists them apart: a changed annotation breaks or does not break, depending on the direction in
-    which the value travels.
+    which the value travels. The wire package is compared completely, with its imports.
     """
     before, after = _load(old), _load(new)
     breaking: set[ApiChange] = set()
-    annotations: set[ApiChange] = set()
+    declared: set[ApiChange] = set()
     exports = _exports(before[_SDK])
     for definition, public_name in exports.items():
         if _exists(before, definition) and not _exists(after, definition):
@@ -47,11 +40,10 @@ def compare_python_api(old: Path, new: Path) -> tuple[list[ApiChange], list[ApiC
         package_exports = exports if package == _SDK else {}
         for breakage in griffe.find_breaking_changes(before[package], after[package]):
             breaking.add(ApiChange(_public_path(breakage.obj.path, package_exports), _meaning(breakage)))
-        old_annotations, new_annotations = dict(_annotations(before[package])), dict(_annotations(after[package]))
-        for path, annotation in old_annotations.items():
-            if path in new_annotations and new_annotations[path] != annotation:
-                annotations.add(ApiChange(path, f"`{annotation}` became `{new_annotations[path]}`"))
-    return sorted(breaking), sorted(annotations)
+        if package != WIRE_PACKAGE:
+            declared.update(changed(dict(_annotations(before[package])), dict(_annotations(after[package]))))
+    declared.update(compare_wire(old / WIRE_PACKAGE, new / WIRE_PACKAGE))
+    return sorted(breaking), sorted(declared)
 
 
 def _load(generated: Path) -> griffe.ModulesCollection:

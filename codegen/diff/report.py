@@ -6,17 +6,18 @@ that it was generated from, so the comparison needs no version history.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from codegen.diff.explanations import unexplained
 from codegen.diff.operations import compare_documents
-from codegen.diff.python_api import WIRE_PACKAGE, ApiChange, compare_python_api
-from codegen.diff.severity import Change, Severity
+from codegen.diff.python_api import compare_python_api
+from codegen.diff.severity import ApiChange, Change, Severity
 from codegen.document import ROOT, Json
 from codegen.errors import CodegenError
 from codegen.file_diff import FileChange, compare_files
+from codegen.parsing import read_mapping
 
 OVERLAID: Final = "openapi.json"
 """The name of the overlaid document in a generated folder."""
@@ -31,24 +32,27 @@ class Report(NamedTuple):
     files: list[FileChange]
     breaking_api: list[ApiChange]
     annotations: list[ApiChange]
+    unexplained: list[ApiChange]
+    """Those of the annotations for which the document has no change that callers could notice."""
 
     @property
     def severity(self) -> Severity | None:
         """The highest severity of all changes; None if nothing changed."""
         severities = [change.severity for change in self.document]
-        severities += [Severity.COSMETIC] * bool(self.files) + [Severity.BREAKING] * bool(self.breaking_api)
-        highest = max(severities, default=None)
-        # If types changed and no rule found more than a cosmetic change, a person has to read the report. The
-        # annotations of the wire package do not count: they contain descriptions too.
-        typed = [change for change in self.annotations if not change.path.startswith(f"{WIRE_PACKAGE}.")]
-        return Severity.BREAKING if highest is Severity.COSMETIC and typed else highest
+        severities += [Severity.COSMETIC] * bool(self.files)
+        severities += [Severity.BREAKING] * bool(self.breaking_api or self.unexplained)
+        return max(severities, default=None)
 
     @property
     def to_acknowledge(self) -> list[Change]:
-        """The changes that the changelog must name if they break: those of the document, or else the names."""
-        if any(change.severity is Severity.BREAKING for change in self.document):
-            return self.document
-        return self.document + [Change(Severity.BREAKING, change.path, change.meaning) for change in self.breaking_api]
+        """The changes that the changelog must name if they break: those of the document, or else the names of Python.
+
+        What no change of the document explains is always named.
+        """
+        names = self.unexplained
+        if all(change.severity is not Severity.BREAKING for change in self.document):
+            names = self.breaking_api + names
+        return self.document + [Change(Severity.BREAKING, change.path, change.meaning) for change in names]
 
     def markdown(self) -> str:
         """The report for a person to read."""
@@ -82,7 +86,9 @@ class Report(NamedTuple):
         lines = breaking or ["No name or signature changed in a way that breaks."]
         if self.annotations:
             lines += ["", "Annotations that changed:", ""]
-            lines += [f"- `{change.path}`: {change.meaning}" for change in self.annotations]
+            for change in self.annotations:
+                note = ". **No change of the document explains it.**" if change in self.unexplained else ""
+                lines.append(f"- `{change.path}`: {change.meaning}{note}")
         return ["## The Python API\n", *lines, ""]
 
 
@@ -91,21 +97,23 @@ def compare_generated(old: Path, new: Path) -> Report:
     files = compare_files(old, new)
     # The other comparisons take longer and find nothing between equal files.
     if not files:
-        return Report([], [], [], [])
+        return Report([], [], [], [], [])
     # Before the first generation there are no callers to break.
     if not (old / OVERLAID).exists():
-        return Report([], files, [], [])
-    return Report(compare_documents(read_overlaid(old), read_overlaid(new)), files, *compare_python_api(old, new))
+        return Report([], files, [], [], [])
+    documents = read_overlaid(old), read_overlaid(new)
+    changes = compare_documents(*documents)
+    breaking_api, annotations = compare_python_api(old, new)
+    return Report(changes, files, breaking_api, annotations, unexplained(annotations, changes, *documents))
 
 
 def read_overlaid(generated: Path) -> dict[str, Json]:
     """The document that a generated folder was made from."""
     path = generated / OVERLAID
     try:
-        document: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CodegenError(f"{path} is not JSON: {error}. Run `git checkout {path.name}` in its folder.") from error
-    return document
+        return read_mapping(path)
+    except CodegenError as error:
+        raise CodegenError(f"{error}. Run `git checkout {path.name}` in its folder.") from error
 
 
 def current_version() -> str:

@@ -32,14 +32,20 @@ class Change(NamedTuple):
     """What the change means in Python, in one sentence."""
 
 
+class ApiChange(NamedTuple):
+    """One change that may break code that imports the packages."""
+
+    path: str
+    """The dotted name under which users import it."""
+    meaning: str
+
+
 Handler = Callable[[Json, Json, str], None]
 """Compares an old and a new value at a place. None stands for a value that is absent."""
 
 _DOCUMENTATION: Final = frozenset(
     {"description", "summary", "example", "examples", "externalDocs", "deprecated", "xml", "$comment"}
 )
-# The generators read these extensions, which name the members of an enum, and no others.
-_ENUM_EXTENSIONS: Final = "x-enum"
 _MAX_VALUE_LENGTH: Final = 60
 
 
@@ -71,8 +77,6 @@ class Comparison:
             place = f"{pointer}/{escape(key)}"
             if key in _DOCUMENTATION:
                 self.add(Severity.COSMETIC, place, f"Documentation only: `{key}` changed.")
-            elif key.startswith("x-") and not key.startswith(_ENUM_EXTENSIONS):
-                self.add(Severity.COSMETIC, place, f"The extension `{key}` changed; no generator reads it.")
             else:
                 handlers.get(key, self.add_unknown)(before, after, place)
 

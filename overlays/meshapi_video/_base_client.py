@@ -6,17 +6,21 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+import httpx
+
 from meshapi_video._logging import log_poll
 from meshapi_video._polling.policy import Policy, PollPolicy
-from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded, start_wait
+from meshapi_video._polling.state import GiveUp, PollState, gave_up, poll_failed, poll_succeeded, start_wait
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._tasks import require_task
+from meshapi_video._transport.exceptions import unexpected_error
 from meshapi_video._transport.retry_after import age_of
 from meshapi_video._validation import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
+    from meshapi_video._download.addresses import AddressRules
     from meshapi_video._errors import MeshVideoError
     from meshapi_video._polling.scheduler import Scheduler
     from meshapi_video._token import WaitToken
@@ -26,8 +30,11 @@ if TYPE_CHECKING:
 class BaseClient:
     """The base of both clients."""
 
-    def __init__(self, api_key: ApiKey, *, base_url: str | None, timeout: float, max_retries: int) -> None:
-        self._settings = Settings.resolve(api_key, base_url, timeout, max_retries)
+    def __init__(
+        self, api_key: ApiKey, *, base_url: str | None, timeout: float, max_retries: int, private_hosts: Collection[str]
+    ) -> None:
+        self._settings = Settings.resolve(api_key, base_url, timeout, max_retries, private_hosts)
+        self._is_closed = False
         # Tests replace these to make time virtual.
         self._clock: Callable[[], float] = time.monotonic
         self._unix_clock: Callable[[], float] = time.time
@@ -37,6 +44,13 @@ class BaseClient:
         # A traceback with local variables may need the repr before the settings exist.
         settings = f"base_url={self._settings.base_url!r}" if hasattr(self, "_settings") else "not initialized"
         return f"{type(self).__name__}({settings})"
+
+    def _address_rules(self) -> AddressRules:
+        """The addresses to which downloads may connect."""
+        from meshapi_video._download.addresses import AddressRules  # noqa: PLC0415 - not every program uses it
+
+        api_host = httpx.URL(self._settings.base_url).raw_host.decode("ascii")
+        return AddressRules(api_host=api_host, private_hosts=self._settings.private_hosts)
 
     def _start_wait(self, deadline: float | None, policy: Policy, task: str | WaitToken) -> PollState:
         return start_wait(task, policy, deadline, self._clock(), self._unix_clock())
@@ -73,6 +87,10 @@ class BaseClient:
         now = self._clock()
         return self._record(before, poll_failed(before, error, now, self._rand(), was_sent=was_sent), sent_at, now)
 
+    def _poll_crashed(self, before: PollState, error: Exception) -> PollState:
+        """The state after a poll that raised an unexpected exception, which ends the wait for this task."""
+        return gave_up(before, unexpected_error(error, before.task_id, self._settings))
+
     def _record(self, before: PollState, after: PollState, sent_at: float, now: float) -> PollState:
         """Passes a poll that ended at `now` to the policy and the log, and returns the state after it."""
         if not isinstance(before.policy, PollPolicy):
@@ -80,6 +98,9 @@ class BaseClient:
 
             learn(before, after, now)
         log_poll(before, after, now - sent_at, now)
+        if after.error is not None and not (isinstance(after.end, GiveUp) and after.end.error is after.error):
+            # This error is not raised. Its frames hold connections and requests, of each task that waits.
+            after.error.__traceback__ = after.error.__context__ = after.error.__cause__ = None
         return after
 
 

@@ -19,7 +19,9 @@ MeshVideoError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from meshapi_video._text import LONGEST_BODY, LONGEST_MESSAGE, one_line, printable, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,23 +30,31 @@ if TYPE_CHECKING:
     from meshapi_video._token import WaitToken
     from meshapi_video_generated.models import VideoTaskResponse
 
+MOST_FIELD_ERRORS: Final = 20
+"""The problems of a request that an error keeps."""
+
 
 class MeshVideoError(Exception):
     """The base of every error that this package raises on purpose.
 
     This class itself is raised for a missing API key, for a proxy in the environment that cannot be
-    used, for certificates that cannot be loaded, and for an `http_client` whose hooks consume the
-    responses. A wrong argument raises `ValueError`.
+    used, for certificates that cannot be loaded, for an `http_client` whose hooks consume the
+    responses, and for a `wait_many` without any thread. A wrong argument raises `ValueError`.
+
+    The text of an error is one line that is safe to print and to log, whatever a server sent.
     """
 
     task_id: str | None = None
     """The id of the task, where the error concerns one task."""
     _advice = ""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message, LONGEST_MESSAGE))
+
     def __str__(self) -> str:
         message = super().__str__()
-        text = message if self.task_id is None else f"task {self.task_id}: {message}"
-        return f"{text.rstrip('.')}. {self._advice}" if self._advice else text
+        text = message if self.task_id is None else f"task {one_line(self.task_id)}: {message}"
+        return printable(f"{text.rstrip('.')}. {self._advice}" if self._advice else text)
 
     def __reduce__(self) -> tuple[Callable[..., MeshVideoError], tuple[object, ...]]:
         # By default, unpickling calls the class with `args`, which keyword-only signatures refuse.
@@ -73,7 +83,8 @@ class FieldError(NamedTuple):
 class APIError(MeshVideoError):
     """The server responded with an error.
 
-    Statuses with a subclass raise that subclass. All others raise this class (a redirect, a 418).
+    Statuses with a subclass raise that subclass. All others raise this class (a redirect, a 418). The texts
+    of the server are kept as it sent them, up to 1,000 characters each.
     """
 
     status_code: int
@@ -89,7 +100,7 @@ class APIError(MeshVideoError):
     body: str
     """The beginning of the response body as text, with the API key redacted."""
     errors: tuple[FieldError, ...]
-    """The problems field by field, where the server lists them (422)."""
+    """The problems field by field, where the server lists them (422): the first 20."""
 
     def __init__(
         self,
@@ -103,24 +114,25 @@ class APIError(MeshVideoError):
         errors: tuple[FieldError, ...] = (),
     ) -> None:
         self.status_code = status_code
-        self.code = code
-        self.message = message
-        self.request_id = request_id
+        self.code = shorten(code) if code else code
+        self.message = shorten(message)
+        self.request_id = shorten(request_id) if request_id else request_id
         self.retry_after = retry_after
-        self.body = body
-        self.errors = errors
-        code_part = f" {code}" if code else ""
-        fields = "".join(f"; {error.path}: {error.message}" for error in errors)
-        request = f" (request {request_id})" if request_id else ""
+        self.body = shorten(body, LONGEST_BODY)
+        self.errors = tuple(FieldError(*map(shorten, error)) for error in errors[:MOST_FIELD_ERRORS])
+        code_part = f" {one_line(code)}" if code else ""
+        fields = "".join(f"; {one_line(error.path)}: {one_line(error.message)}" for error in self.errors)
+        more = f"; and {len(errors) - MOST_FIELD_ERRORS} more" if len(errors) > MOST_FIELD_ERRORS else ""
+        request = f" (request {one_line(request_id)})" if request_id else ""
         if 300 <= status_code < 400:
             self._advice = "Check the base URL"
-        super().__init__(f"HTTP {status_code}{code_part}: {message}{fields}{request}")
+        super().__init__(f"HTTP {status_code}{code_part}: {one_line(message)}{fields}{more}{request}")
 
 
 class AuthenticationError(APIError):
     """401: the API key is missing, malformed or unknown. A retry cannot help."""
 
-    _advice = "Check the key in MESHAPI_API_KEY or api_key="
+    _advice = "Check the key in MESHAPI_API_KEY, or the key that was given instead of it"
 
 
 class PaymentRequiredError(APIError):
@@ -175,14 +187,14 @@ class InvalidResponse(MeshVideoError):
 
     path: str | None
     """The JSON path of the wrong value (`$.content.video_url`). None if the body is not JSON
-    (an HTML page, a truncated response)."""
+    (an HTML page, a truncated response), or is about another task."""
     body: str
     """The beginning of the response body as text, with the API key redacted."""
 
     def __init__(self, message: str, *, path: str | None = None, body: str = "") -> None:
-        self.path = path
-        self.body = body
-        super().__init__(message if path is None else f"{message} (at {path})")
+        self.path = path if path is None else shorten(path)
+        self.body = shorten(body, LONGEST_BODY)
+        super().__init__(one_line(message) if path is None else f"{one_line(message)} (at {one_line(path)})")
 
 
 class TaskError(MeshVideoError):
@@ -202,7 +214,7 @@ class TaskError(MeshVideoError):
         self.task_id = task.id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
         self.code = code
         self.message = message
-        super().__init__(": ".join(part for part in (task.status, code, message) if part))
+        super().__init__(": ".join(one_line(part) for part in (task.status, code, message) if part))
 
 
 class TaskFailed(TaskError):
@@ -250,14 +262,14 @@ class WaitUnfinished(MeshVideoError):
         self.polls = token.polls
         status = last_task.status if last_task else None
         polls = "1 poll" if self.polls == 1 else f"{self.polls} polls"
-        failure = f"; the last poll failed: {str(last_error.args[0]).rstrip('.')}" if last_error else ""
+        failure = f"; the last poll failed: {one_line(str(last_error.args[0])).rstrip('.')}" if last_error else ""
         super().__init__(
             f"{self._summary(status)} after {format_seconds(elapsed)} ({polls}){failure}{reason}. "
             "The task may still finish and has been paid for: wait again on the same id"
         )
 
     def _summary(self, status: str | None) -> str:
-        return f"still {status}" if status else "no status received"
+        return f"still {one_line(status)}" if status else "no status received"
 
 
 class WaitTimeout(WaitUnfinished, TimeoutError):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._urls import parse_http_url
 from meshapi_video._validation import check_count, check_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
 """The server that `openapi.yaml` names; a contract test compares the two."""
@@ -79,9 +82,18 @@ class Settings:
     """Seconds for one request as a whole."""
     max_retries: int
     """How often `get` and `download` retry."""
+    private_hosts: frozenset[str]
+    """Hosts from which `download` may download whatever their address is."""
 
     @classmethod
-    def resolve(cls, api_key: ApiKey, base_url: str | None, timeout: float, max_retries: int) -> Settings:
+    def resolve(
+        cls,
+        api_key: ApiKey,
+        base_url: str | None,
+        timeout: float,
+        max_retries: int,
+        private_hosts: Collection[str] = (),
+    ) -> Settings:
         """Takes missing settings from the environment, and validates all of them."""
         check_count("max_retries", max_retries, least=0)
         check_duration("timeout", timeout)
@@ -91,7 +103,25 @@ class Settings:
             base_url=_check_base_url(base_url or os.environ.get(URL_VARIABLE) or DEFAULT_BASE_URL),
             timeout=timeout,
             max_retries=max_retries,
+            private_hosts=_check_hosts(private_hosts),
         )
+
+
+def _check_hosts(hosts: Collection[str]) -> frozenset[str]:
+    if isinstance(hosts, str | bytes):
+        raise TypeError("private_hosts should be a collection of host names, and not a single string")
+    return frozenset(map(_check_host, hosts))
+
+
+def _check_host(host: str) -> str:
+    is_ipv6 = ":" in host and not host.startswith("[")
+    try:
+        url = parse_http_url(f"https://[{host}]" if is_ipv6 else f"https://{host}")
+    except ValueError:
+        url = None
+    if url is None or url.port is not None or url.userinfo or url.raw_path != b"/" or url.fragment:
+        raise ValueError(f"private_hosts should contain names such as 'files.example', and not {host!r}")
+    return url.raw_host.decode("ascii")
 
 
 def _check_base_url(text: str) -> str:

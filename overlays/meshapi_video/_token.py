@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from attrs import Attribute, asdict, field, frozen
 
+from meshapi_video._text import one_line
 from meshapi_video._validation import check_number
 
 _VERSION: Final = 1
@@ -58,8 +59,10 @@ class WaitToken:
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
             raise ValueError("not a wait token: it should be the JSON object that WaitToken.to_json wrote") from None
         if version is True or version != _VERSION:
-            raise ValueError(f"the wait token has version {version!r}; this release reads version {_VERSION}")
+            raise ValueError(
+                f"the wait token has version {one_line(repr(version))}; this release reads version {_VERSION}"
+            )
         try:
             return cls(**fields)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"the wait token is damaged: {error}") from None
+            raise ValueError(f"the wait token is damaged: {one_line(str(error))}") from None

@@ -28,6 +28,8 @@ def parse_http_url(text: str) -> httpx.URL:
     """
     try:
         url = httpx.URL(text)
+        # httpx decodes an international name only here, and refuses some of them.
+        _ = url.host
     except (httpx.InvalidURL, UnicodeError):
         raise ValueError("it is not a URL") from None
     if url.scheme not in {"http", "https"}:

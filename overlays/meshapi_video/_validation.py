@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ MAX_IN_FLIGHT: Final = 100
 MAX_WAITING: Final = 10_000
 """The default for the tasks that one `wait_many` waits for at once."""
 
+LARGEST: Final = sys.float_info.max
+"""The largest finite number. A larger `int` cannot be used together with a `float`."""
 LONGEST: Final = 1e9
 """The longest finite time, in seconds: about 30 years. Clocks and sockets fail with more."""
 
@@ -47,7 +50,7 @@ def check_duration(name: str, value: float) -> float:
 
 def check_positive(name: str, value: float) -> float:
     """`value` if it is a finite number greater than zero."""
-    return check_number(name, value, "a finite number greater than 0", is_valid=lambda n: 0 < n < math.inf)
+    return check_number(name, value, "a finite number greater than 0", is_valid=lambda n: 0 < n <= LARGEST)
 
 
 def deadline_after(timeout: float | None, now: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -47,6 +47,10 @@ class Inspection(msgspec.Struct, frozen=True):
 class _ClockUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     now: float | None = None
     advance: float = 0
+
+
+# Made here, and not at the first use: see `_task_requests`.
+_clock_decoder: Final = msgspec.json.Decoder(_ClockUpdate)
 
 
 class Control:
@@ -101,7 +105,7 @@ class Control:
     def set_clock(self, body: bytes) -> None:
         """Sets or advances the clock."""
         try:
-            update = msgspec.json.decode(body, type=_ClockUpdate)
+            update = _clock_decoder.decode(body)
             if update.now is not None:
                 self._clock.set(update.now)
             self._clock.advance(update.advance)

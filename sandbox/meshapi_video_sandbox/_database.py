@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,22 +32,59 @@ _SCHEMA: Final = """
 """
 
 
+_APPLICATION_ID: Final = int.from_bytes(b"mvsb")
+"""SQLite keeps this number in the header of the file, for programs that want to know whose file it is."""
+_COLUMNS: Final = """
+    SELECT objects.type, objects.name, group_concat(columns.name)
+    FROM sqlite_master AS objects LEFT JOIN pragma_table_info(objects.name) AS columns
+    WHERE objects.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' GROUP BY objects.name
+"""
+
+
 def open_database(path: Path | None) -> sqlite3.Connection:
-    """Opens the database for this process alone; `sqlite3.Error` if that is not possible."""
+    """Opens the database for this process alone; `sqlite3.Error` if that is not possible.
+
+    Refuses the database of another program, and writes nothing to it.
+    """
+    if path is not None and path.exists():
+        # An immutable file is read without a lock, and without a recovery that would write.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as reading:
+            _check_is_ours(reading)
     connection = sqlite3.connect(path or ":memory:", timeout=0.2, isolation_level=None, check_same_thread=False)
     try:
         # Two gateways on one file would not share their clock and their faults. The system releases the
         # lock of a process that is killed.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        # Once more, with the tables that a crash has left in another file.
+        _check_is_ours(connection)
+        connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
         # With this setting a killed process loses nothing. A machine that loses power loses the last
         # moments at most, and the upstream still has them.
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(f"BEGIN EXCLUSIVE; {_SCHEMA} COMMIT")
+        connection.executescript(f"BEGIN EXCLUSIVE; PRAGMA application_id = {_APPLICATION_ID}; {_SCHEMA} COMMIT")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_is_ours(connection: sqlite3.Connection) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    if application_id == _APPLICATION_ID:
+        return
+    # Files of earlier versions have no such number, but no other tables either.
+    with closing(sqlite3.connect(":memory:")) as new:
+        new.executescript(_SCHEMA)
+        ours = new.execute(_COLUMNS).fetchall()
+    foreign = [f"the {row[0]} {row[1]!r}" for row in connection.execute(_COLUMNS) if row not in ours]
+    if application_id:
+        foreign = [f"the application_id {application_id}"]
+    if foreign:
+        raise sqlite3.DatabaseError(
+            f"it is a database of another program, with {foreign[0]}, and was not changed; give --db another file"
+        )
 
 
 @contextmanager

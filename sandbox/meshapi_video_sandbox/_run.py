@@ -11,7 +11,7 @@ from anyio.from_thread import start_blocking_portal
 from meshapi_video_sandbox._example import EXAMPLE
 from meshapi_video_sandbox._sandbox import Sandbox
 from meshapi_video_sandbox._server import open_resources, run_servers
-from meshapi_video_sandbox._settings import DEFAULT_KEY, Settings
+from meshapi_video_sandbox._settings import DEFAULT_KEY, Settings, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -38,10 +38,20 @@ def serve(settings: Settings, *, print_line: Callable[[str], None]) -> None:
     `print_line` gets the lines for the user: first how to use the sandbox, at the end that it has stopped.
     """
     with suppress(KeyboardInterrupt), _running(settings) as sandbox:
-        for line in _instructions(sandbox, simulated=settings.upstream is None):
+        for line in [*_warnings(settings), *_instructions(sandbox, simulated=settings.upstream is None)]:
             print_line(line)
         threading.Event().wait()
     print_line("stopped")
+
+
+def _warnings(settings: Settings) -> list[str]:
+    if is_loopback(settings.host):
+        return []
+    public_key = (
+        f", and knows the API key {DEFAULT_KEY}: give another with --key" if DEFAULT_KEY in settings.keys else ""
+    )
+    host = settings.host or "any address of this machine"
+    return [f"WARNING: anyone who can reach {host} can use the control API{public_key}."]
 
 
 def _instructions(sandbox: Sandbox, *, simulated: bool) -> list[str]:

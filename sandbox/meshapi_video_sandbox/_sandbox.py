@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import httpx
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from meshapi_video_sandbox._task_requests import Outcome
+
+# Made here, and not at the first use: see `_task_requests`.
+_inspection_decoder: Final = msgspec.json.Decoder(Inspection)
 
 
 @frozen
@@ -61,7 +64,7 @@ class Sandbox:
 
     def inspect(self, task_id: str) -> Inspection:
         """The sandbox's own data about a task: its row, its history, and the number of upstream polls."""
-        return msgspec.json.decode(self._request("GET", f"tasks/{quote(task_id, safe='')}"), type=Inspection)
+        return _inspection_decoder.decode(self._request("GET", f"tasks/{quote(task_id, safe='')}"))
 
     def now(self) -> float:
         """The sandbox's time, in seconds since 1970."""

@@ -14,6 +14,7 @@ import uvicorn
 from anyio import TASK_STATUS_IGNORED
 from attrs import frozen
 
+from meshapi_video_sandbox._browser import BrowserCheck
 from meshapi_video_sandbox._clock import Clock
 from meshapi_video_sandbox._connections import ConnectionMiddleware
 from meshapi_video_sandbox._control import Control, add_control_routes
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from anyio.abc import TaskStatus
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from meshapi_video_sandbox._settings import Settings
 
@@ -88,7 +89,7 @@ def _open_task_database(settings: Settings) -> sqlite3.Connection:
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise SandboxError(f"another sandbox uses the database file {settings.db}: stop it first") from error
         raise _unusable(settings.db, error) from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise _unusable(settings.db, error) from error
     try:
         store, owner = TaskStore(connection), key_digest(settings.keys[0])
@@ -101,7 +102,7 @@ def _open_task_database(settings: Settings) -> sqlite3.Connection:
     return connection
 
 
-def _unusable(db: Path | None, error: sqlite3.Error) -> SandboxError:
+def _unusable(db: Path | None, error: Exception) -> SandboxError:
     return SandboxError(f"the database file {db} cannot be used: {error}")
 
 
@@ -133,10 +134,13 @@ async def run_servers(
         with _build_lock:
             app = create_app(gateway, settings.keys)
             add_control_routes(app, control, clock)
-            servers = [(_Server(app, clock, stopping), resources.gateway)]
+            hosts = (settings.host, *settings.allowed_hosts)
+            servers = [(_Server(BrowserCheck(app, hosts, pages=False), clock, stopping), resources.gateway)]
             if resources.simulated is not None:
                 upstream = create_upstream(plans, clock, FaultInjector("upstream", stopping), resources.simulated.url)
-                servers.append((_Server(upstream, clock, stopping), resources.simulated))
+                # A page that a developer works on may show the videos.
+                checked = BrowserCheck(upstream, hosts, pages=True)
+                servers.append((_Server(checked, clock, stopping), resources.simulated))
         async with asyncio.TaskGroup() as group:
             for server, listener in servers:
                 group.create_task(server.serve([listener.socket]))
@@ -146,7 +150,7 @@ async def run_servers(
 class _Server(uvicorn.Server):
     """Serves an app until `stopping` is set."""
 
-    def __init__(self, app: FastAPI, clock: Clock, stopping: asyncio.Event) -> None:
+    def __init__(self, app: ASGIApp, clock: Clock, stopping: asyncio.Event) -> None:
         connections = ConnectionMiddleware(app, clock)
         super().__init__(
             uvicorn.Config(

@@ -6,6 +6,7 @@ and is shown without the extra `[sandbox]`, too.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -57,6 +58,14 @@ class Option:
         return "" if self.default is None else str(self.default)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _usable(key: str) -> bool:
     return key != "" and key.isascii() and key.isprintable() and " " not in key
 
@@ -106,9 +115,29 @@ class Settings:
         metadata=_option("--key", "text", "KEY", "API key to accept; may be repeated.", multiple=True),
     )
 
+    allowed_hosts: Sequence[str] = field(
+        default=(),
+        metadata=_option(
+            "--allowed-host",
+            "text",
+            "NAME",
+            "Host name by which clients may reach the sandbox, besides localhost, IP addresses and --host; may be "
+            "repeated.",
+            multiple=True,
+        ),
+    )
+
     def __post_init__(self) -> None:
         if not self.keys or not all(_usable(key) for key in self.keys):
             raise SandboxError("a key should be printable ASCII, not empty and without spaces")
+        for name in self.allowed_hosts:
+            if not name or any(c in name for c in "/:@* "):
+                raise SandboxError(f"an allowed host should be a name without scheme and port, not {name!r}")
+        if self.upstream is not None and not is_loopback(self.host) and DEFAULT_KEY in self.keys:
+            raise SandboxError(
+                f"anyone who can reach {self.host} could use the upstream with your {UPSTREAM_KEY_VARIABLE}, because "
+                f"the key {DEFAULT_KEY} is public: give a key of your own with --key, or listen on 127.0.0.1"
+            )
 
     def real_upstream(self) -> Upstream | None:
         """The real upstream with its key from the environment; None if the upstream is to be simulated."""

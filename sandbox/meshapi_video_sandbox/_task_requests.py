@@ -66,6 +66,11 @@ class TaskRequest(msgspec.Struct, frozen=True):
 _TASK_OPTIONS: Final = ("outcome", "queued_for", "running_for", "faults")
 _FIELDS: Final = frozenset(WireTask.__struct_fields__) - {"id", "status", "created_at", "updated_at"}
 
+# msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. The sandbox may
+# run in a thread beside clients. So the types are prepared while this module is imported.
+msgspec.json.Decoder(WireTask)
+msgspec.json.Decoder(TaskOptions)
+
 
 def parse_task_request(body: bytes) -> TaskRequest:
     """Parses and validates the body of a request; `msgspec.DecodeError` says what is wrong with it."""

@@ -46,6 +46,10 @@ class TaskPlan(TaskOptions, frozen=True, kw_only=True):
     """Seconds since 1970."""
 
 
+# Made here, and not at the first use: see `_task_requests`.
+_plan_decoder: Final = msgspec.json.Decoder(TaskPlan)
+
+
 class PlanStore:
     """The plans of all tasks, by task id. Use it from the server's own thread."""
 
@@ -62,7 +66,7 @@ class PlanStore:
     def find(self, task_id: str) -> TaskPlan | None:
         """The plan of a task, or None for an unknown id."""
         row = self._connection.execute("SELECT plan FROM plans WHERE task_id = ?", (task_id,)).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=TaskPlan)
+        return None if row is None else _plan_decoder.decode(row[0])
 
 
 def create_upstream(plans: PlanStore, clock: Clock, faults: FaultInjector, url: str) -> FastAPI:

@@ -25,6 +25,9 @@ _TIMEOUT: Final = 20.0
 _MAX_IN_FLIGHT: Final = 64
 """Requests in flight at the same time. httpcore's pool gets slow if many requests wait in it."""
 
+# Made here, and not at the first use: see `_task_requests`.
+_task_decoder: Final = msgspec.json.Decoder(WireTask)
+
 
 class UpstreamClient:
     """Polls one upstream. Use it from the server's own thread."""
@@ -47,7 +50,7 @@ class UpstreamClient:
         if response.status_code != 200:
             raise _upstream_error(f"HTTP {response.status_code}", status=response.status_code)
         try:
-            task = msgspec.json.decode(response.content, type=WireTask)
+            task = _task_decoder.decode(response.content)
         except (ValueError, RecursionError, msgspec.DecodeError) as error:
             raise _upstream_error(f"the response is not a valid task: {error}") from None
         if task.id != task_id:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from codegen.document import DOCUMENT, OVERLAY, Json, read_mapping
+from codegen.document import DOCUMENT, OVERLAY, Json
 from codegen.errors import CodegenError
 from codegen.merge import merge
 from codegen.overlay import apply_overlay
+from codegen.parsing import read_mapping
 from codegen.regenerate import generate
 from codegen.sources import read
 from contract.generating import generate_from

@@ -223,7 +223,8 @@ MUTATIONS = [
     Mutation("a property is described", put(f"{R}/properties/seed", description="The seed of the random numbers."), COSMETIC, f"{R}/properties/seed/description"),
     Mutation("the description of a response changes", put(f"{GET}/responses/200", description="Here it is."), COSMETIC, f"{GET}/responses/200/description"),
     Mutation("an example is added", put(f"{R}/properties/seed", examples=[7]), COSMETIC, f"{R}/properties/seed/examples"),
-    Mutation("an extension is added", put(GET, **{"x-rate": 5}), COSMETIC, f"{GET}/x-rate"),
+    Mutation("an extension is added", put(GET, **{"x-rate": 5})),
+    Mutation("an extension names a Python type", put(f"{R}/properties/ratio", **{"x-python-type": "antigravity.fly"})),
     Mutation("the version of the document changes", put("#/info", version="1.0.1"), COSMETIC, "#/info"),
     # Hostile changes.
     Mutation("a reference has no target", replace(f"{R}/properties/usage", {"$ref": "#/components/schemas/Nowhere"}), refused="#/components/schemas/Nowhere has no target"),

@@ -9,7 +9,8 @@ from oas_patch.validator import (  # type: ignore[import-untyped]  # pyright: ig
     validate,  # pyright: ignore[reportUnknownVariableType]
 )
 
-from codegen.document import DOCUMENT, LOCK, OVERLAY, Json, read_mapping
+from codegen.document import DOCUMENT, LOCK, OVERLAY, Json
+from codegen.parsing import read_mapping
 from meshapi_video._settings import DEFAULT_BASE_URL
 from meshapi_video_generated.api.video import get_video_generation
 

@@ -154,7 +154,7 @@ def test_a_report_that_cannot_be_written_is_an_error_before_anything_is_replaced
 
 def test_a_damaged_document_in_generated_is_an_error_that_says_how_to_restore_it(target: Path) -> None:
     target.joinpath("openapi.json").write_text("<<<<<<< HEAD\n{}")
-    with pytest.raises(CodegenError, match=r"openapi\.json is not JSON: .* Run `git checkout"):
+    with pytest.raises(CodegenError, match=r"openapi\.json is not valid JSON: .* Run `git checkout"):
         regenerate(target)
 
 

@@ -22,9 +22,8 @@ import griffe
 import pytest
 
 from codegen.diff import python_api
-from codegen.diff.python_api import ApiChange
 from codegen.diff.report import Report, read_overlaid
-from codegen.diff.severity import Severity
+from codegen.diff.severity import ApiChange, Severity
 from codegen.document import ROOT
 from codegen.errors import CodegenError
 from codegen.file_diff import unified_diff

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from codegen.diff.operations import compare_documents
-from codegen.diff.python_api import ApiChange
-from codegen.diff.report import Report, compare_generated, current_version, next_version, unacknowledged
-from codegen.diff.severity import Change, Severity
+from codegen.diff.report import (
+    OVERLAID,
+    Report,
+    compare_generated,
+    current_version,
+    next_version,
+    read_overlaid,
+    unacknowledged,
+)
+from codegen.diff.severity import ApiChange, Change, Severity
 from codegen.document import GENERATED, RELEASED, ROOT, Json
 from codegen.errors import CodegenError
-from codegen.file_diff import FileChange
+from codegen.file_diff import FileChange, compare_files
 from codegen.regenerate import generate_overlaid
 
 CHANGELOG = ROOT / "CHANGELOG.md"
@@ -74,9 +82,8 @@ def test_the_current_version_is_that_of_the_package() -> None:
 
 def test_the_report_shows_the_version_and_every_change() -> None:
     files = [FileChange("meshapi_video_generated/models/x.py", "changed", 3, 1)]
-    report = Report(
-        [SEED, MODEL], files, [ApiChange("meshapi_video.X", "Removed")], [ApiChange("y.Z.a", "`int` became `str`")]
-    )
+    declared = [ApiChange("y.Z.a", "`int` became `str`"), ApiChange("y.Z.b", "`int` became `str`")]
+    report = Report([SEED, MODEL], files, [ApiChange("meshapi_video.X", "Removed")], declared, declared[1:])
     assert report.markdown().splitlines()[2] == (
         f"Overall: **breaking**. The version is {current_version()}; the next one should be "
         f"{next_version(current_version(), Severity.BREAKING)}."
@@ -86,12 +93,13 @@ def test_the_report_shows_the_version_and_every_change() -> None:
         "| `meshapi_video_generated/models/x.py` | changed | +3 -1 |",
         "- `meshapi_video.X`: Removed",
         "- `y.Z.a`: `int` became `str`",
+        "- `y.Z.b`: `int` became `str`. **No change of the document explains it.**",
     ):
         assert line in report.markdown().splitlines()
 
 
 def test_a_breaking_change_of_the_python_api_alone_makes_the_report_breaking() -> None:
-    report = Report([MODEL], [], [ApiChange("meshapi_video.X", "Removed")], [])
+    report = Report([MODEL], [], [ApiChange("meshapi_video.X", "Removed")], [], [])
     assert report.severity is Severity.BREAKING
     assert "No change." in report.markdown()
 
@@ -99,15 +107,18 @@ def test_a_breaking_change_of_the_python_api_alone_makes_the_report_breaking() -
 def test_a_breaking_change_of_the_python_api_alone_is_acknowledged_by_its_name() -> None:
     removed = ApiChange("meshapi_video.X", "Removed")
     acknowledged_by_name = Change(Severity.BREAKING, "meshapi_video.X", "Removed")
-    assert Report([MODEL], [], [removed], []).to_acknowledge == [MODEL, acknowledged_by_name]
+    assert Report([MODEL], [], [removed], [], []).to_acknowledge == [MODEL, acknowledged_by_name]
     # If the document has a breaking change, it explains the removed name.
-    assert Report([SEED, MODEL], [], [removed], []).to_acknowledge == [SEED, MODEL]
+    assert Report([SEED, MODEL], [], [removed], [], []).to_acknowledge == [SEED, MODEL]
+    # But what no change of the document explains is always named.
+    assert Report([SEED, MODEL], [], [], [removed], [removed]).to_acknowledge == [SEED, MODEL, acknowledged_by_name]
 
 
-def test_a_changed_annotation_is_breaking_if_the_document_part_is_only_cosmetic() -> None:
-    cosmetic = Change(Severity.COSMETIC, "#/info", "Documentation only.")
-    assert Report([cosmetic], [], [], [ApiChange("x.Y.z", "`int` became `str`")]).severity is Severity.BREAKING
-    assert Report([cosmetic], [], [], []).severity is Severity.COSMETIC
+def test_a_changed_declaration_is_breaking_if_no_change_of_the_document_explains_it() -> None:
+    declared = [ApiChange("x.Y.z", "`int` became `str`")]
+    for change in (MODEL, Change(Severity.COSMETIC, "#/info", "Documentation only.")):
+        assert Report([change], [], [], declared, declared).severity is Severity.BREAKING
+        assert Report([change], [], [], declared, []).severity is change.severity
 
 
 def test_a_version_must_begin_with_three_numbers() -> None:
@@ -128,3 +139,21 @@ def test_the_most_severe_change_comes_first_and_no_change_is_repeated() -> None:
 def test_a_document_of_the_wrong_shape_is_an_error_that_shows_the_wrong_value(paths: Json) -> None:
     with pytest.raises(CodegenError, match="should have an object"):
         compare_documents({"paths": {"/x": {"get": {"responses": {}}}}}, {"paths": paths})
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[]", b"{", b'{"a": 1, "a": 2}', b"[" * 1000])
+def test_a_generated_document_that_cannot_be_read_is_an_error_that_says_how_to_restore_it(
+    content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / OVERLAID).write_bytes(content)
+    with pytest.raises(CodegenError, match=r"openapi\.json .*\. Run `git checkout openapi\.json` in its folder\."):
+        read_overlaid(tmp_path)
+
+
+def test_a_file_of_which_every_line_changed_is_counted_at_once(tmp_path: Path) -> None:
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.py").write_text("".join(f"{number} {folder}\n" for number in range(10_000)))
+    start = time.process_time()
+    assert compare_files(tmp_path / "old", tmp_path / "new") == [FileChange("x.py", "changed", 10_000, 10_000)]
+    assert time.process_time() - start < 1

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import meshapi_video
 import meshapi_video_wire as wire
-from codegen.document import DOCUMENT, OVERLAY, Json, is_list, is_object, read_mapping
+from codegen.document import DOCUMENT, OVERLAY, Json, is_list, is_object
 from codegen.overlay import apply_overlay
+from codegen.parsing import read_mapping
 from contract.instances import (
     ANYTHING,
     FRACTIONS,

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from codegen.document import read_mapping
+from codegen.parsing import read_mapping
 from codegen.vendor import main
 from contract.vendoring import DAY, PAGE, PLAIN, Checkout
 

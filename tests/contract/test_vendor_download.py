@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from codegen.document import parse_mapping, read_mapping
+from codegen.parsing import parse_mapping, read_mapping
 from contract.vendoring import PAGE, PLAIN, Checkout, DocsServer
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from codegen.document import DOCUMENT, Json, parse_mapping, read_mapping
+from codegen.document import DOCUMENT, Json
 from codegen.merge import dump
+from codegen.parsing import parse_mapping, read_mapping
 from codegen.sources import read
 from contract.vendoring import PAGE, PLAIN, Checkout
 

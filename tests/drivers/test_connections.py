@@ -14,6 +14,7 @@ from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._sync.connections import ConnectionPool
 from meshapi_video._transport.environment import tls_context
 from meshapi_video._transport.request import RequestTemplate
+from meshapi_video._transport.response import Response
 from support.clients import KEY, Kind
 from support.many_tasks import LONG, eventually, eventually_async
 from support.server import Server, task
@@ -24,6 +25,10 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     """Every kind but aiohttp, which keeps connections of its own."""
     kind: Kind = request.param
     return kind
+
+
+def accept(_response: Response) -> None:
+    """A check that finds nothing wrong."""
 
 
 class SimultaneousRequests:
@@ -56,7 +61,7 @@ class SimultaneousRequests:
             pool = AsyncConnectionPool(self.settings, tls_context("http://"), None)
 
             async def send_one() -> None:
-                statuses.append((await pool.send(self.request)).status_code)
+                statuses.append((await pool.send(self.request, accept)).status_code)
 
             async with anyio.create_task_group() as group:
                 for _ in range(count):
@@ -74,7 +79,7 @@ class SimultaneousRequests:
     def _send_blocking(self, count: int, left_open: int, *, close_meanwhile: bool) -> list[int]:
         pool = ConnectionPool(self.settings, tls_context("http://"), None)
         with ThreadPoolExecutor(count) as threads:
-            sent = [threads.submit(pool.send, self.request) for _ in range(count)]
+            sent = [threads.submit(pool.send, self.request, accept) for _ in range(count)]
             eventually(lambda: len(self.connections) == count)
             if close_meanwhile:
                 pool.close()

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from meshapi_video import (
     DownloadError,
     Video,
 )
+from meshapi_video._download import state
 from support.clients import Caller, Kind
 from support.files import (
+    LOCAL,
     StoredFile,
     download,
     download_through_user_client,
     leave_partial_file,
     names,
+    ranges,
     video_at,
 )
 from support.marks import unclosed_generators
-from support.server import Response, Server, close, finished, http, raw, reset, response, serving
+from support.server import Response, Server, close, endless, finished, http, raw, reset, response, serving
 
 FAILURES: dict[str, Response] = {
     "408": response(408),
@@ -151,6 +159,7 @@ def test_a_file_of_unknown_length_is_complete_at_the_regular_end_of_the_body(
     assert {total for _, total in reports} == {None}
 
 
+@unclosed_generators
 def test_a_body_longer_than_its_headers_state_is_not_the_file(kind: Kind, out: Path) -> None:
     def handler(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=b"four", headers={"content-length": "3", "etag": '"v1"'})
@@ -160,3 +169,145 @@ def test_a_body_longer_than_its_headers_state_is_not_the_file(kind: Kind, out: P
             kind, video_at("https://files.example/v"), out, transport=httpx.MockTransport(handler)
         )
     assert not out.exists()
+
+
+CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+
+
+@unclosed_generators
+def test_a_rest_that_is_longer_than_stated_is_not_received_to_its_end(
+    client: Caller, stored: StoredFile, video: Video, out: Path
+) -> None:
+    leave_partial_file(client, stored, video, out)
+    # Without the size of the whole file in the record, only the response states it.
+    record = out.with_name("out.mp4.part.json")
+    record.write_text(record.read_text().replace("300000", "null"))
+    head = b'HTTP/1.1 206 Whatever\r\netag: "v1"\r\ncontent-range: bytes 100000-299999/300000\r\n'
+    stored.server.script(endless(head + b"transfer-encoding: chunked\r\n\r\n", CHUNK), stored)
+    sizes = set[int]()
+    download(client, video, out, on_progress=lambda so_far, _total: sizes.add(so_far))
+    assert out.read_bytes() == stored.content
+    assert max(sizes) == 300_000
+    assert ranges(stored.server) == ["bytes=100000-", None]
+    assert len(client.clock.sleeps) == 1
+
+
+@unclosed_generators
+def test_a_file_of_unknown_length_has_a_limit(
+    client: Caller, store: Server, video: Video, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "LARGEST_UNSTATED", 1_000_000)
+    store.script(endless(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", CHUNK))
+    with pytest.raises(DownloadError, match="the response states no length, and is longer than the limit"):
+        download(client, video, out)
+    assert len(store.requests) == 1
+    assert names(out.parent) == []
+
+
+def test_a_file_that_the_disk_cannot_hold_is_not_received(
+    client: Caller, store: Server, video: Video, out: Path
+) -> None:
+    store.script(endless(f"HTTP/1.1 200 OK\r\ncontent-length: {10**17}\r\n\r\n".encode(), b"x" * 65536))
+    with pytest.raises(DownloadError, match=r"needs 100,000,000,000,000,000 bytes more, but the disk has [\d,]+ bytes"):
+        download(client, video, out)
+    assert len(store.requests) == 1
+    assert names(out.parent) == []
+
+
+# Out of step.
+
+
+def test_a_response_too_many_is_no_part_of_the_next_download(
+    client: Caller, stored: StoredFile, video: Video, out: Path
+) -> None:
+    too_many = http(200, b"of another request", etag='"v9"')
+
+    def twice(connection: socket.socket) -> bool:
+        stored(connection)
+        connection.sendall(too_many)
+        return True
+
+    stored.server.script(raw(http(302, b"", location="/v") + too_many, stays_open=True), twice, stored)
+    for _ in range(2):
+        download(client, video, out, overwrite=True)
+        assert out.read_bytes() == stored.content
+
+
+# Hostile responses.
+
+
+HOSTILE_HEADERS = st.sampled_from(
+    [
+        b"location",
+        b"etag",
+        b"last-modified",
+        b"content-length",
+        b"content-range",
+        b"content-encoding",
+        b"content-type",
+        b"transfer-encoding",
+        b"retry-after",
+        b"date",
+    ]
+)
+HOSTILE_VALUES = st.one_of(
+    st.sampled_from(
+        [
+            b"javascript:1",
+            b"https://xn--a/",
+            b"https://[/",
+            b"http://127.0.0.1:99999/",
+            b"//user@host/",
+            b"https://\xff.example/",
+            b"https://files.example:\xb2/",
+            b'"\xe9"',
+            b"Mon, 03 Nov 2025 10:00:00 GMT (\xe9)",
+            b"Mon, 03 Nov 99999999999 10:00:00 GMT",
+            b"chunked",
+            b"bytes 1000-1999/2000",
+            b"9" * 5000,
+            b"1e999",
+            b"nan",
+        ]
+    ),
+    st.binary(max_size=30).map(lambda value: value.translate(None, b"\r\n\x00")),
+)
+HOSTILE_HEADS = st.tuples(
+    st.sampled_from([b"200", b"206", b"302", b"308", b"416", b"503", b"101", b"099", b"999", b"abc"]),
+    st.lists(st.tuples(HOSTILE_HEADERS, HOSTILE_VALUES), max_size=5),
+)
+
+
+@unclosed_generators
+@pytest.mark.parametrize("kind", ["sync", "asyncio", "trio"])
+@pytest.mark.parametrize("user_client", [None, {"verify": False}], ids=["own transports", "user client"])
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(heads=st.lists(HOSTILE_HEADS, min_size=1, max_size=3))
+def test_a_hostile_response_ends_a_download_with_its_own_error_only(
+    kind: Kind, stored: StoredFile, out: Path, user_client: dict[str, object] | None, heads: list[Any]
+) -> None:
+    store = stored.server
+    stored.content = stored.content[:2000]
+    store.requests.clear()
+    # A partial file, so that the requests have a range, and a validator from the server.
+    store.script(
+        stored.broken(1000, close),
+        *[
+            raw(b"HTTP/1.1 %b Whatever\r\n" % status + b"".join(b"%b: %b\r\n" % pair for pair in pairs) + b"\r\nx")
+            for status, pairs in heads
+        ],
+        stored,
+    )
+    client = Caller(kind, LOCAL, user_client=user_client)
+    with suppress(DownloadError):
+        download(client, video_at(store), out, overwrite=True, timeout=60)
+    assert store.requests
+    store.requests.clear()
+    store.script(stored)
+    # Whatever the server sent, it does not block the next download.
+    download(client, video_at(store), out, overwrite=True)
+    assert out.read_bytes() == stored.content

@@ -18,6 +18,7 @@ from meshapi_video import (
 )
 from support.clients import KEY, Caller
 from support.files import (
+    LOCAL,
     StoredFile,
     download,
     leave_partial_file,
@@ -265,7 +266,7 @@ def test_a_cancellation_ends_the_download_at_once_and_keeps_the_bytes(
     stored.server.script(stored.broken(100_000, stored.server.stall()), stored)
 
     async def main() -> None:
-        async with AsyncVideoClient(KEY) as client:
+        async with AsyncVideoClient(KEY, base_url=LOCAL) as client:
             with anyio.fail_after(10), anyio.CancelScope() as scope:
                 await client.download(
                     video, out, on_progress=lambda so_far, _: scope.cancel() if so_far == 100_000 else None

@@ -22,6 +22,7 @@ from meshapi_video._download.partial_file import PartialFile
 from support.clients import KEY, Caller, Kind
 from support.clock import Clock
 from support.files import (
+    LOCAL,
     StoredFile,
     download,
     download_through_user_client,
@@ -125,7 +126,7 @@ def test_slow_chunks_are_written_at_once_and_fast_chunks_together(
     part, sizes = out.with_name("out.mp4.part"), list[tuple[int, int]]()
 
     async def main() -> None:
-        async with AsyncVideoClient(KEY) as client:
+        async with AsyncVideoClient(KEY, base_url=LOCAL) as client:
             with anyio.CancelScope() as scope:
 
                 def on_progress(so_far: int, _total: int | None) -> None:
@@ -159,7 +160,7 @@ def test_a_cancellation_by_asyncio_leaves_no_writing_thread_and_no_lock(
             left.set()
 
     async def main() -> None:
-        async with AsyncVideoClient(KEY) as client:
+        async with AsyncVideoClient(KEY, base_url=LOCAL) as client:
             with monkeypatch.context() as patch:
                 patch.setattr(PartialFile, step, slow)
                 running = asyncio.create_task(client.download(video, out))

@@ -25,6 +25,7 @@ from meshapi_video import (
 )
 from support.clients import KEY, Caller, Kind
 from support.files import (
+    LOCAL,
     SIGNATURE,
     StoredFile,
     download,
@@ -189,7 +190,7 @@ def test_a_second_download_to_the_same_path_is_refused(
     errors = list[str]()
 
     def start_second(*_progress: object) -> None:
-        with VideoClient(KEY) as second, pytest.raises(DownloadError) as caught:
+        with VideoClient(KEY, base_url=LOCAL) as second, pytest.raises(DownloadError) as caught:
             second.download(video, out, overwrite=True)
         errors.append(str(caught.value))
 
@@ -279,7 +280,7 @@ def test_many_downloads_run_at_the_same_time(stored: StoredFile, tmp_path: Path,
     stored.server.script(raw(http(200, stored.content), stays_open=True))
 
     async def main() -> None:
-        async with AsyncVideoClient(KEY) as client, anyio.create_task_group() as group:
+        async with AsyncVideoClient(KEY, base_url=LOCAL) as client, anyio.create_task_group() as group:
             for number in range(30):
                 group.start_soon(client.download, video_at(stored.server, f"task-{number}"), tmp_path)
 
@@ -298,7 +299,7 @@ def test_only_one_of_several_threads_downloads_the_same_file(stored: StoredFile,
         except DownloadError as error:
             refused.append(str(error))
 
-    with VideoClient(KEY) as client:
+    with VideoClient(KEY, base_url=LOCAL) as client:
         threads = [threading.Thread(target=run, args=(client,)) for _ in range(8)]
         for thread in threads:
             thread.start()

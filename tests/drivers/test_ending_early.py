@@ -7,6 +7,7 @@ import itertools
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import anyio
 import httpx
@@ -15,8 +16,10 @@ import pytest
 from meshapi_video import (
     AsyncVideoClient,
     AsyncWaitResults,
+    MeshVideoError,
     PollPolicy,
     VideoClient,
+    VideoTaskResponse,
     WaitProgress,
     WaitResult,
     WaitResults,
@@ -113,11 +116,49 @@ def test_an_exception_in_the_iterable_reaches_the_caller_unchanged(
         assert caught.value is error
 
 
-@pytest.mark.parametrize("error", [KeyError("a bug"), UserError("a bug")])
-def test_an_unexpected_exception_in_a_poll_reaches_the_caller(
-    wait_many: WaitManyCaller, server: Server, error: BaseException, monkeypatch: pytest.MonkeyPatch
+def test_an_unexpected_exception_in_a_poll_is_the_result_of_its_own_task(
+    wait_many: WaitManyCaller, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    respond_by_id(server, finished_after(2))
+    bug = OverflowError("a bug")
+    errors = [bug]
+
+    def log_poll(*_: object) -> None:
+        if errors:
+            raise errors.pop()
+
+    monkeypatch.setattr("meshapi_video._base_client.log_poll", log_poll)
+    found = {result.task_id: result for result in wait_many(TASK_IDS, poll=QUICK)}
+    assert set(found) == set(TASK_IDS)
+    [failed] = [result for result in found.values() if result.video is None]
+    assert type(failed.error) is MeshVideoError
+    assert failed.error.task_id == failed.task_id
+    assert failed.error.__cause__ is bug
+    for part in ("OverflowError: a bug", "please report it", "wait again on the same id"):
+        assert part in str(failed.error)
+
+
+def test_an_exception_of_a_policy_is_the_result_of_its_task(wait_many: WaitManyCaller, server: Server) -> None:
+    respond_by_id(server, finished_after(2))
+
+    class FailingPolicy(PollPolicy):
+        def delay(self, age: float, rand: float, failures: int = 0, task: VideoTaskResponse | None = None) -> float:
+            if task is not None and task.id == "t3":
+                raise LookupError("no delay")
+            return super().delay(age, rand, failures, task)
+
+    results = wait_many(TASK_IDS, poll=FailingPolicy(initial_delay=0.01, max_delay=0.01))
+    errors = {result.task_id: result.error for result in results if result.error is not None}
+    assert list(errors) == ["t3"]
+    assert isinstance(errors["t3"].__cause__, LookupError)
+    assert len(results) == len(TASK_IDS)
+
+
+def test_an_exception_in_a_poll_that_no_code_may_catch_reaches_the_caller(
+    wait_many: WaitManyCaller, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     respond_by_id(server, first_finish(server))
+    error = UserError("mine")
     errors = [error]
 
     def log_poll(*_: object) -> None:
@@ -125,9 +166,25 @@ def test_an_unexpected_exception_in_a_poll_reaches_the_caller(
             raise errors.pop()
 
     monkeypatch.setattr("meshapi_video._base_client.log_poll", log_poll)
-    with pytest.raises(type(error)) as caught:
+    with pytest.raises(UserError) as caught:
         wait_many(TASK_IDS, poll=QUICK)
     assert caught.value is error
+
+
+def test_an_object_that_has_no_text_is_no_task_id_and_the_other_tasks_have_results(
+    wait_many: WaitManyCaller, server: Server
+) -> None:
+    respond_by_id(server, finished_after(1))
+
+    class Textless:
+        def __str__(self) -> str:
+            raise OSError
+
+    ids: list[Any] = ["t0", Textless(), 10**5000, "t1"]
+    found = {result.task_id: result.error for result in wait_many(ids, poll=QUICK)}
+    assert set(found) == {"t0", "<Textless>", "<int>", "t1"}
+    assert found["t0"] is found["t1"] is None
+    assert "a task id should be a string" in str(found["<int>"])
 
 
 def test_a_closed_user_client_raises_in_the_loop(kind: Kind, server: Server) -> None:
@@ -233,18 +290,53 @@ def test_after_close_there_are_no_results_and_a_token_for_each_task(
         else:
             await client.close()
         await eventually_async(lambda: task_count() == before and server.in_flight == 0)
-        assert await collect(results) == []
         assert {token.task_id for token in results.tokens} | set(ids) == set(TASK_IDS) - {first}
+        if closed_by == "the client":
+            # The one that closed the client may know nothing of the iterator.
+            with pytest.raises(RuntimeError, match=rf"has been closed .* no result: {len(results.tokens)}\."):
+                await anext(results)
+        else:
+            assert await collect(results) == []
 
     real_time_client.run(body)
 
 
-def test_closing_the_client_ends_a_loop_in_another_thread_or_task(kind: Kind, server: Server) -> None:
+@pytest.mark.parametrize("when", ["before the iterator was created", "before the loop", "after the loop"])
+def test_a_loop_over_a_closed_client_says_so_unless_it_has_ended(
+    real_time_client: Caller, server: Server, when: str
+) -> None:
+    respond_by_id(server, finished_after(1))
+
+    async def body(client: AsyncVideoClient) -> None:
+        if when == "before the iterator was created":
+            await client.close()
+        results = client.wait_many(TASK_IDS, poll=QUICK)
+        if when == "after the loop":
+            assert len(await collect(results)) == len(TASK_IDS)
+        await client.close()
+        if when == "after the loop":
+            assert await collect(results) == []
+        else:
+            with pytest.raises(RuntimeError, match=r"client has been closed .* no result: 0\."):
+                await anext(results)
+            assert server.requests == []
+
+    real_time_client.run(body)
+
+
+def test_closing_the_client_ends_a_loop_in_another_thread_or_task_with_an_error(kind: Kind, server: Server) -> None:
     respond_by_id(server, first_finish(server))
-    found = list[WaitResult]()
+    found, errors = list[WaitResult](), list[str]()
     if kind == "sync":
         client = VideoClient(KEY, base_url=server.base_url)
-        loop_thread = threading.Thread(target=lambda: found.extend(client.wait_many(TASK_IDS, poll=QUICK)))
+
+        def blocking_loop() -> None:
+            try:
+                found.extend(client.wait_many(TASK_IDS, poll=QUICK))
+            except RuntimeError as error:
+                errors.append(str(error))
+
+        loop_thread = threading.Thread(target=blocking_loop)
         loop_thread.start()
         eventually(lambda: server.in_flight >= 19)
         client.close()
@@ -257,7 +349,10 @@ def test_closing_the_client_ends_a_loop_in_another_thread_or_task(kind: Kind, se
             client = AsyncVideoClient(KEY, base_url=server.base_url)
 
             async def loop() -> None:
-                found.extend([result async for result in client.wait_many(TASK_IDS, poll=QUICK)])
+                try:
+                    found.extend([result async for result in client.wait_many(TASK_IDS, poll=QUICK)])
+                except RuntimeError as error:
+                    errors.append(str(error))
 
             with anyio.fail_after(LONG):
                 async with anyio.create_task_group() as group:
@@ -267,6 +362,8 @@ def test_closing_the_client_ends_a_loop_in_another_thread_or_task(kind: Kind, se
 
         anyio.run(main, backend=kind)
     assert [result.task_id for result in found if not result.video] == []
+    assert len(errors) == 1
+    assert "this client has been closed" in errors[0]
 
 
 def test_a_loop_that_was_never_started_leaves_nothing_running(real_time_client: Caller, server: Server) -> None:
@@ -290,13 +387,3 @@ def test_an_iterator_that_no_client_created_ends_without_an_error(
     weak = weakref.ref(iterator())
     gc.collect()
     assert weak() is None
-
-
-def test_close_accepts_a_thread_that_is_about_to_start(server: Server) -> None:
-    respond_by_id(server, never_finished)
-    with VideoClient(KEY, base_url=server.base_url) as client:
-        results = client.wait_many([INVALID_ID])
-        assert next(results).task_id == INVALID_ID
-        results._poller._threads.append(threading.Thread(target=str))
-        results.close()
-    eventually(lambda: thread_count() == 0)

@@ -1,4 +1,4 @@
-"""A download that is killed at any moment can be resumed, and the file is right byte for byte."""
+"""A download that is killed at any moment can be resumed byte for byte, and an interrupted one closes everything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from support import killed_download
+from support import interrupted_download, killed_download
 from support.files import StoredFile, names
 from support.many_tasks import eventually
 from support.server import Server
@@ -64,3 +64,20 @@ def test_a_download_that_is_killed_before_any_line_of_the_partial_file_is_resume
     assert max(killed) > 100
     assert names(tmp_path) == sorted(f"killed-{line}.mp4" for line in killed)
     assert {path.read_bytes() for path in tmp_path.iterdir()} == {stored.content}
+
+
+def test_an_interruption_at_any_moment_closes_all_files_and_connections(store: Server, tmp_path: Path) -> None:
+    stored = StoredFile(store, content=random.Random(SEED).randbytes(50_000))  # noqa: S311 - no secret
+    store.script(stored)
+    arguments = [f"{store.base_url}/v", tmp_path, STEP]
+    # A download that waits for ever, as for a lock that nobody releases, is a failure as well.
+    output = subprocess.run(
+        [sys.executable, interrupted_download.__file__, *map(str, arguments)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    ).stdout
+    left_open = {int(moment): int(count) for moment, count in map(str.split, output.splitlines())}
+    assert max(left_open) > 100
+    assert {moment: count for moment, count in left_open.items() if count} == {}

@@ -121,7 +121,7 @@ def test_get_retries_twice_and_then_raises(client: Caller, server: Server, failu
         ({"id": "task-1", "status": "running", "content": []}, "$.content"),
         ([], "$"),
         (None, "$"),
-        ({"id": "other", "status": "running"}, "$.id"),
+        ({"id": 1, "status": "running"}, "$.id"),
         ({"id": "task-1", "status": "succeeded"}, "$.content.video_url"),
     ],
 )
@@ -266,8 +266,11 @@ def test_each_poll_and_each_change_of_status_is_logged(
             "poll 1 of task task-1 received the status queued, after x s; next poll in 2.0 s",
         ),
         ("meshapi_video.tasks", "INFO", "task task-1 has the status queued"),
-        ("meshapi_video.polls", "DEBUG", "poll 2 of task task-1 failed, after x s; next poll in 2.0 s"),
-        ("meshapi_video.polls", "INFO", "poll 2 of task task-1 failed: HTTP 502: upstream; next poll in 2.0 s"),
+        (
+            "meshapi_video.polls",
+            "INFO",
+            "poll 2 of task task-1 failed after x s: HTTP 502: upstream; next poll in 2.0 s",
+        ),
         ("meshapi_video.polls", "DEBUG", "poll 3 of task task-1 received the status succeeded, after x s"),
         ("meshapi_video.tasks", "INFO", "task task-1 has the status succeeded"),
     ]

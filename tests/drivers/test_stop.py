@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from meshapi_video import PollPolicy, VideoClient, WaitStopped
+from meshapi_video import PollPolicy, VideoClient, WaitResult, WaitStopped
 from support.clients import KEY
 from support.many_tasks import (
     INVALID_ID,
@@ -87,21 +87,20 @@ def test_an_event_that_is_not_set_changes_nothing(plain_or_tls: Server) -> None:
     assert len(plain_or_tls.requests) == 2
 
 
-def test_with_an_event_a_sleep_is_split_so_that_ctrl_c_can_end_it_on_every_system(server: Server) -> None:
-    # On Windows, ctrl-C does not interrupt a thread that waits for an event.
+def test_a_wait_with_an_event_sleeps_in_short_parts_and_never_takes_the_lock_of_the_event(server: Server) -> None:
+    # A signal handler that sets the event would wait for ever for a lock that its own thread holds.
     server.script(task("running"), finished())
-    timeouts = list[float]()
+    sleeps = list[float]()
 
-    class RecordingEvent(threading.Event):
+    class EventWithoutWait(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
-            assert timeout is not None
-            timeouts.append(timeout)
-            return super().wait(timeout)
+            raise AssertionError(timeout)
 
     with VideoClient(KEY, base_url=server.base_url) as client:
-        client.wait("task-1", poll=PollPolicy(initial_delay=0.5, jitter=0), stop=RecordingEvent())
-    assert max(timeouts) <= 0.2
-    assert sum(timeouts) >= 0.4
+        client._clock, client._sleep = lambda: 1000 + sum(sleeps), sleeps.append
+        client.wait("task-1", poll=PollPolicy(initial_delay=0.5, jitter=0), stop=EventWithoutWait())
+    assert max(sleeps) <= 0.1
+    assert sum(sleeps) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("response_to", [never_finished, always_hangs], ids=["asleep", "polling"])
@@ -132,12 +131,36 @@ def test_a_task_that_is_taken_after_the_event_was_set_has_a_result_too(server: S
         stop.set()
         eventually(lambda: thread_count() == 0)
         yield "late"
-        yield "never taken"
+        yield "not taken"
 
+    left = ids()
     with VideoClient(KEY, base_url=server.base_url) as client:
-        found = {result.task_id: result.error for result in client.wait_many(ids(), poll=SLOW, stop=stop)}
+        found = {result.task_id: result.error for result in client.wait_many(left, poll=SLOW, stop=stop)}
     assert set(found) == {"early", "late"}
     assert {type(error) for error in found.values()} == {WaitStopped}
+    # The iterable may be endless, so the rest stays in it.
+    assert list(left) == ["not taken"]
+
+
+@pytest.mark.parametrize("when", ["before the loop", "after some results"])
+def test_after_the_event_each_id_of_a_list_has_a_result_with_a_token(server: Server, when: str) -> None:
+    respond_by_id(server, never_finished)
+    ids = [*(INVALID_ID for _ in range(5)), *(f"task-{number}" for number in range(50))]
+    stop = threading.Event()
+    if when == "before the loop":
+        stop.set()
+    found = dict[str, WaitResult]()
+    with VideoClient(KEY, base_url=server.base_url) as client:
+        for result in client.wait_many(ids, poll=SLOW, stop=stop, max_waiting=10):
+            found[result.task_id] = result
+            if when == "after some results":
+                stop.set()
+                # The wait has been stopped for good.
+                eventually(lambda: thread_count() == 0)
+                stop.clear()
+    errors = [result.error for task_id, result in found.items() if task_id != INVALID_ID]
+    assert {error.token.task_id for error in errors if isinstance(error, WaitStopped)} == set(ids) - {INVALID_ID}
+    assert server.requests == []
 
 
 def test_close_waits_one_second_for_all_polls_that_cannot_be_ended_early(
@@ -150,18 +173,17 @@ def test_close_waits_one_second_for_all_polls_that_cannot_be_ended_early(
         assert next(results).task_id == INVALID_ID
         eventually(lambda: server.in_flight == 20)
         timeouts = list[float]()
-
-        def join_that_times_out(_thread: threading.Thread, timeout: float) -> None:
-            timeouts.append(timeout)
-
         with monkeypatch.context() as patch:
             patch.setattr("meshapi_video._sync.wait_many.time", SimpleNamespace(monotonic=lambda: sum(timeouts)))
-            patch.setattr(threading.Thread, "join", join_that_times_out)
+            patch.setattr(results._poller._exited, "wait", timeouts.append)
             results.close()
-            # One thread that dispatches the polls, and twenty that send them.
-            assert (len(timeouts), sum(timeouts)) == (21, 1)
+            assert sum(timeouts) == pytest.approx(1)
+            # Only the thread that dispatches the polls has ended.
+            eventually(lambda: thread_count() == 20)
+            waits = len(timeouts)
             results.close()
-            assert len(timeouts) == 21
+            assert list(results) == []
+            assert len(timeouts) == waits
         server.stopping.set()
         eventually(lambda: thread_count() == 0)
 

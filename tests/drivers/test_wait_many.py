@@ -109,7 +109,6 @@ def test_a_duplicate_is_polled_once(wait_many: WaitManyCaller, server: Server) -
         (response(404), NotFoundError),
         (response(418), APIError),
         (response(200, []), InvalidResponse),
-        (task("running", "t2"), InvalidResponse),
         (task("succeeded", "t1"), InvalidResponse),
     ],
 )

@@ -13,7 +13,7 @@ from meshapi_video._cli.commands import run
 from support.cli import COMMAND, Output
 from support.clients import KEY
 from support.many_tasks import respond_by_id
-from support.server import Server, finished
+from support.server import Server, finished, response
 
 
 class Pipe(io.StringIO):
@@ -165,3 +165,37 @@ def test_the_standard_input_of_a_process_is_recognized(keyless: Server) -> None:
     assert "not both" in done.stderr
     assert KEY not in done.stderr
     assert keyless.requests == []
+
+
+@pytest.mark.parametrize("command", ["get", "wait", "download"])
+def test_a_missing_key_is_wrong_usage_that_names_the_variable_and_the_options(
+    keyless: Server, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    empty = tmp_path / "key"
+    empty.write_text(" \n")
+    set_stdin("", monkeypatch)
+    for options in ([], ["--api-key-file", str(empty)], ["--api-key-stdin"]):
+        assert run([command, "t", *options]) == 2
+        sentence = "no API key: set the environment variable MESHAPI_API_KEY, or give --api-key-file or --api-key-stdin"
+        assert sentence in capsys.readouterr().err
+    assert keyless.requests == []
+
+
+def test_the_error_for_a_refused_key_names_no_argument_of_python(
+    keyless: Server, tmp_path: Path, capsys: Output
+) -> None:
+    keyless.script(response(401, {}))
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    assert run(["get", "t", "--api-key-file", str(file)]) == 3
+    printed = capsys.readouterr().err
+    assert "Check the key in MESHAPI_API_KEY, or the key that was given instead of it" in printed
+    assert "api_key=" not in printed
+
+
+@pytest.mark.parametrize("command", ["wait", "download"])
+def test_a_private_host_that_cannot_be_a_host_is_wrong_usage(command: str, env_server: Server, capsys: Output) -> None:
+    env_server.script(finished())
+    assert run([command, "task-1", "--private-host", "files.internal", "--private-host", "a/b"]) == 2
+    assert "private_hosts should contain names such as 'files.example', and not 'a/b'" in capsys.readouterr().err
+    assert env_server.requests == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -121,7 +122,9 @@ def test_failed_polls_are_printed_while_the_wait_continues(env_server: Server, c
     env_server.script(response(503, {"error": {"message": "[bold]maintenance[/bold]"}}), finished("t"))
     assert run(["wait", "t"]) == 0
     failed, ended = capsys.readouterr().err.splitlines()
-    assert failed.startswith("poll 1 of task t failed: HTTP 503: [bold]maintenance[/bold]; next poll in ")
+    assert re.fullmatch(
+        r"poll 1 of task t failed after 0\.\d+ s: HTTP 503: \[bold]maintenance\[/bold]; next poll in \d\.\d s", failed
+    )
     assert ended == "task t has the status succeeded"
 
 

@@ -6,8 +6,10 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -56,10 +58,19 @@ def test_each_option_sets_its_setting_and_an_absent_one_keeps_the_default(monkey
 
     monkeypatch.setattr("meshapi_video_sandbox._run.serve", serve)
     addresses = ["--host", "::1", "--port", "1", "--upstream-port", "2", "--upstream", "http://host"]
-    assert main([*addresses, "--db", "t.db", "--key", "a", "--key", "b"]) == 0
+    names = ["--allowed-host", "sandbox", "--allowed-host", "mesh.test"]
+    assert main([*addresses, *names, "--db", "t.db", "--key", "a", "--key", "b"]) == 0
     assert main([]) == 0
     assert served == [
-        Settings(host="::1", port=1, upstream_port=2, upstream="http://host", db=Path("t.db"), keys=["a", "b"]),
+        Settings(
+            host="::1",
+            port=1,
+            upstream_port=2,
+            upstream="http://host",
+            db=Path("t.db"),
+            keys=["a", "b"],
+            allowed_hosts=["sandbox", "mesh.test"],
+        ),
         Settings(),
     ]
 
@@ -112,16 +123,93 @@ def test_a_file_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
         pass
 
 
-def test_a_database_of_another_program_is_an_error_and_stays_unchanged(tmp_path: Path) -> None:
-    foreign = tmp_path / "chores.db"
-    with sqlite3.connect(foreign) as database:
-        database.execute("CREATE TABLE tasks (chore TEXT)")
-    database.close()
-    with pytest.raises(SandboxError, match=r"chores\.db cannot be used: .*column"), running_sandbox(db=foreign):
+def sqlite_file(path: Path, *statements: str) -> Path:
+    with closing(sqlite3.connect(path)) as database:
+        for statement in statements:
+            database.execute(statement)
+        database.commit()
+    return path
+
+
+TABLE_OF_CHORES = "CREATE TABLE chores (name TEXT)"
+
+
+@pytest.mark.parametrize(
+    ("statements", "found"),
+    [
+        ([TABLE_OF_CHORES], "the table 'chores'"),
+        ([TABLE_OF_CHORES, "PRAGMA journal_mode = WAL"], "the table 'chores'"),
+        (["CREATE TABLE tasks (chore TEXT)"], "the table 'tasks'"),
+        (["CREATE TABLE plans (task_id TEXT PRIMARY KEY, plan TEXT, more TEXT)"], "the table 'plans'"),
+        (["CREATE VIEW seven AS SELECT 7"], "the view 'seven'"),
+        (["PRAGMA application_id = 7"], "the application_id 7"),
+    ],
+)
+def test_a_database_of_another_program_is_an_error_and_stays_byte_for_byte(
+    tmp_path: Path, statements: list[str], found: str
+) -> None:
+    foreign = sqlite_file(tmp_path / "chores ?#%41.db", *statements)
+    before = foreign.read_bytes()
+    message = rf"chores .*\.db cannot be used: it is a database of another program, with {found}, and was not changed"
+    with pytest.raises(SandboxError, match=message), running_sandbox(db=foreign):
         pass
-    with sqlite3.connect(foreign) as database:
-        assert database.execute("SELECT * FROM tasks").fetchall() == []
-    database.close()
+    assert foreign.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [foreign]
+
+
+def test_the_tables_that_another_program_left_in_its_log_are_found_too(tmp_path: Path) -> None:
+    foreign = tmp_path / "chores.db"
+    script = f"""
+import os, sqlite3
+database = sqlite3.connect({str(foreign)!r})
+database.execute("PRAGMA journal_mode = WAL")
+database.execute({TABLE_OF_CHORES!r})
+database.commit()
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+    with pytest.raises(SandboxError, match="the table 'chores'"), running_sandbox(db=foreign):
+        pass
+    with closing(sqlite3.connect(foreign)) as database:
+        assert [name for (name,) in database.execute("SELECT name FROM sqlite_master")] == ["chores"]
+
+
+def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
+    empty = tmp_path / "t.db"
+    empty.touch()
+    for _ in range(2):
+        with running_sandbox(db=empty) as sandbox:
+            assert poll(sandbox, EXAMPLE_ID).status_code == 200
+
+
+def test_a_file_of_an_earlier_version_is_opened_and_marked(tmp_path: Path) -> None:
+    db = tmp_path / "t.db"
+    with running_sandbox(db=db) as sandbox:
+        task_id = sandbox.create_task(scenario="instant")
+        assert poll(sandbox, task_id).status_code == 200
+    with closing(sqlite3.connect(db)) as database:
+        (mark,) = database.execute("PRAGMA application_id").fetchone()
+        assert mark != 0
+    sqlite_file(db, "PRAGMA application_id = 0", "ANALYZE")
+    with running_sandbox(db=db) as sandbox:
+        assert sandbox.inspect(task_id).row["status"] == "succeeded"
+    with closing(sqlite3.connect(db)) as database:
+        assert database.execute("PRAGMA application_id").fetchone() == (mark,)
+
+
+def test_the_tasks_of_a_killed_sandbox_are_there_again(tmp_path: Path) -> None:
+    db = tmp_path / "t.db"
+    with program(*PROGRAM, "--db", str(db)) as (process, sandbox):
+        task_id = sandbox.create_task(scenario="instant")
+        process.kill()
+        process.wait()
+    with running_sandbox(db=db) as sandbox:
+        assert poll(sandbox, task_id).json()["status"] == "succeeded"
+
+
+def test_a_file_name_that_no_system_accepts_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match="cannot be used"), running_sandbox(db=tmp_path / ("x" * 300)):
+        pass
 
 
 def test_a_second_sandbox_on_the_same_file_is_an_error(tmp_path: Path) -> None:

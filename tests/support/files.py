@@ -18,6 +18,10 @@ from support.clock import Clock
 from support.server import TASK_ID, Response, Server, close, reset
 
 SIGNATURE = "hush-hush"
+LOCAL = "http://127.0.0.1:1"
+"""The base URL of a client that may download from this machine, because its API is there as well."""
+PUBLIC = "https://93.184.215.14"
+"""The base URL of a client whose API is on the public internet. No test sends a request there."""
 
 
 @dataclass
@@ -25,7 +29,7 @@ class StoredFile:
     """Sends the requested part of this file, as a response of a scripted server."""
 
     server: Server
-    content: bytes = field(default_factory=lambda: random.Random(6).randbytes(300_000))  # noqa: S311 - no secret
+    content: bytes = field(repr=False, default_factory=lambda: random.Random(6).randbytes(300_000))  # noqa: S311 - no secret
     headers: dict[str, str] = field(default_factory=lambda: {"etag": '"v1"'})
     """They include the file's ETag or Last-Modified, if it has one."""
     supports_ranges: bool = True
@@ -129,6 +133,7 @@ def download_through_user_client(
     *,
     timeout: float = 60,
     clock: Clock | None = None,
+    base_url: str = PUBLIC,
     **user_client: Any,  # noqa: ANN401
 ) -> dict[str, str]:
     """Downloads through a user's client with these arguments of httpx's. Returns its cookies afterwards."""
@@ -138,4 +143,4 @@ def download_through_user_client(
         return dict(client._session._user_client._client.cookies)
 
     # `Caller` checks that the user's client is still open afterwards.
-    return Caller(kind, "https://api.example", clock or Clock(), user_client=user_client).run(body)
+    return Caller(kind, base_url, clock or Clock(), user_client=user_client).run(body)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def download(url: str, path: str, *, overwrite: bool = True) -> None:
     video = Video(url=url, last_frame_url=None, task=VideoTaskResponse(id="task-1", status="succeeded"))
-    with VideoClient("rsk_test", timeout=20) as client:
+    with VideoClient("rsk_test", base_url="http://127.0.0.1:1", timeout=20) as client:
         client.download(video, path, overwrite=overwrite)
 
 

@@ -9,7 +9,7 @@ import traceback
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from functools import partialmethod, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,8 +124,7 @@ def watching(key: str) -> Generator[Leaks]:
         patch.setattr(threading.Thread, "__repr__", object.__repr__)
         # An error is searched when it is deleted: it is not raised again after that. To keep it until the
         # end would keep everything in its traceback alive, such as iterators and connections.
-        # Not a plain function, which would be one more published name of a class that has none.
-        patch.setattr(MeshVideoError, "__init__", partialmethod(_then(leaks.expect, MeshVideoError.__init__)))
+        patch.setattr(MeshVideoError, "__init__", _then(leaks.expect, vars(MeshVideoError)["__init__"]))
         patch.setattr(MeshVideoError, "__del__", _search_at_deletion(leaks), raising=False)
         for client in _CLIENTS:
             patch.setattr(client, "__init__", _then(leaks.search_new, vars(client)["__init__"]))

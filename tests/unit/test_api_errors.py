@@ -32,7 +32,9 @@ def response_of(status: int, content: bytes, headers: dict[str, str] | None = No
 
 
 def check(response: Response, key: str = KEY, expected: ExpectedResponse = TASK) -> None:
-    check_response(response, Settings.resolve(ApiKey(key), "https://api.example", 30.0, 0), expected)
+    check_response(
+        response, Settings.resolve(ApiKey(key), "https://api.example", 30.0, 0), expected, "/v1/video/generations/t"
+    )
 
 
 def error_for(status: int, body: object = None, headers: dict[str, str] | None = None) -> APIError:
@@ -144,7 +146,7 @@ def test_a_redirect_to_an_unusable_address_is_an_error_too(location: str) -> Non
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        (401, "Check the key in MESHAPI_API_KEY or api_key="),
+        (401, "Check the key in MESHAPI_API_KEY, or the key that was given instead of it"),
         (402, "Raise the spending limit, then wait for the same task again"),
         (403, "Use a key that has access to this task"),
         (404, "Check the task's id and the base URL"),
@@ -247,7 +249,7 @@ def test_a_task_that_contains_the_key_is_refused(field: str) -> None:
 
 
 def test_a_key_of_a_few_letters_may_be_part_of_a_response_by_chance() -> None:
-    body = json.dumps({"id": "key-1", "status": "running"}).encode()
+    body = json.dumps({"id": "t", "status": "running", "model": "key-1"}).encode()
     check(response_of(200, body), "key")
 
 
@@ -273,3 +275,9 @@ def test_only_the_status_that_the_operation_expects_is_no_error() -> None:
     other = response_of(200, b"{}")
     with pytest.raises(APIError, match="HTTP 200"):
         check(other, expected=created)
+
+
+def test_an_error_with_a_byte_order_mark_or_half_a_surrogate_pair_keeps_its_message() -> None:
+    body = b'\xef\xbb\xbf{"error": {"code": "c", "message": "no \\ud800 task"}}'
+    error = error_for(404, body)
+    assert (error.code, error.message) == ("c", "no \ufffd task")

@@ -25,6 +25,7 @@ from meshapi_video import (
 )
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._tasks import require_task, video_or_raise
+from meshapi_video._transport.contract import check_task
 from meshapi_video._transport.exceptions import typed_errors
 
 URL = "https://cdn.example/v.mp4"
@@ -70,11 +71,10 @@ def test_the_error_for_a_body_that_is_not_json_has_no_path(body: bytes) -> None:
     "payload",
     [
         '{"id": "t", "status": "x", "seed": ' + "9" * 5_000 + "}",
-        '{"id": "t", "status": "x", "comment": "\ud800"}',
         {"id": "t", "status": "x", "comment": float("nan")},
         {"id": "t", "status": "x", "comment": object()},
     ],
-    ids=["too many digits", "half a character", "not a number", "not a JSON type"],
+    ids=["too many digits", "not a number", "not a JSON type"],
 )
 def test_a_payload_that_python_cannot_parse_is_an_invalid_response(payload: str | dict[str, object]) -> None:
     with pytest.raises(InvalidResponse, match="not JSON, or cannot be parsed") as caught:
@@ -182,3 +182,18 @@ def test_a_parsed_response_that_is_not_a_task_is_refused() -> None:
         require_task(None)
     task = VideoTaskResponse(id="t", status="queued")
     assert require_task(task) is task
+
+
+LONE = b'{"id": "t", "status": "running", "model": "a\\ud800b", "x": {"\\udfff": ["\\ud83d\\ude00"]}}'
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "a byte order mark"])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_half_a_surrogate_pair_becomes_a_replacement_character(mark: bytes, *, as_text: bool) -> None:
+    body = (mark + LONE).decode() if as_text else mark + LONE
+    parsed = check_task(body)
+    assert parsed == {"id": "t", "status": "running", "model": "a\ufffdb", "x": {"\ufffd": ["\U0001f600"]}}
+
+
+def test_an_escaped_backslash_before_ud800_is_no_surrogate() -> None:
+    assert check_task(b'\xef\xbb\xbf{"id": "t", "status": "running", "model": "\\\\ud800"}')["model"] == "\\ud800"

@@ -9,12 +9,15 @@ from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import httpcore
 import httpx
 import pytest
 
+from meshapi_video._async import network as async_network
+from meshapi_video._async.network import AsyncConnectionTransport
 from meshapi_video._sync.deadline import limit_timeouts, request_deadline
-from meshapi_video._sync.network import PoolTransport, httpcore_pool
+from meshapi_video._sync.network import ConnectionTransport, httpcore_pool
 from support.server import Server, http
 
 TLS = ssl.create_default_context()
@@ -81,7 +84,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
 @pytest.fixture
 def client() -> Generator[httpx.Client]:
-    with httpx.Client(transport=PoolTransport(httpcore_pool(TLS, None)), timeout=30) as client:
+    with httpx.Client(transport=ConnectionTransport(httpcore_pool(TLS, None)), timeout=30) as client:
         yield client
 
 
@@ -152,12 +155,11 @@ def test_a_host_name_that_cannot_be_resolved_is_a_connect_error(client: httpx.Cl
 
 def test_waiting_for_a_free_connection_gets_the_time_that_is_left(server: Server) -> None:
     server.script(server.stall(http(200, b" ")[:-1]))
-    pool = httpcore_pool(TLS, None)
-    pool._max_connections = 1
+    transport = httpx.HTTPTransport(limits=httpx.Limits(max_connections=1))
     request = httpx.Request("GET", server.base_url, extensions={"timeout": httpx.Timeout(9999).as_dict()})
-    with PoolTransport(pool) as transport, closing(transport.handle_request(request)), request_deadline(0.2):
+    with transport, closing(transport.handle_request(request)), request_deadline(0.2):
         limit_timeouts(request)
-        with pytest.raises(httpcore.PoolTimeout):
+        with pytest.raises(httpx.PoolTimeout):
             transport.handle_request(request)
 
 
@@ -166,7 +168,16 @@ def test_a_pool_reads_at_least_its_read_size_at_once(
 ) -> None:
     set_addresses(monkeypatch, "192.0.2.1")
     assert client.get("http://x.example").status_code == 204
-    with httpx.Client(transport=PoolTransport(httpcore_pool(TLS, None, read_size=1024**2))) as large:
+    with httpx.Client(transport=ConnectionTransport(httpcore_pool(TLS, None, read_size=1024**2))) as large:
         assert large.get("http://x.example").status_code == 204
     assert network.read_sizes[0] < 1024**2
     assert network.read_sizes[-1] == 1024**2
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_transport_without_a_request_has_nothing_to_close(backend: str) -> None:
+    async def close_async() -> None:
+        await AsyncConnectionTransport(async_network.httpcore_pool(TLS, None)).aclose()
+
+    ConnectionTransport(httpcore_pool(TLS, None)).close()
+    anyio.run(close_async, backend=backend)

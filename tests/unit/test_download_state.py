@@ -10,8 +10,9 @@ import pytest
 from attrs import evolve
 
 from meshapi_video._download import state as state_module
+from meshapi_video._download.addresses import UnsafeURL
 from meshapi_video._download.headers import ResponseHead, ResumeRecord
-from meshapi_video._download.request import TransferInterrupted, UnsafeURL, after_failure, build_request
+from meshapi_video._download.request import TransferInterrupted, after_failure, build_request
 from meshapi_video._download.state import (
     MAX_REDIRECTS,
     Done,
@@ -83,6 +84,9 @@ def test_the_body_of_a_200_is_taken_from_the_start_of_the_file() -> None:
 def test_the_body_of_a_206_that_continues_the_kept_bytes_is_appended() -> None:
     after = after_head(206, new_transfer(RECORD, 500), content_range="bytes 500-999/1000", etag='"v1"')
     assert (after.accepts_body, after.kept, after.record) == (True, 500, RECORD)
+    unknown_size = new_transfer(evolve(RECORD, total=None), 500)
+    after = after_head(206, unknown_size, content_range="bytes 500-999/1000", etag='"v1"', content_length="500")
+    assert (after.accepts_body, after.kept, after.record) == (True, 500, RECORD)
 
 
 @row("any other 206, and 416, to a request with a range", "request the whole file at once")
@@ -93,6 +97,7 @@ def test_after_any_other_206_and_after_a_416_the_whole_file_is_requested_at_once
         after_head(206, resumed, content_range="bytes 400-999/1000", etag='"v1"'),
         after_head(206, resumed, content_range="bytes 500-998/1000", etag='"v1"'),
         after_head(206, resumed, content_range="bytes 500-1999/2000", etag='"v1"'),
+        after_head(206, resumed, content_range="bytes 500-999/1000", etag='"v1"', content_length="501"),
         after_head(206, resumed, etag='"v1"'),
         after_head(416, resumed, content_range="bytes 500-999/1000", etag='"v1"'),
     ):
@@ -181,6 +186,27 @@ def test_a_url_that_has_expired_ends_the_download() -> None:
             assert end.reason.endswith(advice)
 
 
+@row("a body that is longer than its headers state", "delete the bytes, retry after a backoff")
+def test_a_body_that_is_longer_than_its_headers_state_is_deleted_and_the_download_is_retried() -> None:
+    whole = after_head(200, content_length="1000", etag='"v1"')
+    rest = after_head(206, new_transfer(RECORD, 500), content_range="bytes 500-999/1000", etag='"v1"')
+    for transfer in (whole, rest):
+        assert transfer.max_size == 1000
+        after = body_ended(transfer, 1001, 0, 0)
+        assert (after.record, after.kept, decide(after, 0)) == (None, 0, Sleep(0.5))
+        assert after.last_failure == "the response is longer than the 1,000 bytes that its headers state"
+
+
+@row("a body without a stated length, of more than 4 GiB", "delete the bytes, give up")
+def test_a_body_without_a_stated_length_has_a_limit() -> None:
+    transfer = after_head(200, transfer_encoding="chunked")
+    assert transfer.max_size == new_transfer().max_size == 4 * 1024**3
+    assert decide(body_ended(transfer, transfer.max_size, 0, 0), 0) == Done()
+    after = body_ended(transfer, transfer.max_size + 1, 0, 0)
+    assert decide(after, 0) == GiveUp("the response states no length, and is longer than the limit of 4 GiB")
+    assert (after.record, after.kept) == (None, 0)
+
+
 @row("any other status, or the deadline", "give up")
 def test_any_other_status_and_the_deadline_end_the_download() -> None:
     for status in (204, 206, 299, 304, 400, 402, 405, 416, 418):
@@ -234,13 +260,13 @@ def test_after_a_failure_the_original_address_is_requested_again() -> None:
         ("ftp://files.example/v", "the URL of the file is not usable: its scheme is not http or https"),
         ("https://me:secret@files.example/v", "the URL of the file on files.example contains a user name or a"),
         ("http://files.example/v", "the URL of the file on files.example is plain http, which anybody on the way"),
-        ("https://127.0.0.1/v", "the server redirects to this machine itself, 127.0.0.1"),
+        ("https://xn--secret--/v", "the URL of the file is not usable: it is not a URL"),
     ],
 )
 def test_no_request_is_sent_to_an_unsafe_address(url: str, reason: str) -> None:
     transfer = new_transfer()
     with pytest.raises(UnsafeURL, match=f"^{reason}") as caught:
-        build_request(SendRequest(url, {}, math.inf), transfer, 30.0)
+        build_request(SendRequest(url, {}, math.inf), 30.0)
     assert "secret" not in str(caught.value)
     assert decide(after_failure(transfer, caught.value, 0, 0, 0), 0) == GiveUp(str(caught.value))
 
@@ -249,7 +275,7 @@ def test_a_download_request_has_no_key_and_not_more_time_than_is_left() -> None:
     transfer = new_transfer(RECORD, 500, deadline=10)
     action = decide(transfer, 0)
     assert isinstance(action, SendRequest)
-    request = build_request(action, transfer, 30.0)
+    request = build_request(action, 30.0)
     assert str(request.url) == ADDRESS
     assert request.headers["range"] == "bytes=500-"
     assert "authorization" not in request.headers

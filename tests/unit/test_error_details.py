@@ -18,7 +18,7 @@ def error_for(status: int, body: object = None, **headers: str) -> APIError:
     settings = Settings.resolve(ApiKey("rsk_secret"), "https://api.example", 30.0, 0)
     response = Response(status, httpx.Headers(headers), json.dumps(body).encode())
     with pytest.raises(APIError) as caught:
-        check_response(response, settings, TASK)
+        check_response(response, settings, TASK, "/t")
     return caught.value
 
 

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType, SimpleNamespace
+from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from meshapi_video import DownloadError
+from meshapi_video._download import partial_file as partial_file_module
 from meshapi_video._download.headers import ResumeRecord
 from meshapi_video._download.partial_file import PartialFile, file_name, target_path
 from support.files import names
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 RECORD = ResumeRecord(task_id="task-1", kind="video", validator='"v1"', total=5)
 
@@ -175,18 +187,73 @@ def test_a_complete_file_is_not_changed_after_a_kill_during_its_rename(path: Pat
     assert path.read_bytes() == b"whole"
 
 
+PLANTED: dict[str, Callable[[Path, Path], None]] = {
+    "a link": lambda name, other: name.symlink_to(other),
+    "a link to nothing": lambda name, other: name.symlink_to(other.with_name("nowhere")),
+    "a second name of another file": lambda name, other: name.hardlink_to(other),
+    "a pipe": lambda name, _other: os.mkfifo(name),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
 @pytest.mark.parametrize("name", ["out.mp4.part", "out.mp4.part.json"])
-def test_a_link_in_place_of_a_partial_file_is_not_followed(path: Path, name: str, tmp_path: Path) -> None:
+def test_nothing_is_written_through_a_planted_partial_file(
+    path: Path, name: str, plant: Callable[[Path, Path], None], tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.write_text("unchanged")
-    path.with_name(name).symlink_to(other)
+    plant(path.with_name(name), other)
+    with complete_partial_file(path) as file:
+        assert file.size == 5
+        assert path.with_name(name).is_file()
+        file.finish()
+    assert path.read_bytes() == b"whole"
+    assert names(tmp_path) == ["other", "out.mp4"]
+    assert other.read_text() == "unchanged"
+    assert other.stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("name", ["out.mp4.part", "out.mp4.part.json"])
+def test_a_partial_file_of_another_user_is_not_used(path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    complete_partial_file(path).close()
+    planted = path.with_name(name).stat()
+    is_own = partial_file_module._is_own
+
+    def is_own_of_another_user(found: os.stat_result) -> bool:
+        owner = found.st_uid + (found.st_ino == planted.st_ino)
+        return is_own(os.stat_result([*found[:4], owner, *found[5:]]))
+
+    monkeypatch.setattr(partial_file_module, "_is_own", is_own_of_another_user)
     with partial_file(path) as file:
-        if name == "out.mp4.part":
-            file.open()
-            file.restart(RECORD)
-        else:
-            with pytest.raises(DownloadError, match="cannot be written"):
-                file.open()
+        file.open()
+        assert (file.record, file.size) == ((RECORD, 0) if name == "out.mp4.part" else (None, 5))
+        assert path.with_name(name).stat().st_ino != planted.st_ino or path.with_name(name).stat().st_size == 0
+
+
+def test_a_link_that_replaces_the_partial_file_while_it_is_opened_is_not_used(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete_partial_file(path).close()
+    other, data = tmp_path / "other", path.with_name("out.mp4.part")
+    other.write_text("unchanged")
+    is_own = partial_file_module._is_own
+
+    def replace(found: os.stat_result) -> bool:
+        own = is_own(found)
+        if own and not data.is_symlink() and found.st_ino == data.stat().st_ino and not planted:
+            planted.append(data.rename(tmp_path / "moved"))
+            data.symlink_to(other)
+        return own
+
+    planted = list[Path]()
+    monkeypatch.setattr(partial_file_module, "_is_own", replace)
+    with partial_file(path) as file:
+        file.open()
+        file.restart(RECORD)
+        file.write(b"whole")
+        assert data.is_file()
+        assert not data.is_symlink()
+    assert planted
     assert other.read_text() == "unchanged"
 
 
@@ -216,7 +283,7 @@ def test_the_error_says_that_there_is_no_permission(path: Path, monkeypatch: pyt
         raise PermissionError(errno.EACCES, "Permission denied")
 
     # Not by the mode of the folder: the user that runs the tests may have all permissions.
-    monkeypatch.setattr("os.open", refuse)
+    monkeypatch.setattr(partial_file_module, "FileIO", refuse)
     with (
         partial_file(path) as file,
         pytest.raises(DownloadError, match=r"out\.mp4 cannot be written: Permission denied"),
@@ -255,13 +322,112 @@ def test_the_kept_bytes_and_their_record_are_found_by_the_next_download(path: Pa
             assert other.error("reset").part is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"task_id": "task-1"}'])
-def test_a_damaged_record_does_not_count(path: Path, text: str) -> None:
+UNREADABLE = {
+    "empty": b"",
+    "no JSON": b"{",
+    "a list": b"[]",
+    "a part": b'{"task_id": "task-1"}',
+    "no UTF-8": b'{"task_id": "task-\xe9", "kind": "video", "validator": null, "total": null}',
+    "deep": b"[" * 100_000,
+    "deep in a field that is ignored": b'{"x":' + b"[" * 100_000,
+    "huge": b" " * 2_000_000 + msgspec.json.encode(RECORD),
+    "a size below zero": msgspec.json.encode(evolve(RECORD, total=-1)),
+    "a size that no file has": msgspec.json.encode(evolve(RECORD, total=10**18)),
+    "a validator that cannot be sent": msgspec.json.encode(evolve(RECORD, validator='"v1"\r\nx: y')),
+    "a validator that is no validator": msgspec.json.encode(evolve(RECORD, validator="yesterday")),
+    "a date that cannot be sent": msgspec.json.encode(
+        evolve(RECORD, validator="Mon, 03 Nov 2025 10:00:00 GMT (\u00e9t\u00e9)")
+    ),
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_damaged_record_does_not_count_and_deletes_nothing(path: Path, content: bytes) -> None:
     complete_partial_file(path).close()
-    path.with_name("out.mp4.part.json").write_text(text)
+    path.with_name("out.mp4.part.json").write_bytes(content)
     with partial_file(path) as file:
         file.open()
-        assert file.record is None
+        assert (file.record, file.size) == (None, 5)
+    assert path.with_name("out.mp4.part").read_bytes() == b"whole"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=200) | st.binary(max_size=40).map(lambda noise: msgspec.json.encode(RECORD)[:-20] + noise))
+def test_whatever_is_in_the_record_the_download_begins(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "out.mp4"
+    path.with_name("out.mp4.part.json").write_bytes(content)
+    with complete_partial_file(path) as file:
+        assert file.finish().read_bytes() == b"whole"
+
+
+def interrupt_at(moment: int) -> TraceFunction:
+    """A trace function that interrupts before a line, or at the end of a function, of the module."""
+    left = [moment]
+
+    def trace(frame: FrameType, event: str, _argument: object) -> TraceFunction | None:
+        if frame.f_code.co_filename != partial_file_module.__file__:
+            return None
+        left[0] -= event in {"line", "return"}
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+def open_part_files() -> list[str]:
+    links = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    return [link for link in links if ".part" in link]
+
+
+def test_an_interruption_at_any_moment_closes_the_files_and_blocks_nothing(path: Path) -> None:
+    # Coverage uses a trace function as well.
+    before, interrupted = sys.gettrace(), 0
+    while True:
+        try:
+            sys.settrace(interrupt_at(interrupted + 1))
+            with partial_file(path, overwrite=True) as file:
+                file.open()
+                file.restart(RECORD)
+                file.write(b"whole")
+                file.finish()
+        except KeyboardInterrupt:
+            interrupted += 1
+        else:
+            break
+        finally:
+            sys.settrace(before)
+        assert open_part_files() == []
+    assert interrupted > 100
+    assert path.read_bytes() == b"whole"
+
+
+# The size.
+
+
+def test_a_file_that_the_disk_cannot_hold_is_an_error_before_its_first_byte(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete_partial_file(path).close()
+    with partial_file(path) as file:
+        file.open()
+        with pytest.raises(DownloadError, match=r"needs \d[\d,]+ bytes more, but the disk has [\d,]+ bytes free"):
+            file.prepare(evolve(RECORD, total=10**17), 0)
+        assert (file.record, file.size) == (RECORD, 5)
+        usage = SimpleNamespace(total=100, free=1)
+
+        def disk_usage(_path: Path) -> SimpleNamespace:
+            return usage
+
+        monkeypatch.setattr("shutil.disk_usage", disk_usage)
+        file.prepare(evolve(RECORD, total=6), 5)
+        assert (file.total, file.size) == (6, 5)
+        # A file system that does not know its size.
+        usage.total = usage.free = 0
+        file.prepare(evolve(RECORD, total=10**17), 0)
+        assert (file.total, file.size) == (10**17, 0)
 
 
 def test_the_error_for_a_missing_folder_names_the_folder(tmp_path: Path) -> None:

@@ -70,15 +70,6 @@ def each_state() -> tuple[PollState, ...]:
 
 TABLE: list[tuple[str, str, list[tuple[PollState, Decision | type[MeshVideoError]]]]] = [
     (
-        "a response about another task",
-        "give up: `InvalidResponse`",
-        [
-            (after_task(task(status, "other"), state), InvalidResponse)
-            for status in ("queued", "failed")
-            for state in each_state()
-        ],
-    ),
-    (
         "a task with a terminal status",
         "done",
         [(after_task(ended, state), Done(ended)) for ended in ENDED for state in each_state()],
@@ -175,13 +166,6 @@ def test_a_status_that_goes_back_is_only_the_newest_response() -> None:
     state = poll_succeeded(after_task(task("running")), task("queued"), None, NOW + 2, 0)
     assert state.task == task("queued")
     assert decide(state, NOW + 2) == Sleep(2.0)
-
-
-def test_the_error_for_a_response_about_another_task_names_the_task_and_the_place() -> None:
-    error = error_of(after_task(task("succeeded", "other")))
-    assert isinstance(error, InvalidResponse)
-    assert (error.path, error.task_id) == ("$.id", "t")
-    assert "'other'" in str(error)
 
 
 def test_the_error_for_a_success_without_a_video_names_the_place_of_the_address() -> None:

@@ -20,7 +20,9 @@ ESCAPED = "\\u0072sk_ab\\/cdef"
 
 def check(status: int, content: str, key: str = KEY) -> None:
     settings = Settings.resolve(ApiKey(key), "https://api.example", 30.0, 0)
-    check_response(Response(status, httpx.Headers({"content-type": "text/plain"}), content.encode()), settings, TASK)
+    check_response(
+        Response(status, httpx.Headers({"content-type": "text/plain"}), content.encode()), settings, TASK, "/t"
+    )
 
 
 def body_of_error(status: int, content: str) -> str:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from meshapi_video import InvalidResponse
-from meshapi_video._transport.response import LARGEST_BODY, BodyReader, Response, already_read
+from meshapi_video._transport.response import LARGEST_BODY, BodyReader, Response
+from meshapi_video._transport.user_client import already_read
 
 
 def read(status: int, *parts: bytes, **headers: str) -> Response:

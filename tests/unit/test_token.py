@@ -106,3 +106,11 @@ def test_a_token_cannot_be_created_with_a_wrong_value_either(name: str, wrong: o
     fields = {key: value for key, value in FIELDS.items() if key != "version"}
     with pytest.raises((TypeError, ValueError), match=f"^{name} should be a "):
         WaitToken(**{**fields, name: wrong})  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - wrong on purpose
+
+
+@pytest.mark.parametrize("field", [{"\x1b[2J\nforged": 1}, {"version": "\x1b" * 100_000}, {"x" * 100_000: 1}])
+def test_the_error_for_a_damaged_token_is_one_printable_line_of_limited_length(field: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="wait token") as caught:
+        WaitToken.from_json(json.dumps({**FIELDS, **field}))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 2_000

@@ -32,6 +32,8 @@ def test_a_web_address_is_parsed(text: str, host: str, port: int | None) -> None
         ("https://x:secret", "it is not a URL"),
         ("https://x/secret\x00", "it is not a URL"),
         ("https://999.1.1.1/secret", "it is not a URL"),
+        ("https://xn--secret--", "it is not a URL"),
+        ("https://xn--a.secret", "it is not a URL"),
         ("https://\u2603-.secret", "it is not a URL"),
         ("", "its scheme is not http or https"),
         ("secret.example", "its scheme is not http or https"),

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
+from meshapi_video._errors import APIError
 from meshapi_video._transport.exceptions import connection_failed
 from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY
 from meshapi_video._transport.response import BodyReader, Response
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from meshapi_video._transport.request import Request, RequestTemplate
 
@@ -26,18 +30,47 @@ _LONGEST_HEADER: Final = 100 * 1024
 """Bytes of one header line, as in h11."""
 
 
+class _Attempt:
+    """One attempt to send a request."""
+
+    def __init__(self, *, needs_new_connection: bool) -> None:
+        self.needs_new_connection = needs_new_connection
+        self.has_new_connection = True
+        self.transport: asyncio.Transport | None = None
+
+
+_attempt: Final[ContextVar[_Attempt]] = ContextVar("meshapi_video_attempt")
+
+
 class _Connector(aiohttp.TCPConnector):
-    """Remembers the transports that it opened, because asyncio takes up to 30 seconds to close one with TLS."""
+    """Gives a request a connection on which the server has sent nothing since the last response."""
 
     transports: weakref.WeakSet[asyncio.Transport]
+    """To close them, because asyncio takes up to 30 seconds for one with TLS."""
+    used: weakref.WeakSet[object]
+    """The handlers of connections that an earlier request has used."""
 
     # aiohttp's own signature; this method only passes the arguments on.
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:  # noqa: ANN401
-        connection = await super().connect(*args, **kwargs)
+        attempt = _attempt.get()
+        while True:
+            connection = await super().connect(*args, **kwargs)
+            handler = connection.protocol
+            attempt.has_new_connection = handler not in self.used
+            # aiohttp closes a connection that has received too much before its release, but not one that is idle.
+            if attempt.has_new_connection or not (attempt.needs_new_connection or _should_close(handler)):
+                break
+            connection.close()
+        self.used.add(handler)
+        attempt.transport = connection.transport
         # uvloop's TLS transports have no weak references, and close without help.
         with contextlib.suppress(TypeError):
             self.transports.update(filter(None, [connection.transport]))
         return connection
+
+
+def _should_close(handler: ResponseHandler | None) -> bool:
+    return handler is None or handler.should_close
 
 
 class AiohttpTransport:
@@ -48,6 +81,7 @@ class AiohttpTransport:
         # The client limits the number of requests in flight.
         self._connector = _Connector(limit=0, ssl=tls, keepalive_timeout=KEEPALIVE_EXPIRY)
         self._connector.transports = weakref.WeakSet()
+        self._connector.used = weakref.WeakSet()
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             headers=template.headers,
@@ -57,34 +91,48 @@ class AiohttpTransport:
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
         )
-        # aiohttp would send a request again if a kept connection breaks. The SDK counts and logs every poll itself.
+        # aiohttp would also send a request again after a new connection broke. `send` does it for kept ones only.
         self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
 
-    async def send(self, request: Request) -> Response:
-        """The whole response to `request`."""
+    async def send(self, request: Request, check: Callable[[Response], None]) -> Response:
+        """The whole response to `request`, after `check`. Closes the connection of an invalid response."""
         # After the server closes a connection, the event loop needs two iterations: one to read, one to report it.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+        attempt = _Attempt(needs_new_connection=False)
         try:
-            async with self._session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                headers=None if request.headers is self._template.headers else request.headers,
-                data=request.content or None,
-                allow_redirects=False,
-            ) as response:
-                try:
-                    reader = BodyReader(response.status, response.raw_headers)
-                    with reader.lenient:
-                        async for part in response.content.iter_any():
-                            reader.feed(part)
-                except BaseException:
-                    # Do not use a connection again after a failure.
-                    response.close()
+            try:
+                return await self._send(request, check, attempt)
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                # The server closes idle connections, and the same request may go out once more. aiohttp does not
+                # tell whether the beginning of a response had arrived.
+                if attempt.has_new_connection or not request.is_idempotent:
                     raise
-                return reader.response()
+            return await self._send(request, check, _Attempt(needs_new_connection=True))
         except aiohttp.ClientError as error:
             raise connection_failed(self._template.settings, _root_error(error)) from None
+
+    async def _send(self, request: Request, check: Callable[[Response], None], attempt: _Attempt) -> Response:
+        _attempt.set(attempt)
+        async with self._session.request(
+            request.method,
+            URL(request.url, encoded=True),
+            headers=None if request.headers is self._template.headers else request.headers,
+            data=request.content or None,
+            allow_redirects=False,
+        ) as response:
+            try:
+                received = await _read(response)
+                check(received)
+            except APIError:
+                raise
+            except BaseException:
+                # Do not use a connection again after a failure. aiohttp may have released it already.
+                response.close()
+                if attempt.transport is not None:
+                    attempt.transport.abort()
+                raise
+            return received
 
     async def aclose(self) -> None:
         """Closes every connection."""
@@ -93,6 +141,15 @@ class AiohttpTransport:
             transport.abort()
         # The event loop closes them in its next iteration.
         await asyncio.sleep(0)
+
+
+# A function of its own: a server may echo the key, and a traceback may print the local variables of `_send`.
+async def _read(response: aiohttp.ClientResponse) -> Response:
+    reader = BodyReader(response.status, response.raw_headers)
+    with reader.lenient:
+        async for part in response.content.iter_any():
+            reader.feed(part)
+    return reader.response()
 
 
 def _root_error(error: aiohttp.ClientError) -> BaseException:

@@ -40,7 +40,7 @@ from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Collection, Iterable
     from pathlib import Path
 
 
@@ -62,11 +62,13 @@ class AsyncVideoClient(BaseClient):
         max_retries: How often `get` and `download` retry after a failure that may be temporary.
         http_client: Your own `httpx.AsyncClient`, for example with a proxy or certificates of your own.
             The SDK sends through it and never closes it.
+        private_hosts: Hosts with an address inside your network from which `download` may download, as
+            they are written in the URL.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is not an `httpx.AsyncClient`.
+        TypeError: `http_client` is not an `httpx.AsyncClient`, or `private_hosts` is a single string.
     """
 
     def __init__(
@@ -77,13 +79,15 @@ class AsyncVideoClient(BaseClient):
         timeout: float = 30.0,
         max_retries: int = 2,
         http_client: httpx.AsyncClient | None = None,
+        private_hosts: Collection[str] = (),
     ) -> None:
         key = ApiKey(api_key)
         # From here on, a traceback with local variables does not show the key.
         del api_key
-        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries)
+        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries, private_hosts=private_hosts)
         self._session = AsyncSession(self._settings, http_client)
-        self._download_transports = AsyncDownloadTransports(http_client)
+        self._http_client = http_client
+        self._download_transports = AsyncDownloadTransports(http_client, self._address_rules())
         self._generated = generated_async_client(self._settings.base_url, self._session.expecting(TASK))
         self._in_flight = anyio.Semaphore(self._session.capacity, fast_acquire=True)
         self._wait_results: weakref.WeakSet[AsyncWaitResults] = weakref.WeakSet()
@@ -98,8 +102,9 @@ class AsyncVideoClient(BaseClient):
     async def close(self) -> None:
         """Ends every running `wait_many`, and closes the connections that this client opened.
 
-        The client cannot be used afterwards.
+        The client cannot be used afterwards. Do not call this from a signal handler: cancel a task instead.
         """
+        self._is_closed = True
         for results in list(self._wait_results):
             await results.close()
         await self._session.aclose()
@@ -234,6 +239,8 @@ class AsyncVideoClient(BaseClient):
         Raises:
             TypeError: `task_ids` is a single string.
             ValueError: A number is out of its range.
+            RuntimeError: From the iterator: the client has been closed before the iterator was finished, or
+                this is a forked process. The iterator's `tokens` hold the tasks without a result.
         """
         deadline = deadline_after(timeout, self._clock())
         ids, arriving_ids = ((), task_ids) if isinstance(task_ids, AsyncIterable) else (task_ids, None)
@@ -246,12 +253,12 @@ class AsyncVideoClient(BaseClient):
                 max_waiting=max_waiting,
             ),
             start_wait=partial(self._start_wait, deadline, poll),
-            send_poll=self._poll,
+            send_poll=self._poll_one_of_many,
             clock=self._clock,
             arriving_ids=arriving_ids,
             deadline=deadline,
         )
-        results = AsyncWaitResults._of(ids, poller, on_progress)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
+        results = AsyncWaitResults._of(ids, poller, on_progress, lambda: self._is_closed)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
         self._wait_results.add(results)
         return results
 
@@ -311,6 +318,8 @@ class AsyncVideoClient(BaseClient):
             rand=self._rand,
             sleep=self._sleep,
         )
+        # Its repr shows the signed URL.
+        del video_or_task_id
         return await download.run(self.get)
 
     async def _advance(self, state: PollState) -> PollState:
@@ -342,6 +351,16 @@ class AsyncVideoClient(BaseClient):
             return await self._poll(state, deadline - anyio.current_time())
         finally:
             self._in_flight.release()
+
+    async def _poll_one_of_many(self, state: PollState, seconds: float) -> PollState:
+        """The same as `_poll`, but an unexpected exception ends the wait for this task only."""
+        try:
+            return await self._poll(state, seconds)
+        except Exception as error:
+            # Without a connection, no task can be polled.
+            if self._is_closed or (self._http_client is not None and self._http_client.is_closed):
+                raise
+            return self._poll_crashed(state, error)
 
     async def _poll(self, state: PollState, seconds: float) -> PollState:
         """The state after a poll that may take `seconds`."""

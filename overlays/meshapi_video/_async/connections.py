@@ -8,23 +8,34 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import aclosing
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import anyio
 import httpcore
 
-from meshapi_video._async.network import httpcore_pool
-from meshapi_video._transport.httpcore_request import HttpcoreRequest, map_httpcore_exceptions
+from meshapi_video._async.network import AsyncStream, httpcore_pool
+from meshapi_video._errors import APIError
+from meshapi_video._transport.httpcore_request import (
+    NETWORK_ERRORS,
+    HttpcoreRequest,
+    has_surplus,
+    map_httpcore_exceptions,
+)
 from meshapi_video._transport.response import BodyReader, Response
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, AsyncIterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
     import httpx
 
     from meshapi_video._settings import Settings
     from meshapi_video._transport.request import Request
+
+
+class _IdleConnection(NamedTuple):
+    connection: httpcore.AsyncConnectionInterface
+    stream: AsyncStream
 
 
 class AsyncConnectionPool:
@@ -34,57 +45,87 @@ class AsyncConnectionPool:
         self._settings = settings
         # httpcore's pool creates the connections, but does not keep them.
         self._pool = httpcore_pool(tls, proxy)
-        self._idle = deque[httpcore.AsyncConnectionInterface]()
+        self._idle = deque[_IdleConnection]()
         self._closed = False
 
-    async def send(self, request: Request) -> Response:
-        """The whole response to `request`."""
+    async def send(self, request: Request, check: Callable[[Response], None]) -> Response:
+        """The whole response to `request`, after `check`. Keeps the connection if nothing is wrong with it."""
         with map_httpcore_exceptions(self._settings):
-            return await self._send(HttpcoreRequest(request))
+            return await self._send(HttpcoreRequest(request), check)
 
     async def aclose(self) -> None:
         """Closes every idle connection now, and the others after their request."""
         self._closed = True
         while self._idle:
-            await self._idle.pop().aclose()
+            await self._idle.pop().connection.aclose()
 
-    async def _send(self, request: httpcore.Request) -> Response:
-        connection = await self._acquire(request.url.origin)
+    async def _send(self, request: HttpcoreRequest, check: Callable[[Response], None]) -> Response:
+        idle = await self._take_idle()
+        if idle is not None:
+            try:
+                return await self._exchange(idle.connection, request, check)
+            except NETWORK_ERRORS:
+                # The server closes idle connections. If it sent nothing, the same request may go out once more.
+                if idle.stream.has_received or not request.is_idempotent:
+                    raise
+        return await self._exchange(self._pool.create_connection(request.url.origin), request, check)
+
+    async def _exchange(
+        self, connection: httpcore.AsyncConnectionInterface, request: HttpcoreRequest, check: Callable[[Response], None]
+    ) -> Response:
         try:
-            response = await connection.handle_async_request(request)
-            reader = BodyReader(response.status, response.headers)
-            with reader.lenient:
-                async with aclosing(_body_of(response)) as parts:
-                    async for part in parts:
-                        reader.feed(part)
-            await response.aclose()
+            head = await connection.handle_async_request(request)
+            response = await _read(head)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await connection.aclose()
             raise
-        await self._release(connection)
-        return reader.response()
+        try:
+            check(response)
+        except APIError:
+            await self._release(connection, head)
+            raise
+        except BaseException:
+            # An invalid response may belong to another request.
+            with anyio.CancelScope(shield=True):
+                await connection.aclose()
+            raise
+        await self._release(connection, head)
+        return response
 
-    async def _acquire(self, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
+    async def _take_idle(self) -> _IdleConnection | None:
         while self._idle:
-            connection = self._idle.pop()
-            if not connection.has_expired():
-                return connection
-            await connection.aclose()
-        return self._pool.create_connection(origin)
+            idle = self._idle.pop()
+            # An idle connection has expired, too, if the server has closed it or has sent anything.
+            if not idle.connection.has_expired():
+                return idle
+            await idle.connection.aclose()
+        return None
 
-    async def _release(self, connection: httpcore.AsyncConnectionInterface) -> None:
+    async def _release(self, connection: httpcore.AsyncConnectionInterface, head: httpcore.Response) -> None:
+        stream: object = head.extensions["network_stream"]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - httpcore gives no type
         if connection.is_closed():
             return
-        self._idle.append(connection)
+        if has_surplus(connection) or not isinstance(stream, AsyncStream):
+            await connection.aclose()
+            return
+        self._idle.append(_IdleConnection(connection, stream))
         if self._closed:
             await self.aclose()
-        elif len(self._idle) > 1 and self._idle[0].has_expired():
+        elif len(self._idle) > 1 and self._idle[0].connection.has_expired():
             # After many requests at once, the connections that are no longer used are closed one by one.
-            await self._idle.popleft().aclose()
+            await self._idle.popleft().connection.aclose()
 
 
-def _body_of(response: httpcore.Response) -> AsyncGenerator[bytes]:
+# A function of its own: a server may echo the key, and a traceback may print the local variables of `_exchange`.
+async def _read(head: httpcore.Response) -> Response:
+    reader = BodyReader(head.status, head.headers)
     # httpcore declares one type for the blocking and the asynchronous body. Iterating over the latter
     # makes a generator, which must be closed if the loop ends early.
-    return cast("AsyncGenerator[bytes]", aiter(cast("AsyncIterable[bytes]", response.stream)))
+    body = cast("AsyncGenerator[bytes]", aiter(cast("AsyncIterable[bytes]", head.stream)))
+    with reader.lenient:
+        async with aclosing(body) as parts:
+            async for part in parts:
+                reader.feed(part)
+    await head.aclose()
+    return reader.response()

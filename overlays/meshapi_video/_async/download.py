@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, Final, cast
 
 import anyio
@@ -11,29 +11,32 @@ import httpx
 from anyio import to_thread
 from attrs import define
 
-from meshapi_video._async.network import AsyncPoolTransport, httpcore_pool
+from meshapi_video._async.network import AsyncConnectionTransport, httpcore_pool, permitted_addresses
 from meshapi_video._download import state
+from meshapi_video._download.addresses import UnsafeURL, stated_addresses
 from meshapi_video._download.partial_file import PartialFile
 from meshapi_video._download.request import (
     READ_SIZE,
     DownloadRequest,
     TLSContexts,
     TransferInterrupted,
-    UnsafeURL,
     after_failure,
     build_request,
     head_of,
+    host_of,
     map_network_errors,
 )
 from meshapi_video._download.state import Done, GiveUp, SendRequest, TransferState
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._transport.environment import environment_proxy
+from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from meshapi_video._download.addresses import AddressRules
     from meshapi_video_generated.models import VideoTaskResponse
 
 WRITE_BUFFER: Final = 512 * 1024
@@ -45,20 +48,24 @@ FLUSH_INTERVAL: Final = 0.25
 class AsyncDownloadTransports:
     """Transports to file servers. None of them has the key, a cookie or a password."""
 
-    def __init__(self, http_client: httpx.AsyncClient | None) -> None:
+    def __init__(self, http_client: httpx.AsyncClient | None, rules: AddressRules) -> None:
         self._http_client = http_client
+        self._rules = rules
         self._tls_contexts = TLSContexts()
 
-    @asynccontextmanager
-    async def open(self, url: httpx.URL) -> AsyncGenerator[httpx.AsyncBaseTransport]:
-        """The transport for this URL: from the user's client, or a new one."""
+    async def open(self, request: httpx.Request) -> AbstractAsyncContextManager[httpx.AsyncBaseTransport]:
+        """The transport for this request: from the user's client, or a new one. Raises `UnsafeURL`."""
+        proxy = environment_proxy(str(request.url)) if self._http_client is None else None
+        if self._http_client is not None or proxy is not None:
+            # Others look up the name and connect. This checks addresses that are written in the URL.
+            host = host_of(request)
+            await permitted_addresses(self._rules, host, stated_addresses(host))
         if self._http_client is not None:
             # The client's `send` would log the signed URL, and its hooks could read a whole video into memory.
-            yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
-        else:
-            tls, proxy = self._tls_contexts.for_url(url), environment_proxy(str(url))
-            async with AsyncPoolTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE)) as transport:
-                yield transport
+            return nullcontext(self._http_client._transport_for_url(request.url))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
+        tls = self._tls_contexts.for_url(request.url)
+        rules = self._rules if proxy is None else None
+        return AsyncConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules))
 
 
 @define(kw_only=True)
@@ -81,8 +88,11 @@ class AsyncDownload:
         file = PartialFile(request.path, request.task_id, request.kind, overwrite=request.overwrite)
         try:
             await to_thread.run_sync(file.open)
-            task = await get(request.task_id) if request.video is None else None
-            transfer = request.start(task, file, self.max_retries, self.clock())
+            with hidden_frames():
+                # The task is in no local variable: its repr shows the signed URL.
+                transfer = request.start(
+                    await get(request.task_id) if request.video is None else None, file, self.max_retries, self.clock()
+                )
             while True:
                 match state.decide(transfer, self.clock()):
                     case SendRequest() as action:
@@ -101,24 +111,28 @@ class AsyncDownload:
     async def _send(self, action: SendRequest, transfer: TransferState, file: PartialFile) -> TransferState:
         """The state after one request."""
         try:
-            request = build_request(action, transfer, self.timeout)
-            host, seconds = request.url.host, min(self.timeout, action.seconds)
-            async with self.transports.open(request.url) as transport:
-                with map_network_errors(host, seconds), anyio.fail_after(seconds):
+            with hidden_frames():
+                request = build_request(action, self.timeout)
+                opened = await self.transports.open(request)
+            host, seconds = host_of(request), min(self.timeout, action.seconds)
+            async with opened as transport:
+                with hidden_frames(), map_network_errors(host, seconds), anyio.fail_after(seconds):
                     response = await transport.handle_async_request(request)
                 async with aclosing(response):
                     transfer = state.head_received(transfer, head_of(response), self.clock(), self.rand())
-                    if not transfer.accepts_body:
+                    if not transfer.accepts_body or transfer.record is None:
                         return transfer
-                    await self._receive(response, host, transfer, file)
-                    return state.body_ended(transfer, file.size, self.clock(), self.rand())
+                    await to_thread.run_sync(file.prepare, transfer.record, transfer.kept)
+                    received = await self._receive(response, host, transfer, file)
+                    return state.body_ended(transfer, received, self.clock(), self.rand())
         except (TransferInterrupted, UnsafeURL) as error:
             return after_failure(transfer, error, file.size, self.clock(), self.rand())
 
-    async def _receive(self, response: httpx.Response, host: str, transfer: TransferState, file: PartialFile) -> None:
-        """Writes the body of a response to the file."""
-        if transfer.record is not None and transfer.kept == 0:
-            await to_thread.run_sync(file.restart, transfer.record)
+    async def _receive(self, response: httpx.Response, host: str, transfer: TransferState, file: PartialFile) -> int:
+        """Writes the body of a response to the file, and returns the file's size in bytes.
+
+        Deletes the bytes and returns early if there are more than the server stated.
+        """
         # Not by httpx's own methods: there is nothing to decode, and a mocked response counts as read.
         chunks = aiter(cast("httpx.AsyncByteStream", response.stream))
         writer = _BufferedWriter(file, self.clock)
@@ -129,10 +143,13 @@ class AsyncDownload:
                     if inspect.isawaitable(returned):
                         await returned
                 seconds = min(self.timeout, transfer.deadline - self.clock())
-                with map_network_errors(host, seconds), anyio.fail_after(seconds):
+                with hidden_frames(), map_network_errors(host, seconds), anyio.fail_after(seconds):
                     chunk = await anext(chunks, None)
                 if chunk is None:
-                    return
+                    return writer.size
+                if (received := writer.size + len(chunk)) > transfer.max_size:
+                    await writer.discard()
+                    return received
                 await writer.write(chunk)
         finally:
             with anyio.CancelScope(shield=True):
@@ -160,6 +177,11 @@ class _BufferedWriter:
         self._buffered += len(chunk)
         if self._buffered >= WRITE_BUFFER or self._clock() >= self._flushed_at + FLUSH_INTERVAL:
             await self.flush()
+
+    async def discard(self) -> None:
+        """Deletes all bytes of the file."""
+        self._chunks, self._buffered = [], 0
+        await to_thread.run_sync(self._file.discard)
 
     async def flush(self) -> None:
         """Writes the buffered chunks to the file."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,38 +11,53 @@ import anyio
 import httpcore
 import httpx
 
-from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, httpcore_proxy, httpcore_request, httpx_response
+from meshapi_video._transport.httpcore_request import (
+    KEEPALIVE_EXPIRY,
+    has_decrypted_bytes,
+    httpcore_proxy,
+    httpcore_request,
+    httpx_response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
+    from meshapi_video._download.addresses import AddressRules
+
 
 def httpcore_pool(
-    tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0
+    tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0, rules: AddressRules | None = None
 ) -> httpcore.AsyncConnectionPool:
-    """An httpcore pool, whose connections read at least `read_size` bytes at once."""
+    """An httpcore pool, whose connections read at least `read_size` bytes at once.
+
+    With `rules`, they go only to addresses that the rules permit.
+    """
     return httpcore.AsyncConnectionPool(
         ssl_context=tls,
         proxy=httpcore_proxy(proxy),
         keepalive_expiry=KEEPALIVE_EXPIRY,
-        network_backend=_Backend(read_size),
+        network_backend=_Backend(read_size, rules),
     )
 
 
-class AsyncPoolTransport(httpx.AsyncBaseTransport):
-    """httpx's interface to such a pool."""
+class AsyncConnectionTransport(httpx.AsyncBaseTransport):
+    """Sends one request over a new connection of the pool, which no other request uses."""
 
     def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
         self._pool = pool
+        self._connection: httpcore.AsyncConnectionInterface | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Part of httpx's protocol for transports."""
-        response = await self._pool.handle_async_request(httpcore_request(request))
+        sent = httpcore_request(request)
+        self._connection = self._pool.create_connection(sent.url.origin)
+        response = await self._connection.handle_async_request(sent)
         return httpx_response(response, _Body(response))
 
     async def aclose(self) -> None:
-        """Closes the pool."""
-        await self._pool.aclose()
+        """Closes the connection."""
+        if self._connection is not None:
+            await self._connection.aclose()
 
 
 class _Body(httpx.AsyncByteStream):
@@ -59,8 +76,9 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    def __init__(self, read_size: int) -> None:
+    def __init__(self, read_size: int, rules: AddressRules | None) -> None:
         self._read_size = read_size
+        self._rules = rules
         # Type checkers see a placeholder that httpcore defines for the case that anyio is missing.
         self._backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
 
@@ -72,19 +90,59 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(stream, self._read_size)
+        if self._rules is None:
+            stream = await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+            return AsyncStream(stream, self._read_size)
+        # Each attempt gets an equal part of the time that is left.
+        began_at, failure = anyio.current_time(), None
+        addresses = await permitted_addresses(self._rules, host, await addresses_of(host, port))
+        for attempts, address in enumerate(addresses):
+            left = None if timeout is None else max(began_at + timeout - anyio.current_time(), 0)
+            share = None if left is None else left / (len(addresses) - attempts)
+            try:
+                # A second lookup of the name could have another result.
+                stream = await self._backend.connect_tcp(address, port, share, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+            else:
+                return AsyncStream(stream, self._read_size)
+        raise failure or httpcore.ConnectError(f"{host} has no address")
 
 
-class _Stream(httpcore.AsyncNetworkStream):
+async def permitted_addresses(rules: AddressRules, host: str, addresses: list[str]) -> list[str]:
+    """The addresses to which the rules permit a connection. Raises `UnsafeURL` if they permit none."""
+    of_the_api: list[str] = []
+    if rules.need_api(host, addresses):
+        with contextlib.suppress(httpcore.ConnectError):
+            of_the_api = await addresses_of(rules.api_host)
+    return rules.permitted(host, addresses, of_the_api)
+
+
+async def addresses_of(host: str, port: int | None = None) -> list[str]:
+    """The addresses of a host, after a name lookup. Raises `httpcore.ConnectError`."""
+    try:
+        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return [address[0] for *_, address in found]
+
+
+class AsyncStream(httpcore.AsyncNetworkStream):
+    """The bytes of one connection. Knows whether the server has sent anything since the last request."""
+
     def __init__(self, stream: httpcore.AsyncNetworkStream, read_size: int) -> None:
         self._stream = stream
         self._read_size = read_size
+        self.has_received = False
+        """Whether bytes have arrived since the last write."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        return await self._stream.read(max(max_bytes, self._read_size), timeout)
+        received = await self._stream.read(max(max_bytes, self._read_size), timeout)
+        self.has_received |= received != b""
+        return received
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        self.has_received = False
         await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:
@@ -103,8 +161,8 @@ class _Stream(httpcore.AsyncNetworkStream):
             with anyio.CancelScope(shield=True):
                 await self.aclose()
             raise
-        return _Stream(encrypted, self._read_size)
+        return AsyncStream(encrypted, self._read_size)
 
     # httpcore's own signature: the type of the value depends on `info`.
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
-        return self._stream.get_extra_info(info)
+        return (info == "is_readable" and has_decrypted_bytes(self._stream)) or self._stream.get_extra_info(info)

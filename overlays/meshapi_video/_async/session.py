@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -15,8 +16,10 @@ from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
 from meshapi_video._transport.api_errors import check_response
 from meshapi_video._transport.environment import environment_proxy, tls_context
 from meshapi_video._transport.request import RequestTemplate
+from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol, Unpack
 
     import httpx
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from meshapi_video._transport.response import Response
 
     class _Transport(Protocol):
-        async def send(self, request: Request) -> Response: ...
+        async def send(self, request: Request, check: Callable[[Response], None]) -> Response: ...
 
         async def aclose(self) -> None: ...
 
@@ -78,9 +81,10 @@ class AsyncSession:
         Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
-        response = await self.open().send(self._template.build(method, url, **options))
-        check_response(response, self._settings, expected)
-        return response
+        transport = self.open()
+        check = partial(check_response, settings=self._settings, expected=expected, path=url)
+        with hidden_frames(self._settings.api_key):
+            return await transport.send(self._template.build(method, url, **options), check)
 
     async def aclose(self) -> None:
         """Closes the transport."""

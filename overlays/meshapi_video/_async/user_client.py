@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from meshapi_video._errors import InvalidResponse
 from meshapi_video._transport.exceptions import map_httpx_exceptions
-from meshapi_video._transport.response import BodyReader, Response, already_read
+from meshapi_video._transport.response import BodyReader, Response
+from meshapi_video._transport.user_client import RequestTrace, already_read, shut_down_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshapi_video._transport.request import Request, RequestTemplate
 
 
@@ -25,25 +29,42 @@ class AsyncUserClientTransport:
         self._template = template
         self._client = client
 
-    async def send(self, request: Request) -> Response:
-        """The whole response to `request`."""
+    async def send(self, request: Request, check: Callable[[Response], None]) -> Response:
+        """The whole response to `request`, after `check`. Closes the connection of an invalid response."""
+        trace = RequestTrace()
         with map_httpx_exceptions(self._template.settings):
-            return await self._send(self._template.httpx_request(request))
+            try:
+                return await self._send(self._template.httpx_request(request, trace.record_async), check)
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                # The server closes idle connections. If it sent nothing, the same request may go out once more.
+                if not (request.is_idempotent and trace.got_nothing_from_kept_connection):
+                    raise
+            return await self._send(self._template.httpx_request(request), check)
 
     async def aclose(self) -> None:
         """Does nothing: the user closes the client."""
 
-    async def _send(self, request: httpx.Request) -> Response:
+    async def _send(self, request: httpx.Request, check: Callable[[Response], None]) -> Response:
         try:
             response = await self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
         except httpx.HTTPStatusError as error:
             # A hook called `raise_for_status`. `check_response` decides which error this is.
             response = error.response
         async with aclosing(response):
-            if response.is_closed:
-                return already_read(response)
-            reader = BodyReader(response.status_code, response.headers)
-            with reader.lenient:
-                async for part in response.aiter_raw():
-                    reader.feed(part)
-            return reader.response()
+            received = await _read(response)
+            try:
+                check(received)
+            except InvalidResponse:
+                shut_down_connection(response)
+                raise
+            return received
+
+
+async def _read(response: httpx.Response) -> Response:
+    if response.is_closed:
+        return already_read(response)
+    reader = BodyReader(response.status_code, response.headers)
+    with reader.lenient:
+        async for part in response.aiter_raw():
+            reader.feed(part)
+    return reader.response()

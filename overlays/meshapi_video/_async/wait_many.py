@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import inspect
 import math
+import os
 from collections.abc import AsyncIterable, AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
@@ -20,6 +21,8 @@ from meshapi_video._polling.iteration import (
     ResultIteration,
     TakeNextId,
     YieldResult,
+    closed_early,
+    forked,
 )
 from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
@@ -79,13 +82,16 @@ class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
 class AsyncWaitResults(AsyncIterator[WaitResult]):
     """One `WaitResult` for each task, in the order in which the tasks end.
 
-    `AsyncVideoClient.wait_many` creates it. All pending waits end with this iterator, or at `close`.
+    `AsyncVideoClient.wait_many` creates it. All pending waits end with this iterator, or at `close`. A
+    forked process cannot use it: read `tokens` before the fork.
     """
 
     _poller: Poller
     _task_ids: Iterator[str | WaitToken]
     _iteration: ResultIteration
+    _is_client_closed: Callable[[], bool]
     _closed: bool
+    _finished: bool
 
     @classmethod
     def _of(
@@ -93,12 +99,14 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
         task_ids: Iterable[str | WaitToken],
         poller: Poller,
         on_progress: Callable[[WaitProgress], object] | None,
+        is_client_closed: Callable[[], bool],
     ) -> Self:
         self = cls()
         self._poller = poller
         self._task_ids = iter(task_ids)
         self._iteration = ResultIteration(poller.scheduler, on_progress)
-        self._closed = False
+        self._is_client_closed = is_client_closed
+        self._closed = self._finished = False
         poller.reports_progress = on_progress is not None
         return self
 
@@ -127,11 +135,15 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
             self._poller.cancel_threadsafe()
 
     async def close(self) -> None:
-        """Ends every pending wait, and all background tasks."""
+        """Ends every pending wait, and all background tasks.
+
+        Afterwards the iterator has no more results, and `tokens` has the tasks without a result.
+        """
         self._closed = True
         await self._poller.aclose()
 
     async def __anext__(self) -> WaitResult:
+        self._poller.check_process()
         try:
             return await self._next()
         except GeneratorExit:
@@ -142,8 +154,8 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
             raise
 
     async def _next(self) -> WaitResult:
-        self._poller.start()
-        while not self._closed:
+        while not (self._closed or self._is_client_closed()):
+            self._poller.start()
             # Get the event before the decision: any change after this line, in a callback too, sets it.
             changed = self._poller.changed
             self._poller.raise_failure()
@@ -160,9 +172,14 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
                 self._poller.notify()
                 return action.result
             elif isinstance(action, Finish):
+                # Polling may have ended because of `close`.
+                self._finished = not self._closed
                 break
             else:
                 await changed.wait()
+        is_complete = self._finished or self._iteration.is_complete(ids_arrive=self._poller.ids_arrive)
+        if self._is_client_closed() and not is_complete:
+            raise closed_early(len(self.tokens))
         raise StopAsyncIteration
 
     async def _take_next_id(self) -> None:
@@ -202,9 +219,15 @@ class Poller:
         self._arriving_ids = arriving_ids
         self._deadline = math.inf if deadline is None else deadline
         self._asleep_until = -math.inf
+        self._process = os.getpid()
         self._failure: BaseException | None = None
         self._scope: anyio.CancelScope | None = None
         self._call_threadsafe: CallThreadsafe | None = None
+
+    def check_process(self) -> None:
+        """Raises `RuntimeError` in a forked process, where the event loop does not run."""
+        if self._process != os.getpid():
+            raise forked()
 
     def start(self) -> None:
         """Starts, unless it was started before or has ended."""
@@ -233,6 +256,9 @@ class Poller:
 
     def cancel_threadsafe(self) -> None:
         """The same from any thread, with or without an event loop, as the garbage collector calls it."""
+        if self._process != os.getpid():
+            # The event loop belongs to the parent process.
+            return
         if self._scope is not None and self._call_threadsafe is not None and not self.ended.is_set():
             # The loop may be closed, and then no task runs.
             with contextlib.suppress(RuntimeError):
@@ -240,6 +266,8 @@ class Poller:
 
     async def aclose(self) -> None:
         """Cancels all background tasks, and waits until they have ended."""
+        if self._process != os.getpid():
+            return
         if self._scope is None:
             self.ended.set()
         self.cancel()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 
 from meshapi_video._cli.exit_codes import ExitCode
-from meshapi_video._cli.output import flush_output, print_error
+from meshapi_video._cli.output import flush_output, print_error, print_traceback
+from meshapi_video._text import one_line
 
 
 def main() -> None:
@@ -23,6 +25,9 @@ def _run() -> int:
         if sys.stdout is None:
             print_error("stdout is closed; to discard the output, redirect it to /dev/null")
             return ExitCode.IO_ERROR
+        if sys.stdout.errors == "strict" and isinstance(sys.stdout, io.TextIOWrapper):
+            # A server's text may have characters that the encoding of the terminal does not have.
+            sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportUnknownMemberType] - generic only for type checkers
         from meshapi_video._cli.commands import run  # noqa: PLC0415 - a missing click is reported below
 
         return run()
@@ -36,8 +41,8 @@ def _run() -> int:
             print_error("the command line needs click and rich: pip install 'meshapi-video[cli]'")
             return ExitCode.USAGE_ERROR
         if "--debug" in sys.argv:
-            traceback.print_exc()
-        message = traceback.format_exception_only(error)[-1].strip()
+            print_traceback(error)
+        message = one_line(traceback.format_exception_only(error)[-1].strip())
         print_error(
             f"internal error (the task is not affected): {message}. Run the command again with --debug for a traceback"
         )

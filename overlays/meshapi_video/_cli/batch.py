@@ -15,8 +15,9 @@ from meshapi_video import AsyncVideoClient, AuthenticationError, MeshVideoError,
 from meshapi_video._cli.display import Display
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.json_output import result_to_json
-from meshapi_video._cli.output import escape, print_error, print_status
+from meshapi_video._cli.output import print_error, print_status
 from meshapi_video._download.partial_file import file_name
+from meshapi_video._text import printable
 
 _MAX_DOWNLOADS: Final = 4
 """Downloads at the same time. More would only share the same bandwidth."""
@@ -123,7 +124,7 @@ class Batch:
             if self.options.as_json:
                 click.echo(result_to_json(result, path))
             elif result.error is None:
-                path_or_url = path or (result.video and escape(result.video.url))
+                path_or_url = path or (result.video and printable(result.video.url))
                 click.echo(path_or_url if len(self.options.task_ids) == 1 else f"{result.task_id}\t{path_or_url}")
             if result.error is not None:
                 print_error(str(result.error))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ from meshapi_video._cli.exit_codes import ExitCode, exit_code_for
 from meshapi_video._cli.options import (
     common_options,
     configure_logging,
+    private_host_option,
     read_api_key,
     read_task_ids,
     sandbox_options,
@@ -24,7 +24,8 @@ from meshapi_video._cli.options import (
     validate_task_ids,
     validate_timeout,
 )
-from meshapi_video._cli.output import escape, print_error
+from meshapi_video._cli.output import print_error, print_traceback, print_usage_error
+from meshapi_video._text import printable
 from meshapi_video._validation import MAX_IN_FLIGHT
 from meshapi_video._version import __version__
 
@@ -57,7 +58,7 @@ def run(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        print_usage_error(error)
         return ExitCode.USAGE_ERROR
     except (KeyboardInterrupt, click.Abort):
         # click raises Abort for ctrl-C while it prompts for the key.
@@ -69,7 +70,7 @@ def run(arguments: list[str] | None = None) -> int:
         if not isinstance(error, MeshVideoError):
             raise
         if "--debug" in arguments:
-            traceback.print_exception(error)
+            print_traceback(error)
         print_error(str(error))
         return exit_code_for(error)
 
@@ -86,12 +87,11 @@ def _settings_errors_are_usage_errors() -> Generator[None]:
 
 
 def _format_task(task: VideoTaskResponse) -> str:
-    """The task's fields, one per line, without those that are not set."""
-    lines: list[str] = []
-    for name, value in task.to_dict().items():
-        if value is not None:
-            lines.append(f"{name}: {escape(value) if isinstance(value, str) else json.dumps(value)}")
-    return "\n".join(lines)
+    """The task's fields, one per line, without those that are not set. A server chooses the unknown names, too."""
+    fields = {name: value for name, value in task.to_dict().items() if value is not None}
+    return "\n".join(
+        printable(f"{name}: {value if isinstance(value, str) else json.dumps(value)}") for name, value in fields.items()
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES)
@@ -169,6 +169,7 @@ def get(task_id: str, *, as_json: bool, api_key_file: IO[str] | None, api_key_st
     metavar="N",
     help="Maximum number of polls per minute, for all tasks together. Without it there is no maximum.",
 )
+@private_host_option
 @common_options
 def wait(
     task_ids: list[str],
@@ -179,6 +180,7 @@ def wait(
     as_json: bool,
     max_in_flight: int,
     requests_per_minute: float | None,
+    private_hosts: tuple[str, ...],
     api_key_file: IO[str] | None,
     api_key_stdin: bool,
     debug: bool,
@@ -204,7 +206,8 @@ def wait(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with _settings_errors_are_usage_errors():
-        client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
+        api_key = read_api_key(api_key_file, from_stdin=api_key_stdin)
+        client = AsyncVideoClient(api_key, private_hosts=private_hosts)
     return wait_for(
         WaitOptions(
             task_ids=ids,
@@ -224,6 +227,7 @@ def wait(
 @click.argument("path", type=click.Path(path_type=Path), default=".")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--last-frame", is_flag=True, help="Download the picture of the last frame instead of the video.")
+@private_host_option
 @common_options
 def download(
     task_id: str,
@@ -231,6 +235,7 @@ def download(
     *,
     overwrite: bool,
     last_frame: bool,
+    private_hosts: tuple[str, ...],
     api_key_file: IO[str] | None,
     api_key_stdin: bool,
     debug: bool,
@@ -246,7 +251,8 @@ def download(
 
     configure_logging(debug=debug)
     with _settings_errors_are_usage_errors():
-        client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
+        api_key = read_api_key(api_key_file, from_stdin=api_key_stdin)
+        client = VideoClient(api_key, private_hosts=private_hosts)
     with client, download_progress(task_id) as on_progress:
         file = client.download(task_id, path, overwrite=overwrite, last_frame=last_frame, on_progress=on_progress)
     click.echo(file)
@@ -306,7 +312,7 @@ def demo(output: Path | None) -> None:
     _require_sandbox_extra()
     from meshapi_video._cli.demo import run_demo  # noqa: PLC0415
 
-    run_demo(output, print_line=click.echo)
+    run_demo(output, print_line=lambda line: click.echo(printable(line)))
 
 
 def _require_sandbox_extra() -> None:

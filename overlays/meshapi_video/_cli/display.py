@@ -17,8 +17,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from meshapi_video._cli.output import escape, print_status
+from meshapi_video._cli.output import print_status
 from meshapi_video._logging import POLLS, TASKS
+from meshapi_video._text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -29,6 +30,8 @@ _REFRESH_INTERVAL: Final = 0.125
 """Seconds between two refreshes of the live display."""
 _RESERVED_LINES: Final = 4
 """Lines of the terminal that the tasks do not use."""
+_LONGEST_STATUS: Final = 40
+"""Characters. The known statuses have 9 at most."""
 _STATUS_STYLES: Final = {"queued": "yellow", "running": "cyan"}
 
 
@@ -127,7 +130,7 @@ def render(
     for task_id, download in downloads.items():
         table.add_row(_shortened(task_id), Text("downloading", "green"), *_download_columns(download))
     for task in pending:
-        status = escape(task.status or "no status")
+        status = _shown(task.status or "no status")
         next_poll = f"next poll in {math.ceil(task.next_poll)} s" if task.next_poll > 0 else "polling"
         style = _STATUS_STYLES.get(status, "")
         table.add_row(
@@ -135,9 +138,9 @@ def render(
         )
     if total == 1:
         return Group(table)
-    statuses = "".join(f", {number} {escape(status)}" for status, number in sorted(progress.statuses.items()))
+    statuses = "".join(f", {number} {_shown(status)}" for status, number in sorted(progress.statuses.items()))
     polls = "1 poll" if progress.polls == 1 else f"{progress.polls} polls"
-    summary = Text(f"{progress.ended} of {total} ended{statuses}; {polls}", "bold")
+    summary = _shortened(f"{progress.ended} of {total} ended{statuses}; {polls}", "bold")
     hidden = total - progress.ended - len(pending)
     return Group(summary, table, Text(f"and {hidden} more", "dim")) if hidden > 0 else Group(summary, table)
 
@@ -148,9 +151,13 @@ def _grid() -> Table:
     return Table.grid(Column(), Column(no_wrap=True), Column(no_wrap=True), Column(), padding=(0, 2))
 
 
-def _shortened(text: str) -> Text:
+def _shown(status: str) -> str:
+    return one_line(status, _LONGEST_STATUS)
+
+
+def _shortened(text: str, style: str = "") -> Text:
     """A text that ends with an ellipsis if the terminal is too narrow."""
-    return Text(text, no_wrap=True, overflow="ellipsis")
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
 def _download_columns(download: DownloadProgress) -> tuple[ProgressBar, Text]:

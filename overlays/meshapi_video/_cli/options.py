@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from meshapi_video._text import printable
 from meshapi_video_sandbox import OPTIONS
 
 if TYPE_CHECKING:
@@ -49,6 +51,15 @@ _SANDBOX_TYPES: Final[dict[OptionKind, click.ParamType[Any]]] = {
 }
 
 
+private_host_option: Final = click.option(
+    "--private-host",
+    "private_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="Allow downloads from this host inside your network. You can give the option several times.",
+)
+
+
 def common_options(command: F) -> F:
     """Adds the options that all commands share that send requests to the API."""
     for option in reversed(_COMMON_OPTIONS):
@@ -72,16 +83,23 @@ def sandbox_options(command: F) -> F:
     return command
 
 
-def read_api_key(file: IO[str] | None, *, from_stdin: bool) -> str | None:
-    """The API key from `--api-key-file` or `--api-key-stdin`; None if neither is given."""
+def read_api_key(file: IO[str] | None, *, from_stdin: bool) -> str:
+    """The API key from `--api-key-file`, `--api-key-stdin` or the environment."""
+    from meshapi_video._settings import KEY_VARIABLE  # noqa: PLC0415 - `--help` does not need it
+
     if file is not None and from_stdin:
         raise click.UsageError("give --api-key-file or --api-key-stdin, not both")
     if file is not None:
-        return file.read().strip()
-    if from_stdin:
-        key: str = click.prompt("API key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
-        return key.strip()
-    return None
+        key = file.read()
+    elif from_stdin:
+        key = click.prompt("API key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    else:
+        key = os.environ.get(KEY_VARIABLE, "")
+    if not key.strip():
+        raise click.UsageError(
+            f"no API key: set the environment variable {KEY_VARIABLE}, or give --api-key-file or --api-key-stdin"
+        )
+    return key.strip()
 
 
 def validate_task_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -137,9 +155,17 @@ def validate_timeout(_ctx: click.Context, _param: click.Parameter, value: float)
         raise click.BadParameter(str(error)) from error
 
 
+class _Formatter(logging.Formatter):
+    # Other libraries log their warnings here as well.
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name in `logging`
+        return printable(super().formatMessage(record))
+
+
 def configure_logging(*, debug: bool) -> None:
     """Logs every poll, with the time of day, if `--debug` is given."""
     if debug:
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Formatter("%(asctime)s %(name)s: %(message)s"))
+        logging.basicConfig(handlers=[handler])
         # Only the SDK's own loggers: httpx logs the signed URLs of videos.
-        logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
         logging.getLogger("meshapi_video").setLevel(logging.DEBUG)

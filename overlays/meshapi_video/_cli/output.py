@@ -1,16 +1,19 @@
-"""Prints on stderr, and makes texts of servers safe to print."""
+"""Prints on stderr. Each text passes through `printable`, so that no server writes a line or commands a terminal."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import traceback
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from meshapi_video._text import LONGEST_MESSAGE, one_line, printable
 
-def escape(text: str) -> str:
-    """`text` on one line and without control characters: a terminal would obey those of a server's text."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+if TYPE_CHECKING:
+    import click
 
 
 def print_status(message: str) -> None:
@@ -18,12 +21,29 @@ def print_status(message: str) -> None:
     # stderr is None in a process that was started with stderr closed.
     if sys.stderr is not None:
         with suppress(OSError):
-            sys.stderr.write(f"{escape(message)}\n")
+            sys.stderr.write(f"{printable(message)}\n")
 
 
 def print_error(message: str) -> None:
     """Prints an error on stderr."""
     print_status(f"meshapi-video: {message}")
+
+
+def print_usage_error(error: click.ClickException) -> None:
+    """Prints an error of click. It may quote an argument that came out of a file of ids."""
+    shown = io.StringIO()
+    error.show(shown)
+    for line in shown.getvalue().splitlines():
+        print_status(line)
+
+
+def print_traceback(error: BaseException) -> None:
+    """Prints where `error` was raised, for `--debug`."""
+    for entry in traceback.format_exception(error):
+        # An entry of a frame has lines of source code. Any other one may hold a text of a server.
+        is_frame = entry.startswith('  File "')
+        for line in entry.splitlines() if is_frame else [one_line(entry.strip(), LONGEST_MESSAGE)]:
+            print_status(line)
 
 
 def flush_output() -> None:

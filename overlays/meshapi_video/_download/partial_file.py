@@ -3,6 +3,10 @@
 `video.mp4.part` holds the bytes. `video.mp4.part.json` holds the `ResumeRecord` that says which file
 they belong to, and is locked while a download writes. After a kill at any moment, the record describes
 the bytes that are there: it is emptied before they are deleted, and written before new bytes follow.
+
+In a folder where everybody may write, another user could create these names first, for example as a link
+to an important file. A download writes only to files that are no links, have no other name, and belong to
+its own user. It deletes everything else with these names.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 import sys
 import threading
@@ -29,7 +34,11 @@ if TYPE_CHECKING:
 
 _SAFE_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,78}[a-z0-9_-])?")
 _WINDOWS_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
+# Made here, and not at the first use: see `_transport.contract`.
+_record_decoder: Final = msgspec.json.Decoder(ResumeRecord)
 _SUFFIXES: Final = {"video": ".mp4", "last frame": ".jpg"}
+_LARGEST_RECORD: Final = 1024 * 1024
+"""Bytes. A larger `.part.json` is no record of ours."""
 
 
 def file_name(task_id: str, kind: str) -> str:
@@ -63,10 +72,13 @@ class PartialFile:
         self._record_path = path.with_name(f"{path.name}.part.json")
         self._data_file: FileIO
         self._record_file: FileIO
+        # Every file that was opened, so that `close` finds it after an interruption at any moment.
+        self._opened: list[FileIO] = []
         self._is_open = False
         self._is_closed = False
-        # After the cancellation of an asyncio task, a thread may still run for it.
-        self._lock = threading.Lock()
+        # After the cancellation of an asyncio task, a thread may still run for it. Reentrant, because ctrl-C can
+        # interrupt the blocking client right after it took the lock, and then `close` takes it again.
+        self._lock = threading.RLock()
 
     @property
     def total(self) -> int | None:
@@ -89,25 +101,39 @@ class PartialFile:
             try:
                 # Another download may have finished before this one got the lock.
                 self._check_not_there()
-                self._data_file = self._open_data()
+                self._data_file = self._open_own(self._data_path)
             except BaseException:
                 self._delete_record()
                 raise
             self._is_open = True
             self.size = self._data_file.seek(0, os.SEEK_END)
-            with suppress(msgspec.DecodeError):
-                record = msgspec.json.decode(self._record_file.read(), type=ResumeRecord)
-                is_same = (record.task_id, record.kind) == (self._task_id, self._kind)
-                self.record = record if is_same else None
+            record = _decode(self._record_file.read(_LARGEST_RECORD))
+            if record is not None and (record.task_id, record.kind) == (self._task_id, self._kind):
+                self.record = record
+
+    def prepare(self, record: ResumeRecord, kept: int) -> None:
+        """Prepares for the bytes that follow the first `kept` bytes of the file that `record` describes."""
+        with self._map_os_errors(f"{self._data_path} cannot be written"):
+            if record.total is not None:
+                self._check_space(record.total - self.size)
+            if kept == 0:
+                self.restart(record)
+            self.record = record
 
     def restart(self, record: ResumeRecord) -> None:
         """Deletes the kept bytes: the next bytes belong to `record`."""
         with self._map_os_errors("the partial file cannot be emptied"):
+            self.discard()
+            self.record = record
+            self._record_file.write(msgspec.json.encode(record))
+
+    def discard(self) -> None:
+        """Deletes the kept bytes."""
+        with self._map_os_errors("the partial file cannot be emptied"):
             self._record_file.truncate(0)
             self._data_file.truncate(0)
-            self.record, self.size = record, self._data_file.seek(0)
             self._record_file.seek(0)
-            self._record_file.write(msgspec.json.encode(record))
+            self.record, self.size = None, self._data_file.seek(0)
 
     def write(self, *chunks: bytes) -> None:
         """Appends bytes."""
@@ -136,14 +162,14 @@ class PartialFile:
         """Closes the files, and deletes them if no bytes are kept."""
         with self._lock:
             self._is_closed = True
-            if not self._is_open:
-                return
-            self._data_file.close()
-            if self.size == 0:
+            if self._is_open and self.size == 0:
+                # Some systems cannot delete an open file.
+                self._data_file.close()
                 with suppress(OSError):
                     self._data_path.unlink(missing_ok=True)
                     self._delete_record()
-            self._record_file.close()
+            for file in self._opened:
+                file.close()
 
     def error(self, reason: str) -> DownloadError:
         """The error for `reason`, with what is kept."""
@@ -173,11 +199,18 @@ class PartialFile:
         if not self._overwrite and os.path.lexists(self.path):
             raise self.error(f"{self.path} already exists, and overwrite is not set")
 
+    def _check_space(self, needed: int) -> None:
+        usage = shutil.disk_usage(self.path.parent)
+        # Some file systems do not know their size.
+        if usage.total and needed > usage.free:
+            raise self.error(
+                f"the {self._kind} needs {needed:,} bytes more, but the disk has {usage.free:,} bytes free"
+            )
+
     def _open_and_lock_record(self) -> FileIO:
         while True:
-            file = FileIO(self._record_path, "r+", opener=_open_or_create)
+            file = self._open_own(self._record_path)
             if not try_lock(file.fileno()):
-                file.close()
                 raise self.error(f"another download to {self.path} is running")
             file.seek(0)
             # Another download may have finished before the lock, and deleted this file.
@@ -186,13 +219,23 @@ class PartialFile:
                     return file
             file.close()
 
-    def _open_data(self) -> FileIO:
-        with suppress(FileNotFoundError):
-            found = self._data_path.lstat()
-            # A link: from somebody else, or from a download that was killed while it renamed the file.
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-                self._data_path.unlink()
-        return FileIO(self._data_path, "r+", opener=_open_or_create)
+    def _open_own(self, path: Path) -> FileIO:
+        """Opens the file if it is a download's own, and else deletes it and creates a new one."""
+        # `FileIO` opens the file itself: after an interruption, nobody would close a bare descriptor of `os.open`.
+        while True:
+            with suppress(FileExistsError):
+                self._opened.append(file := FileIO(path, "x+"))
+                return file
+            with suppress(FileNotFoundError):
+                found = path.lstat()
+                if not _is_own(found):
+                    path.unlink()
+                    continue
+                self._opened.append(file := FileIO(path, "r+"))
+                # Between the two calls, another user may have replaced the file by a link.
+                if os.path.samestat(os.fstat(file.fileno()), found):
+                    return file
+                file.close()
 
     def _delete_record(self) -> None:
         if sys.platform == "win32":
@@ -203,9 +246,20 @@ class PartialFile:
         self._record_file.close()
 
 
-def _open_or_create(path: str, flags: int) -> int:
-    # Never through a link: in a folder where everybody may write, a link could lead to another file of the user's.
-    return os.open(path, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+def _is_own(found: os.stat_result) -> bool:
+    """Whether nobody but a download of this user can have created the file."""
+    # A killed download may leave a second name as well: it was about to rename the complete file.
+    is_plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    return is_plain and (sys.platform == "win32" or found.st_uid == os.geteuid())
+
+
+def _decode(content: bytes) -> ResumeRecord | None:
+    """The record in a `.part.json`; None if it is damaged, or not one that a download writes."""
+    try:
+        record = _record_decoder.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return record if record.is_usable else None
 
 
 def _rename_without_overwrite(source: Path, name: Path) -> None:

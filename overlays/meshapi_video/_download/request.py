@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import httpcore
 import httpx
-from attrs import frozen
+from attrs import field, frozen
 
 from meshapi_video._download import state
+from meshapi_video._download.addresses import UnsafeURL
 from meshapi_video._download.headers import ResponseHead
 from meshapi_video._download.partial_file import target_path
 from meshapi_video._download.state import SendRequest, TransferState
@@ -43,16 +44,13 @@ class TransferInterrupted(Exception):
     """There was no response, or it did not arrive completely."""
 
 
-class UnsafeURL(Exception):
-    """A URL to which the SDK sends no request."""
-
-
 @frozen(kw_only=True)
 class DownloadRequest:
     """The options of one download."""
 
     task_id: str
-    video: Video | None
+    # Its repr shows the signed URL.
+    video: Video | None = field(repr=False)
     """None if the task must be fetched first."""
     kind: str
     """`video` or `last frame`."""
@@ -118,18 +116,26 @@ class TLSContexts:
         return self._for_https if url.scheme == "https" else tls_context(str(url))
 
 
-def build_request(action: SendRequest, transfer: TransferState, timeout: float) -> httpx.Request:
+class SignedRequest(httpx.Request):
+    """A request whose `repr` hides the path and the query of its URL."""
+
+    def __repr__(self) -> str:
+        return f"<Request({self.method!r}, {host_of(self)!r})>"
+
+
+def build_request(action: SendRequest, timeout: float) -> SignedRequest:
     """The HTTP request, without a key, cookie or password. Raises `UnsafeURL`."""
-    url = _check_url(action.url)
-    # Another server must not lead the client to services that only this machine can reach.
-    if is_loopback(url.host) and not is_loopback(httpx.URL(transfer.url).host):
-        raise UnsafeURL(f"the server redirects to this machine itself, {url.host}")
-    return httpx.Request(
+    return SignedRequest(
         "GET",
-        url,
+        _check_url(action.url),
         headers={**HEADERS, "Accept": "*/*", **action.headers},
         extensions={"timeout": httpx.Timeout(min(timeout, action.seconds)).as_dict()},
     )
+
+
+def host_of(request: httpx.Request) -> str:
+    """The host of the request's URL, in ASCII."""
+    return request.url.raw_host.decode("ascii")
 
 
 def _check_url(text: str) -> httpx.URL:
@@ -137,10 +143,11 @@ def _check_url(text: str) -> httpx.URL:
         url = parse_http_url(text)
     except ValueError as error:
         raise UnsafeURL(f"the URL of the file is not usable: {error}") from None
+    host = url.raw_host.decode("ascii")
     if url.userinfo:
-        raise UnsafeURL(f"the URL of the file on {url.host} contains a user name or a password")
-    if url.scheme == "http" and not is_loopback(url.host):
-        raise UnsafeURL(f"the URL of the file on {url.host} is plain http, which anybody on the way can change")
+        raise UnsafeURL(f"the URL of the file on {host} contains a user name or a password")
+    if url.scheme == "http" and not is_loopback(host):
+        raise UnsafeURL(f"the URL of the file on {host} is plain http, which anybody on the way can change")
     return url
 
 

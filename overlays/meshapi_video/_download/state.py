@@ -17,6 +17,8 @@ the head of a response, `body_ended` the regular end of its body, and `attempt_f
 |                                                       | consecutive failure                           |
 | a failure after the last retry, with no new byte      | give up                                       |
 | 401, 403, 404, 410                                    | give up: the URL has expired                 |
+| a body that is longer than its headers state          | delete the bytes, retry after a backoff       |
+| a body without a stated length, of more than 4 GiB    | delete the bytes, give up                     |
 | any other status, or the deadline                     | give up                                       |
 
 A request that resumes has a `Range` and an `If-Range`, so that a server whose file has changed sends
@@ -37,6 +39,9 @@ from meshapi_video._polling.state import Sleep
 
 MAX_REDIRECTS: Final = 5
 """In a row. Object storage needs none, and a network in front of it one."""
+
+LARGEST_UNSTATED: Final = 4 * 1024**3
+"""The most bytes of a file whose size the server does not state, so that a server cannot fill every disk."""
 
 # Without redirects, which a download follows and a poll does not.
 _TRANSIENT_HTTP_STATUSES: Final = frozenset({408, 425, 429})
@@ -100,6 +105,12 @@ class TransferState:
     end: Done | GiveUp | None = None
 
     @property
+    def max_size(self) -> int:
+        """The most bytes that the file can have."""
+        stated = self.record.total if self.record else None
+        return LARGEST_UNSTATED if stated is None else stated
+
+    @property
     def can_resume(self) -> bool:
         """Whether the next request is for the missing part only."""
         return self.record is not None and self.record.validator is not None and self.kept > 0
@@ -160,8 +171,9 @@ def head_received(transfer: TransferState, head: ResponseHead, now: float, rand:
         case 200:
             return _start_of_file(transfer, head, now, rand)
         case 206 | 416 if transfer.can_resume:
-            continues = transfer.record is not None and head.continues(transfer.record, transfer.kept)
-            return evolve(transfer, accepts_body=True) if continues else evolve(transfer, record=None, kept=0)
+            record = head.continued(transfer.record, transfer.kept) if transfer.record else None
+            kept = transfer.kept if record else 0
+            return evolve(transfer, record=record, kept=kept, accepts_body=record is not None)
         case 301 | 302 | 303 | 307 | 308:
             return _redirected(transfer, head)
         case 401 | 403 | 404 | 410:
@@ -174,10 +186,13 @@ def head_received(transfer: TransferState, head: ResponseHead, now: float, rand:
 
 
 def body_ended(transfer: TransferState, kept: int, now: float, rand: float) -> TransferState:
-    """The state after the regular end of a body, with `kept` bytes in the file."""
+    """The state after the regular end of a body with which the file has `kept` bytes, or after `max_size` bytes."""
     total = transfer.record.total if transfer.record else None
     if kept == 0:
         return attempt_failed(transfer, f"the response has no body instead of the {transfer.kind}", kept, now, rand)
+    if total is None and kept > LARGEST_UNSTATED:
+        reason = f"the response states no length, and is longer than the limit of {LARGEST_UNSTATED // 1024**3} GiB"
+        return give_up(evolve(transfer, record=None, kept=0), reason)
     if total is None or kept == total:
         return evolve(transfer, kept=kept, end=Done())
     if kept > total:

@@ -115,7 +115,8 @@ class AdaptivePolicy:
         """The groups of a task with these features, the most specific first."""
         self._ended_ids = OrderedDict[str, None]()
         """The ids of the tasks that ended last, in that order."""
-        self._lock = threading.Lock()
+        # A signal handler may save the policy while its own thread uses it.
+        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} with {self.completed} completed tasks>"

@@ -54,9 +54,14 @@ class PolicyFile(msgspec.Struct, forbid_unknown_fields=True):
     kinds: Annotated[list[KindRecord], msgspec.Meta(max_length=MAX_KINDS)]
 
 
+# Made here, and not at the first use: see `_transport.contract`.
+_version_decoder: Final = msgspec.json.Decoder(_Version)
+_decoder: Final = msgspec.json.Decoder(PolicyFile)
+
+
 def read_policy_file(text: str | bytes) -> PolicyFile:
     """The file in `text`. Raises `ValueError` or `msgspec.MsgspecError` for any other text."""
-    version = msgspec.json.decode(text, type=_Version).version
+    version = _version_decoder.decode(text).version
     if version != VERSION:
         raise ValueError(f"it has version {version}; this release reads version {VERSION}")
-    return msgspec.json.decode(text, type=PolicyFile)
+    return _decoder.decode(text)

@@ -69,12 +69,15 @@ class ResultIteration:
         self.is_exhausted = False
         """Whether the iterable has no more ids."""
 
+    def is_complete(self, *, ids_arrive: bool = False) -> bool:
+        """Whether every result was yielded. `ids_arrive` says that another source may still add ids."""
+        return self.is_exhausted and not ids_arrive and self._scheduler.is_empty
+
     def next_action(self, *, polling_ended: bool, ids_arrive: bool = False) -> Action:
         """The next action. `ids_arrive` says that another source may still add ids."""
         scheduler = self._scheduler
         if not scheduler.has_results:
-            all_ended = self.is_exhausted and not ids_arrive and scheduler.is_empty
-            if polling_ended or all_ended:
+            if polling_ended or self.is_complete(ids_arrive=ids_arrive):
                 return Finish()
             if scheduler.has_room and not self.is_exhausted:
                 return TakeNextId()
@@ -86,3 +89,20 @@ class ResultIteration:
         self._has_just_reported = False
         result = scheduler.take()
         return WaitForChange() if result is None else YieldResult(result)
+
+
+def closed_early(unfinished: int) -> RuntimeError:
+    """The error of an iterator whose client was closed before the iterator had all results."""
+    return RuntimeError(
+        "this client has been closed before the iterator was finished. Number of tasks that it had taken and that have "
+        f"no result: {unfinished}. They continue and have been paid for: pass the iterator's `tokens` to wait_many of "
+        "a new client. Ids that it had not taken are still in your iterable"
+    )
+
+
+def forked() -> RuntimeError:
+    """The error of an iterator in a forked process."""
+    return RuntimeError(
+        "this iterator belongs to the process that created it, and cannot continue in a forked process. Read its "
+        "`tokens` before the fork, and pass them to wait_many in the new process"
+    )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import frozen
 
-from meshapi_video._validation import check_duration, check_number
+from meshapi_video._validation import LARGEST, check_duration, check_number
 
 if TYPE_CHECKING:
     from meshapi_video_generated.models import VideoTaskResponse
@@ -48,7 +47,7 @@ class PollPolicy:
         expected = f"a number of seconds of at least initial_delay, {self.initial_delay!r}"
         check_number("max_delay", self.max_delay, expected, is_valid=lambda n: n >= self.initial_delay)
         expected = "a finite number of at least 1"
-        check_number("multiplier", self.multiplier, expected, is_valid=lambda n: 1 <= n < math.inf)
+        check_number("multiplier", self.multiplier, expected, is_valid=lambda n: 1 <= n <= LARGEST)
         check_number("jitter", self.jitter, "a number from 0 to less than 1", is_valid=lambda n: 0 <= n < 1)
 
     def delay(

@@ -24,7 +24,8 @@ class WaitResult:
     """The task's video; None if there is none, and then `error` says why."""
     error: MeshVideoError | None
     """The error that `wait` would have raised: `TaskError`, `WaitUnfinished`, `APIError` or
-    `InvalidResponse`; `MeshVideoError` itself for a string that cannot be a task's id."""
+    `InvalidResponse`; `MeshVideoError` itself for a string that cannot be a task's id, and for an
+    unexpected exception while the task was polled, which is its `__cause__`."""
 
 
 @frozen

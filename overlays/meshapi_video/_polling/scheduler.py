@@ -54,7 +54,8 @@ class Scheduler:
     """The waits of one `wait_many`. One thread at a time may use it."""
 
     def __init__(self, *, max_in_flight: int, requests_per_minute: float | None, max_waiting: int) -> None:
-        self._max_in_flight = check_count("max_in_flight", max_in_flight, least=1)
+        self.max_in_flight = check_count("max_in_flight", max_in_flight, least=1)
+        """The most polls in flight. A driver that can send less at once lowers it."""
         self._max_waiting = check_count("max_waiting", max_waiting, least=1)
         self._rate_limiter = RateLimiter(requests_per_minute)
         self._queue: list[tuple[float, int, PollState]] = []
@@ -88,7 +89,7 @@ class Scheduler:
     @property
     def is_full(self) -> bool:
         """Whether as many polls are in flight as allowed."""
-        return self._in_flight >= self._max_in_flight
+        return self._in_flight >= self.max_in_flight
 
     @property
     def in_flight(self) -> int:
@@ -124,7 +125,7 @@ class Scheduler:
         try:
             self.add(start_wait(task))
         except ValueError as error:
-            self.add_failed(str(task), MeshVideoError(str(error)))
+            self.add_failed(_text_of(task), MeshVideoError(str(error)))
 
     def add(self, state: PollState) -> None:
         """Adds a wait, unless the task is a duplicate."""
@@ -212,6 +213,13 @@ class Scheduler:
         self._earliest_deadline = min(self._earliest_deadline, state.deadline)
         if state.task is not None:
             self._statuses[state.task.status] += 1
+
+
+def _text_of(task: object) -> str:
+    try:
+        return str(task)
+    except Exception:  # noqa: BLE001 - an object of the caller, which may raise anything
+        return f"<{type(task).__name__}>"
 
 
 class _RecentIds:

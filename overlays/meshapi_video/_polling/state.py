@@ -5,7 +5,6 @@ A `PollState` is the state of one wait. `decide` returns the next action. `poll_
 
 | result of the poll                                | next                                              |
 |---------------------------------------------------|---------------------------------------------------|
-| a response about another task                     | give up: `InvalidResponse`                        |
 | a task with a terminal status                     | done                                              |
 | a task that succeeded without a usable video URL  | give up: `InvalidResponse`                        |
 | a task that has not ended, before the deadline    | poll again after the policy's delay               |
@@ -41,6 +40,7 @@ from meshapi_video._errors import (
 )
 from meshapi_video._polling.policy import RETRY_BACKOFF, Policy
 from meshapi_video._tasks import DEFAULT_LIFE, LONGEST_LIFE, check_task_id, is_terminal, outcome
+from meshapi_video._text import shorten
 from meshapi_video._token import WaitToken
 
 if TYPE_CHECKING:
@@ -191,10 +191,6 @@ def decide(state: PollState, now: float) -> Decision:
 
 def poll_succeeded(state: PollState, task: VideoTaskResponse, age: float | None, now: float, rand: float) -> PollState:
     """The state after a poll that returned a task; `age` is its age in seconds by the server's clock, if known."""
-    if task.id != state.task_id:
-        error = InvalidResponse(f"the response is about another task, {task.id!r}", path="$.id")
-        error.task_id = state.task_id
-        return poll_failed(state, error, now, rand)
     state = evolve(state, polls=state.polls + 1, consecutive_failures=0, task=task, last_seen_at=now, error=None)
     if not state.wait_for_terminal:
         return evolve(state, end=Done(task))
@@ -202,7 +198,7 @@ def poll_succeeded(state: PollState, task: VideoTaskResponse, age: float | None,
         ended = outcome(task)
         return evolve(state, end=GiveUp(ended) if isinstance(ended, InvalidResponse) else Done(task))
     if task.status not in _KNOWN_STATUSES:
-        state = evolve(state, unknown_statuses=state.unknown_statuses | {task.status})
+        state = evolve(state, unknown_statuses=state.unknown_statuses | {shorten(task.status)})
     if age is not None:
         # A task is at least as old as the wait for it. Otherwise a clock that is set back with each
         # response would move the deadline for ever.
@@ -262,6 +258,11 @@ def result(state: PollState) -> VideoTaskResponse:
             raise ValueError(f"the wait for task {state.task_id} has not ended")
 
 
+def gave_up(state: PollState, error: MeshVideoError) -> PollState:
+    """The state after an error that ends the wait, whatever its kind."""
+    return evolve(state, error=error, end=GiveUp(error))
+
+
 def stopped(state: PollState, now: float) -> PollState:
     """The state after the caller stopped the wait."""
     return evolve(state, end=GiveUp(_unfinished(WaitStopped, state, now)))
@@ -281,7 +282,7 @@ def deferred(state: PollState, now: float, until: float) -> PollState:
 
 
 def is_transient(error: MeshVideoError) -> bool:
-    """Whether a later poll may succeed: no response, a server error, a body that is not JSON."""
+    """Whether a later poll may succeed: no response, a server error, a body that is not JSON, another task."""
     match error:
         case APIError():
             return error.status_code >= 500 or error.status_code in _TRANSIENT_HTTP_STATUSES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from functools import cached_property, partial
@@ -24,7 +23,7 @@ from meshapi_video._polling.state import (
     stopped,
 )
 from meshapi_video._settings import ApiKey
-from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, request_deadline
+from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, StopFlag, request_deadline
 from meshapi_video._sync.session import Session
 from meshapi_video._tasks import Video, video_or_raise
 from meshapi_video._token import WaitToken
@@ -36,7 +35,8 @@ from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    import threading
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from meshapi_video._polling.adaptive import AdaptivePolicy
@@ -60,11 +60,13 @@ class VideoClient(BaseClient):
         max_retries: How often `get` and `download` retry after a failure that may be temporary.
         http_client: Your own `httpx.Client`, for example with a proxy or certificates of your own. The
             SDK sends through it and never closes it.
+        private_hosts: Hosts with an address inside your network from which `download` may download, as
+            they are written in the URL.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is not an `httpx.Client`.
+        TypeError: `http_client` is not an `httpx.Client`, or `private_hosts` is a single string.
 
     Two delays are not limited by `timeout` in blocking code: the lookup of the server's name; and, with your
     own `http_client`, response headers that arrive byte by byte, because its timeout starts again with each
@@ -79,11 +81,12 @@ class VideoClient(BaseClient):
         timeout: float = 30.0,
         max_retries: int = 2,
         http_client: httpx.Client | None = None,
+        private_hosts: Collection[str] = (),
     ) -> None:
         key = ApiKey(api_key)
         # From here on, a traceback with local variables does not show the key.
         del api_key
-        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries)
+        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries, private_hosts=private_hosts)
         self._session = Session(self._settings, http_client)
         self._http_client = http_client
         self._generated = generated_client(self._settings.base_url, self._session.expecting(TASK))
@@ -99,8 +102,9 @@ class VideoClient(BaseClient):
     def close(self) -> None:
         """Ends every running `wait_many`, and closes the connections that this client opened.
 
-        The client cannot be used afterwards.
+        The client cannot be used afterwards. A signal handler may call this at any moment.
         """
+        self._is_closed = True
         for results in list(self._wait_results):
             results.close()
         self._session.close()
@@ -149,8 +153,8 @@ class VideoClient(BaseClient):
             poll: When to poll.
             on_update: Called with the first response and with each response that differs from the one
                 before. An exception that it raises ends the wait.
-            stop: An event that ends the wait when another thread sets it. The wait ends within 0.1 s,
-                or later while it connects or if it uses your own `http_client`.
+            stop: An event that ends the wait when another thread or a signal handler sets it. The wait
+                ends within 0.1 s, or later while it connects or if it uses your own `http_client`.
 
         Raises:
             TaskError: The task ended without a video: `TaskFailed`, `TaskExpired` or `TaskCancelled`.
@@ -236,11 +240,16 @@ class VideoClient(BaseClient):
             max_waiting: The most tasks that are waited for at once. By default 10,000.
             on_progress: Called with a `WaitProgress` while the iterator waits for a result. An exception
                 that it raises reaches you unchanged, as does one from `task_ids`.
-            stop: An event that ends every wait with `WaitStopped` when another thread sets it.
+            stop: An event that ends every wait with `WaitStopped` when another thread or a signal handler sets
+                it. If `task_ids` has a length, as a list has, each of its ids has this result; from any
+                other iterable no more ids are taken.
 
         Raises:
             TypeError: `task_ids` is a single string.
             ValueError: A number is out of its range.
+            MeshVideoError: From the iterator: the system allows no thread.
+            RuntimeError: From the iterator: the client has been closed before the iterator was finished, or
+                this is a forked process. The iterator's `tokens` hold the tasks without a result.
         """
         from meshapi_video._sync.wait_many import Poller, WaitResults  # noqa: PLC0415
 
@@ -253,11 +262,11 @@ class VideoClient(BaseClient):
                 max_waiting=max_waiting,
             ),
             start_wait=partial(self._start_wait, deadline_after(timeout, self._clock()), poll),
-            send_poll=self._poll,
+            send_poll=self._poll_one_of_many,
             clock=self._clock,
             stop=stop,
         )
-        results = WaitResults._of(task_ids, poller, on_progress)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
+        results = WaitResults._of(task_ids, poller, on_progress, lambda: self._is_closed)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
         self._wait_results.add(results)
         return results
 
@@ -320,30 +329,40 @@ class VideoClient(BaseClient):
             rand=self._rand,
             sleep=self._sleep,
         )
+        # Its repr shows the signed URL.
+        del video_or_task_id
         return download.run(self.get)
 
     @cached_property
     def _download_transports(self) -> DownloadTransports:
         from meshapi_video._sync.download import DownloadTransports  # noqa: PLC0415
 
-        return DownloadTransports(self._http_client)
+        return DownloadTransports(self._http_client, self._address_rules())
 
-    def _advance(self, state: PollState, stop: threading.Event | None = None) -> PollState:
+    def _advance(self, state: PollState, stop: StopFlag | None = None) -> PollState:
         """The state after the next poll, which is sent when it is due, or after `stop` was set."""
         while stop is None or not stop.is_set():
             match decide(state, self._clock()):
                 case Sleep(seconds):
-                    if stop is None:
-                        self._sleep(seconds)
-                    else:
-                        stop.wait(min(seconds, STOP_CHECK_INTERVAL))
+                    # Not `stop.wait`: a signal handler that sets `stop` must not find its lock held by this thread.
+                    self._sleep(seconds if stop is None else min(seconds, STOP_CHECK_INTERVAL))
                 case SendPoll(seconds):
                     return self._poll(state, seconds, stop)
                 case _:
                     return state
         return stopped(state, self._clock())
 
-    def _poll(self, state: PollState, seconds: float, stop: threading.Event | None) -> PollState:
+    def _poll_one_of_many(self, state: PollState, seconds: float, stop: StopFlag) -> PollState:
+        """The same as `_poll`, but an unexpected exception ends the wait for this task only."""
+        try:
+            return self._poll(state, seconds, stop)
+        except Exception as error:
+            # Without a connection, no task can be polled.
+            if self._is_closed or (self._http_client is not None and self._http_client.is_closed):
+                raise
+            return self._poll_crashed(state, error)
+
+    def _poll(self, state: PollState, seconds: float, stop: StopFlag | None) -> PollState:
         """The state after a poll that may take `seconds`. `stop` may end it early."""
         sent_at = self._clock()
         try:
@@ -355,7 +374,7 @@ class VideoClient(BaseClient):
         return self._poll_succeeded(state, task, age, sent_at)
 
     def _request_task(
-        self, task_id: str, seconds: float, stop: threading.Event | None
+        self, task_id: str, seconds: float, stop: StopFlag | None
     ) -> tuple[VideoTaskResponse, float | None]:
         with typed_errors(task_id, self._settings, seconds):
             self._session.open()

@@ -8,22 +8,33 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import httpcore
 
-from meshapi_video._sync.network import httpcore_pool
-from meshapi_video._transport.httpcore_request import HttpcoreRequest, map_httpcore_exceptions
+from meshapi_video._errors import APIError
+from meshapi_video._sync.network import Stream, httpcore_pool
+from meshapi_video._transport.httpcore_request import (
+    NETWORK_ERRORS,
+    HttpcoreRequest,
+    has_surplus,
+    map_httpcore_exceptions,
+)
 from meshapi_video._transport.response import BodyReader, Response
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import httpx
 
     from meshapi_video._settings import Settings
     from meshapi_video._transport.request import Request
+
+
+class _IdleConnection(NamedTuple):
+    connection: httpcore.ConnectionInterface
+    stream: Stream
 
 
 class ConnectionPool:
@@ -33,58 +44,90 @@ class ConnectionPool:
         self._settings = settings
         # httpcore's pool creates the connections, but does not keep them.
         self._pool = httpcore_pool(tls, proxy)
-        self._idle = deque[httpcore.ConnectionInterface]()
+        self._idle = deque[_IdleConnection]()
         self._closed = False
 
-    def send(self, request: Request) -> Response:
-        """The whole response to `request`."""
+    def send(self, request: Request, check: Callable[[Response], None]) -> Response:
+        """The whole response to `request`, after `check`. Keeps the connection if nothing is wrong with it."""
         with map_httpcore_exceptions(self._settings):
-            return self._send(HttpcoreRequest(request))
+            return self._send(HttpcoreRequest(request), check)
 
     def close(self) -> None:
         """Closes every idle connection now, and the others after their request."""
         self._closed = True
         with suppress(IndexError):
             while True:
-                self._idle.pop().close()
+                self._idle.pop().connection.close()
 
-    def _send(self, request: httpcore.Request) -> Response:
-        connection = self._acquire(request.url.origin)
+    def _send(self, request: HttpcoreRequest, check: Callable[[Response], None]) -> Response:
+        idle = self._take_idle()
+        if idle is not None:
+            try:
+                return self._exchange(idle.connection, request, check)
+            except NETWORK_ERRORS:
+                # The server closes idle connections. If it sent nothing, the same request may go out once more.
+                if idle.stream.has_received or not request.is_idempotent:
+                    raise
+        return self._exchange(self._pool.create_connection(request.url.origin), request, check)
+
+    def _exchange(
+        self, connection: httpcore.ConnectionInterface, request: HttpcoreRequest, check: Callable[[Response], None]
+    ) -> Response:
         try:
-            response = connection.handle_request(request)
-            reader = BodyReader(response.status, response.headers)
-            with reader.lenient:
-                # httpcore declares one type for the blocking and the asynchronous body.
-                for part in cast("Iterable[bytes]", response.stream):
-                    reader.feed(part)
-            response.close()
+            head = connection.handle_request(request)
+            response = _read(head)
         except BaseException:
             connection.close()
             raise
-        self._release(connection)
-        return reader.response()
+        try:
+            check(response)
+        except APIError:
+            self._release(connection, head)
+            raise
+        except BaseException:
+            # An invalid response may belong to another request.
+            connection.close()
+            raise
+        self._release(connection, head)
+        return response
 
-    def _acquire(self, origin: httpcore.Origin) -> httpcore.ConnectionInterface:
+    def _take_idle(self) -> _IdleConnection | None:
         with suppress(IndexError):
             while True:
-                connection = self._idle.pop()
-                if not connection.has_expired():
-                    return connection
-                connection.close()
-        return self._pool.create_connection(origin)
+                idle = self._idle.pop()
+                # An idle connection has expired, too, if the server has closed it or has sent anything.
+                if not idle.connection.has_expired():
+                    return idle
+                idle.connection.close()
+        return None
 
-    def _release(self, connection: httpcore.ConnectionInterface) -> None:
+    def _release(self, connection: httpcore.ConnectionInterface, head: httpcore.Response) -> None:
+        stream: object = head.extensions["network_stream"]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - httpcore gives no type
         if connection.is_closed():
             return
-        self._idle.append(connection)
+        if has_surplus(connection) or not isinstance(stream, Stream):
+            connection.close()
+            return
+        self._idle.append(_IdleConnection(connection, stream))
         if len(self._idle) > 1:
             # After many requests at once, the connections that are no longer used are closed one by one.
             with suppress(IndexError):
                 oldest = self._idle.popleft()
-                if oldest.has_expired():
-                    oldest.close()
+                if oldest.connection.has_expired():
+                    oldest.connection.close()
                 else:
                     self._idle.appendleft(oldest)
         # Last, because another thread may have closed the pool meanwhile.
         if self._closed:
             self.close()
+
+
+# A function of its own: a server may echo the key, and a traceback may print the local variables of `_exchange`.
+def _read(head: httpcore.Response) -> Response:
+    reader = BodyReader(head.status, head.headers)
+    with reader.lenient:
+        # httpcore declares one type for the blocking and the asynchronous body.
+        for part in cast("Iterable[bytes]", head.stream):
+            reader.feed(part)
+    head.close()
+    return reader.response()

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     import httpx
 
+
+class StopFlag(Protocol):
+    """Says whether to stop, as a `threading.Event` does. Nothing here takes the lock of an event.
+
+    A signal handler that sets the event would wait for ever for a lock that its own thread holds.
+    """
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+        ...
+
+
 _deadline: Final[ContextVar[float]] = ContextVar("meshapi_video_deadline", default=math.inf)
-_stop: Final[ContextVar[threading.Event | None]] = ContextVar("meshapi_video_stop", default=None)
+_stop: Final[ContextVar[StopFlag | None]] = ContextVar("meshapi_video_stop", default=None)
 
 STOP_CHECK_INTERVAL: Final = 0.1
 """How often a blocking read checks the `stop` event, in seconds."""
 
 
 @contextlib.contextmanager
-def request_deadline(seconds: float, stop: threading.Event | None = None) -> Generator[None]:
+def request_deadline(seconds: float, stop: StopFlag | None = None) -> Generator[None]:
     """Limits the time of all sending and receiving in this context, through this package's transports.
 
     httpx's own timeouts limit each single read, so that a response of one byte a second never ends.

@@ -2,56 +2,63 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TYPE_CHECKING, cast
 
 import httpx
 from attrs import define
 
 from meshapi_video._download import state
+from meshapi_video._download.addresses import UnsafeURL, stated_addresses
 from meshapi_video._download.partial_file import PartialFile
 from meshapi_video._download.request import (
     READ_SIZE,
     DownloadRequest,
     TLSContexts,
     TransferInterrupted,
-    UnsafeURL,
     after_failure,
     build_request,
     head_of,
+    host_of,
     map_network_errors,
 )
 from meshapi_video._download.state import Done, GiveUp, SendRequest, TransferState
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._sync.deadline import limit_timeouts, request_deadline, time_left
-from meshapi_video._sync.network import PoolTransport, httpcore_pool
+from meshapi_video._sync.network import ConnectionTransport, httpcore_pool, permitted_addresses
 from meshapi_video._transport.environment import environment_proxy
+from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from meshapi_video._download.addresses import AddressRules
     from meshapi_video_generated.models import VideoTaskResponse
 
 
 class DownloadTransports:
     """Transports to file servers. None of them has the key, a cookie or a password."""
 
-    def __init__(self, http_client: httpx.Client | None) -> None:
+    def __init__(self, http_client: httpx.Client | None, rules: AddressRules) -> None:
         self._http_client = http_client
+        self._rules = rules
         self._tls_contexts = TLSContexts()
 
-    @contextmanager
-    def open(self, url: httpx.URL) -> Generator[httpx.BaseTransport]:
-        """The transport for this URL: from the user's client, or a new one."""
+    def open(self, request: httpx.Request) -> AbstractContextManager[httpx.BaseTransport]:
+        """The transport for this request: from the user's client, or a new one. Raises `UnsafeURL`."""
+        proxy = environment_proxy(str(request.url)) if self._http_client is None else None
+        if self._http_client is not None or proxy is not None:
+            # Others look up the name and connect. This checks addresses that are written in the URL.
+            host = host_of(request)
+            permitted_addresses(self._rules, host, stated_addresses(host))
         if self._http_client is not None:
             # The client's `send` would log the signed URL, and its hooks could read a whole video into memory.
-            yield self._http_client._transport_for_url(url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
-        else:
-            tls, proxy = self._tls_contexts.for_url(url), environment_proxy(str(url))
-            with PoolTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE)) as transport:
-                yield transport
+            return nullcontext(self._http_client._transport_for_url(request.url))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
+        tls = self._tls_contexts.for_url(request.url)
+        rules = self._rules if proxy is None else None
+        return ConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules))
 
 
 @define(kw_only=True)
@@ -73,8 +80,11 @@ class Download:
         request = self.request
         with PartialFile(request.path, request.task_id, request.kind, overwrite=request.overwrite) as file:
             file.open()
-            task = get(request.task_id) if request.video is None else None
-            transfer = request.start(task, file, self.max_retries, self.clock())
+            with hidden_frames():
+                # The task is in no local variable: its repr shows the signed URL.
+                transfer = request.start(
+                    get(request.task_id) if request.video is None else None, file, self.max_retries, self.clock()
+                )
             while True:
                 match state.decide(transfer, self.clock()):
                     case SendRequest() as action:
@@ -90,35 +100,42 @@ class Download:
     def _send(self, action: SendRequest, transfer: TransferState, file: PartialFile) -> TransferState:
         """The state after one request."""
         try:
-            request = build_request(action, transfer, self.timeout)
-            host, seconds = request.url.host, min(self.timeout, action.seconds)
-            with self.transports.open(request.url) as transport:
-                with map_network_errors(host, seconds), request_deadline(seconds):
+            with hidden_frames():
+                request = build_request(action, self.timeout)
+                opened = self.transports.open(request)
+            host, seconds = host_of(request), min(self.timeout, action.seconds)
+            with opened as transport:
+                with hidden_frames(), map_network_errors(host, seconds), request_deadline(seconds):
                     limit_timeouts(request)
                     response = transport.handle_request(request)
                 with closing(response):
                     transfer = state.head_received(transfer, head_of(response), self.clock(), self.rand())
-                    if not transfer.accepts_body:
+                    if not transfer.accepts_body or transfer.record is None:
                         return transfer
-                    self._receive(response, host, transfer, file)
-                    return state.body_ended(transfer, file.size, self.clock(), self.rand())
+                    file.prepare(transfer.record, transfer.kept)
+                    received = self._receive(response, host, transfer, file)
+                    return state.body_ended(transfer, received, self.clock(), self.rand())
         except (TransferInterrupted, UnsafeURL) as error:
             return after_failure(transfer, error, file.size, self.clock(), self.rand())
 
-    def _receive(self, response: httpx.Response, host: str, transfer: TransferState, file: PartialFile) -> None:
-        """Writes the body of a response to the file."""
-        if transfer.record is not None and transfer.kept == 0:
-            file.restart(transfer.record)
+    def _receive(self, response: httpx.Response, host: str, transfer: TransferState, file: PartialFile) -> int:
+        """Writes the body of a response to the file, and returns the file's size in bytes.
+
+        Deletes the bytes and returns early if there are more than the server stated.
+        """
         # Not by httpx's own methods: there is nothing to decode, and a mocked response counts as read.
         chunks = iter(cast("httpx.SyncByteStream", response.stream))
         while True:
             if self.on_progress is not None:
                 self.on_progress(file.size, file.total)
             seconds = min(self.timeout, transfer.deadline - self.clock())
-            with map_network_errors(host, seconds), request_deadline(seconds):
+            with hidden_frames(), map_network_errors(host, seconds), request_deadline(seconds):
                 # A transport of the user's client does not check the deadline.
                 time_left()
                 chunk = next(chunks, None)
             if chunk is None:
-                return
+                return file.size
+            if (received := file.size + len(chunk)) > transfer.max_size:
+                file.discard()
+                return received
             file.write(chunk)

@@ -11,36 +11,54 @@ import httpcore
 import httpx
 
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, may_be_stopped, time_left
-from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, httpcore_proxy, httpcore_request, httpx_response
+from meshapi_video._transport.httpcore_request import (
+    KEEPALIVE_EXPIRY,
+    has_decrypted_bytes,
+    httpcore_proxy,
+    httpcore_request,
+    httpx_response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from meshapi_video._download.addresses import AddressRules
 
-def httpcore_pool(tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0) -> httpcore.ConnectionPool:
-    """An httpcore pool, whose connections respect the deadline and read at least `read_size` bytes at once."""
+
+def httpcore_pool(
+    tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0, rules: AddressRules | None = None
+) -> httpcore.ConnectionPool:
+    """An httpcore pool, whose connections respect the deadline and read at least `read_size` bytes at once.
+
+    With `rules`, they go only to addresses that the rules permit.
+    """
     return httpcore.ConnectionPool(
         ssl_context=tls,
         proxy=httpcore_proxy(proxy),
         keepalive_expiry=KEEPALIVE_EXPIRY,
-        network_backend=_Backend(read_size),
+        network_backend=_Backend(read_size, rules),
     )
 
 
-class PoolTransport(httpx.BaseTransport):
-    """httpx's interface to such a pool."""
+class ConnectionTransport(httpx.BaseTransport):
+    """Sends one request over a new connection of the pool, which no other request uses."""
 
     def __init__(self, pool: httpcore.ConnectionPool) -> None:
         self._pool = pool
+        self._connection: httpcore.ConnectionInterface | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Part of httpx's protocol for transports."""
-        response = self._pool.handle_request(httpcore_request(request))
+        sent = httpcore_request(request)
+        # Not by the pool's `handle_request`: after ctrl-C it can wait for ever for its lock, which nobody releases.
+        self._connection = self._pool.create_connection(sent.url.origin)
+        response = self._connection.handle_request(sent)
         return httpx_response(response, _Body(response))
 
     def close(self) -> None:
-        """Closes the pool."""
-        self._pool.close()
+        """Closes the connection."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 class _Body(httpx.SyncByteStream):
@@ -56,8 +74,9 @@ class _Body(httpx.SyncByteStream):
 
 
 class _Backend(httpcore.SyncBackend):
-    def __init__(self, read_size: int) -> None:
+    def __init__(self, read_size: int, rules: AddressRules | None) -> None:
         self._read_size = read_size
+        self._rules = rules
 
     def connect_tcp(
         self,
@@ -69,7 +88,9 @@ class _Backend(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         # A name may have several addresses. Each attempt gets an equal part of the time that is left.
         failure: Exception | None = None
-        addresses = _addresses_of(host, port)
+        addresses = addresses_of(host, port)
+        if self._rules is not None:
+            addresses = permitted_addresses(self._rules, host, addresses)
         for attempts, address in enumerate(addresses):
             left = time_left(timeout)
             share = None if left is None else left / (len(addresses) - attempts)
@@ -78,25 +99,44 @@ class _Backend(httpcore.SyncBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
             else:
-                return _Stream(stream, self._read_size)
+                return Stream(stream, self._read_size)
         raise failure or httpcore.ConnectError(f"{host} has no address")
 
 
-def _addresses_of(host: str, port: int) -> list[str]:
+def permitted_addresses(rules: AddressRules, host: str, addresses: list[str]) -> list[str]:
+    """The addresses to which the rules permit a connection. Raises `UnsafeURL` if they permit none."""
+    of_the_api: list[str] = []
+    if rules.need_api(host, addresses):
+        with contextlib.suppress(httpcore.ConnectError):
+            of_the_api = addresses_of(rules.api_host)
+    return rules.permitted(host, addresses, of_the_api)
+
+
+def addresses_of(host: str, port: int | None = None) -> list[str]:
+    """The addresses of a host, after a name lookup. Raises `httpcore.ConnectError`."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
-    return [str(address[0]) for *_, address in found]
+    # An IPv6 address has two numbers more. The last of them names the network of a link-local address.
+    return [str(address[0]) + "".join(f"%{zone}" for zone in address[3:] if zone) for *_, address in found]
 
 
-class _Stream(httpcore.NetworkStream):
+class Stream(httpcore.NetworkStream):
+    """The bytes of one connection. Knows whether the server has sent anything since the last request."""
+
     def __init__(self, stream: httpcore.NetworkStream, read_size: int) -> None:
         self._stream = stream
         self._read_size = read_size
+        self.has_received = False
+        """Whether bytes have arrived since the last write."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        max_bytes = max(max_bytes, self._read_size)
+        received = self._read(max(max_bytes, self._read_size), timeout)
+        self.has_received |= received != b""
+        return received
+
+    def _read(self, max_bytes: int, timeout: float | None) -> bytes:
         if not may_be_stopped():
             return self._stream.read(max_bytes, time_left(timeout))
         while True:
@@ -107,6 +147,7 @@ class _Stream(httpcore.NetworkStream):
                 )
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.has_received = False
         self._stream.write(buffer, time_left(timeout))
 
     def close(self) -> None:
@@ -116,8 +157,8 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         encrypted = self._stream.start_tls(ssl_context, server_hostname, time_left(timeout))
-        return _Stream(encrypted, self._read_size)
+        return Stream(encrypted, self._read_size)
 
     # httpcore's own signature: the type of the value depends on `info`.
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401
-        return self._stream.get_extra_info(info)
+        return (info == "is_readable" and has_decrypted_bytes(self._stream)) or self._stream.get_extra_info(info)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
 from meshapi_video._sync.user_client import UserClientTransport
 from meshapi_video._transport.environment import environment_proxy, tls_context
 from meshapi_video._transport.request import RequestTemplate
+from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol, TypeAlias, Unpack
+    from typing import Protocol, Unpack
 
     import httpx
 
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
     from meshapi_video._transport.response import Response
 
     class _Transport(Protocol):
-        def send(self, request: Request) -> Response: ...
+        def send(self, request: Request, check: Callable[[Response], None]) -> Response: ...
 
         def close(self) -> None: ...
 
-    CheckResponse: TypeAlias = Callable[[Response, Settings, ExpectedResponse], None]
+    class _CheckResponse(Protocol):
+        def __call__(self, response: Response, settings: Settings, expected: ExpectedResponse, path: str) -> None: ...
 
 
 class Session:
@@ -44,7 +47,7 @@ class Session:
         self.capacity: Final = CAPACITY if http_client is None else USER_CLIENT_CAPACITY
         """The number of requests that the transport handles well at once."""
         self._transport: _Transport | None = None
-        self._check_response: CheckResponse
+        self._check_response: _CheckResponse
         self._lock = threading.Lock()
         self._process = os.getpid()
         self.is_closed = False
@@ -58,15 +61,17 @@ class Session:
             # After a fork, the open connections and the lock belong to the parent process.
             self._process, self._lock, self._transport = os.getpid(), threading.Lock(), None
         with self._lock:
-            if self.is_closed:
-                raise RuntimeError("this client has been closed")
-            if self._transport is None:
+            if self._transport is None and not self.is_closed:
                 # `ExpectedResponse.check` uses this module.
                 from meshapi_video._transport import contract  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
                 from meshapi_video._transport.api_errors import check_response  # noqa: PLC0415 - see above
 
                 self._check_response = check_response
                 self._transport = self._user_client or self._connect()
+            if self.is_closed or self._transport is None:
+                # Perhaps only now, while this thread opened the transport.
+                self.close()
+                raise RuntimeError("this client has been closed")
             return self._transport
 
     def expecting(self, expected: ExpectedResponse) -> OperationSession:
@@ -79,14 +84,15 @@ class Session:
         Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
-        response = self.open().send(self._template.build(method, url, **options))
-        self._check_response(response, self._settings, expected)
-        return response
+        transport = self.open()
+        check = partial(self._check_response, settings=self._settings, expected=expected, path=url)
+        with hidden_frames(self._settings.api_key):
+            return transport.send(self._template.build(method, url, **options), check)
 
     def close(self) -> None:
         """Closes the transport."""
-        with self._lock:
-            self.is_closed = True
+        # Without the lock: a signal handler may call this while its own thread is in `open`.
+        self.is_closed = True
         if self._transport is not None:
             self._transport.close()
 

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from meshapi_video._errors import InvalidResponse
 from meshapi_video._sync.deadline import limit_timeouts, time_left
 from meshapi_video._transport.exceptions import map_httpx_exceptions
-from meshapi_video._transport.response import BodyReader, Response, already_read
+from meshapi_video._transport.response import BodyReader, Response
+from meshapi_video._transport.user_client import RequestTrace, already_read, shut_down_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshapi_video._transport.request import Request, RequestTemplate
 
 
@@ -24,15 +28,22 @@ class UserClientTransport:
         self._template = template
         self._client = client
 
-    def send(self, request: Request) -> Response:
-        """The whole response to `request`."""
+    def send(self, request: Request, check: Callable[[Response], None]) -> Response:
+        """The whole response to `request`, after `check`. Closes the connection of an invalid response."""
+        trace = RequestTrace()
         with map_httpx_exceptions(self._template.settings):
-            return self._send(self._template.httpx_request(request))
+            try:
+                return self._send(self._template.httpx_request(request, trace.record), check)
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                # The server closes idle connections. If it sent nothing, the same request may go out once more.
+                if not (request.is_idempotent and trace.got_nothing_from_kept_connection):
+                    raise
+            return self._send(self._template.httpx_request(request), check)
 
     def close(self) -> None:
         """Does nothing: the user closes the client."""
 
-    def _send(self, request: httpx.Request) -> Response:
+    def _send(self, request: httpx.Request, check: Callable[[Response], None]) -> Response:
         limit_timeouts(request)
         try:
             response = self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
@@ -40,11 +51,21 @@ class UserClientTransport:
             # A hook called `raise_for_status`. `check_response` decides which error this is.
             response = error.response
         with closing(response):
-            if response.is_closed:
-                return already_read(response)
-            reader = BodyReader(response.status_code, response.headers)
-            with reader.lenient:
-                for part in response.iter_raw():
-                    time_left()
-                    reader.feed(part)
-            return reader.response()
+            received = _read(response)
+            try:
+                check(received)
+            except InvalidResponse:
+                shut_down_connection(response)
+                raise
+            return received
+
+
+def _read(response: httpx.Response) -> Response:
+    if response.is_closed:
+        return already_read(response)
+    reader = BodyReader(response.status_code, response.headers)
+    with reader.lenient:
+        for part in response.iter_raw():
+            time_left()
+            reader.feed(part)
+    return reader.response()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import http
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import msgspec
 
@@ -20,6 +21,8 @@ from meshapi_video._errors import (
     RequestRejectedError,
     ServerError,
 )
+from meshapi_video._text import LONGEST_BODY, shorten
+from meshapi_video._transport.contract import repair_json
 from meshapi_video._transport.retry_after import retry_after
 from meshapi_video._urls import parse_http_url
 
@@ -39,20 +42,32 @@ _BY_STATUS: Final[dict[int, type[APIError]]] = {
     429: RateLimitedError,
 }
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_LONGEST_BODY: Final = 2_000
-"""The characters of a body that an error keeps."""
 
 
-def check_response(response: Response, settings: Settings, expected: ExpectedResponse) -> None:
-    """Parses the response if it is the expected one; raises `APIError` or `InvalidResponse` otherwise."""
+def check_response(response: Response, settings: Settings, expected: ExpectedResponse, path: str) -> None:
+    """Parses the response to a request for `path` if it is the expected one.
+
+    Raises `APIError` or `InvalidResponse` otherwise.
+    """
     if response.status_code != expected.status:
         raise _api_error(response, settings)
     try:
         _check_key_not_echoed(response, settings.api_key)
         response.parsed = expected.check(response.content)
+        if expected.has_id_in_path:
+            _check_id(response.parsed, unquote(path.rpartition("/")[2]))
     except InvalidResponse as error:
-        error.body = settings.api_key.redact(_text_of(response))[:_LONGEST_BODY]
+        error.body = shorten(settings.api_key.redact(_text_of(response)), LONGEST_BODY)
         raise
+
+
+def _check_id(parsed: object, requested: str) -> None:
+    match parsed:
+        case {"id": str(found)} if found == requested:
+            return
+        case _:
+            # The server, or a proxy, has sent the response to another request.
+            raise InvalidResponse("the response is about another task")
 
 
 def _check_key_not_echoed(response: Response, api_key: ApiKey) -> None:
@@ -91,13 +106,14 @@ class _Envelope(msgspec.Struct):
     request_id: object = None
 
 
+# Made here, and not at the first error: see `_transport.contract`.
+_decoder: Final = msgspec.json.Decoder(_Envelope)
+
+
 def _api_error(response: Response, settings: Settings) -> APIError:
     status = response.status_code
     text = _text_of(response)
-    try:
-        envelope = msgspec.json.decode(text, type=_Envelope)
-    except (msgspec.DecodeError, RecursionError):
-        envelope = _Envelope()
+    envelope = _envelope_of(text)
     details = envelope.error if isinstance(envelope.error, _ErrorDetails) else _ErrorDetails(message=envelope.error)
     problems = envelope.detail if isinstance(envelope.detail, list) else []
     detail = envelope.detail if isinstance(envelope.detail, str) else None
@@ -110,9 +126,17 @@ def _api_error(response: Response, settings: Settings) -> APIError:
         message=redact(_str_or_empty(details.message) or detail or _default_message(response, settings.base_url)),
         request_id=redact(request_id or "") or None,
         retry_after=retry_after(response.headers, details.retry_after_seconds),
-        body=redact(text)[:_LONGEST_BODY],
+        body=redact(text),
         errors=tuple(FieldError(redact(".".join(map(str, p.loc))), redact(p.msg), redact(p.type)) for p in problems),
     )
+
+
+def _envelope_of(text: str) -> _Envelope:
+    with suppress(msgspec.DecodeError, RecursionError):
+        return _decoder.decode(text)
+    with suppress(msgspec.DecodeError, ValueError, RecursionError):
+        return _decoder.decode(repair_json(text))
+    return _Envelope()
 
 
 def _str_or_empty(value: object) -> str:

@@ -27,6 +27,10 @@ def _parse_float(text: str) -> int | float:
 _decoder: Final = msgspec.json.Decoder(float_hook=_parse_float)
 _fast_decoder: Final = msgspec.json.Decoder()
 
+# msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. A decoder
+# prepares its type, with all nested types. So there is one decoder for each type, made while its module is imported.
+msgspec.json.Decoder(WireTask)
+
 
 def check_task(body: bytes | str) -> dict[str, object]:
     """`body` as Python's own types. Raises `InvalidResponse` unless it is a task as in the document."""
@@ -41,7 +45,7 @@ def check_task(body: bytes | str) -> dict[str, object]:
 
 def _check_carefully(body: bytes | str) -> object:
     try:
-        parsed: object = _decoder.decode(body)
+        parsed: object = _decoder.decode(repair_json(body))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         # This may be JSON that Python cannot handle: thousands of digits or levels.
         raise InvalidResponse(f"the response is not JSON, or cannot be parsed: {error}") from None
@@ -50,6 +54,17 @@ def _check_carefully(body: bytes | str) -> object:
     except msgspec.ValidationError as error:
         raise _violation(error) from None
     return parsed
+
+
+def repair_json(body: bytes | str) -> str:
+    """The same JSON without a byte order mark, and with U+FFFD in place of each half of a surrogate pair.
+
+    Some servers send these, and msgspec refuses them. Raises `ValueError` or `RecursionError` for other text.
+    """
+    text = body.decode() if isinstance(body, bytes) else body
+    parsed = json.loads(text.removeprefix("\ufeff"))
+    with_halves = json.dumps(parsed, ensure_ascii=False, allow_nan=False)
+    return with_halves.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse:

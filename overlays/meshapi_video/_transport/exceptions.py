@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import traceback
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from meshapi_video._settings import Settings
 
 # `from None` everywhere: the frames of the original error hold the request's headers, and so the key.
+
+_LONGEST_DESCRIPTION: Final = 500
+"""The characters that an error keeps of an unexpected exception's message."""
+_LONGEST_TRACEBACK: Final = 10_000
+"""The characters that an error keeps of an unexpected exception's traceback."""
 
 
 @contextlib.contextmanager
@@ -47,7 +53,8 @@ def map_httpx_exceptions(settings: Settings) -> Generator[None]:
         yield
     except httpx.TimeoutException:
         raise TimeoutError from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # httpx parses the location of a redirect, even if it does not follow it.
         raise connection_failed(settings, error) from None
     except httpx.StreamError:
         raise MeshVideoError(
@@ -67,6 +74,37 @@ def root_message(error: BaseException) -> str:
     while not str(root) and (cause := root.__cause__ or root.__context__):
         root = cause
     return str(root) or type(error).__name__
+
+
+def unexpected_error(error: Exception, task_id: str, settings: Settings) -> MeshVideoError:
+    """The error about a task whose poll raised an exception that no code expected.
+
+    The exception is its cause, without the frames. Their text is a note, because their local variables hold the key.
+    """
+    redact = settings.api_key.redact
+    formatted = redact("".join(traceback.format_exception(error)))
+    description = redact(traceback.format_exception_only(error)[0].strip())[:_LONGEST_DESCRIPTION]
+    unexpected = MeshVideoError(
+        f"the poll failed with an unexpected {description}. It is a bug in meshapi-video, or in the policy passed as "
+        "`poll`: please report it. The task may still finish and has been paid for: wait again on the same id"
+    )
+    unexpected.add_note(formatted[-_LONGEST_TRACEBACK:])
+    _remove_frames(error)
+    unexpected.__cause__ = error
+    return with_task_id(unexpected, task_id)
+
+
+def _remove_frames(error: BaseException) -> None:
+    """Removes the tracebacks of an exception and of all exceptions that it holds."""
+    removed, left = set[int](), list[BaseException]([error])
+    while left:
+        each = left.pop()
+        if id(each) not in removed:
+            removed.add(id(each))
+            each.__traceback__ = None
+            left += [other for other in (each.__cause__, each.__context__) if other is not None]
+            if isinstance(each, BaseExceptionGroup):
+                left += each.exceptions  # pyright: ignore[reportUnknownMemberType] - a group of any exceptions
 
 
 def with_task_id(error: MeshVideoError, task_id: str) -> MeshVideoError:

@@ -43,6 +43,8 @@ class ExpectedResponse(NamedTuple):
     check: Callable[[bytes], object]
     """Returns the body as Python's own types. Raises `InvalidResponse` if the body breaks the contract."""
     status: int = 200
+    has_id_in_path: bool = False
+    """Whether the last part of the request's path is the `id` in the response."""
 
 
 def _check_task(body: bytes) -> object:
@@ -51,7 +53,7 @@ def _check_task(body: bytes) -> object:
     return check_task(body)
 
 
-TASK: Final = ExpectedResponse(_check_task)
+TASK: Final = ExpectedResponse(_check_task, has_id_in_path=True)
 """One task."""
 
 

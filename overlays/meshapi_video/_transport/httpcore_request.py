@@ -6,6 +6,7 @@ import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import h11
 import httpcore
 import httpx
 
@@ -38,6 +39,34 @@ class HttpcoreRequest(httpcore.Request):
         target = request.target.encode("ascii")
         url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
         super().__init__(request.method, url, headers=request.headers.raw, content=request.content or None)
+        self.is_idempotent = request.is_idempotent
+
+
+def has_surplus(connection: httpcore.ConnectionInterface | httpcore.AsyncConnectionInterface) -> bool:
+    """Whether the server sent more than the response, so that the next request would get a response to no request."""
+    # Nothing public tells what httpcore's parser still holds. A connection through a proxy contains another one.
+    inner: object = connection
+    while contained := getattr(inner, "_connection", None):
+        inner = contained
+    parser = getattr(inner, "_h11_state", None)
+    return not isinstance(parser, h11.Connection) or parser.trailing_data[0] != b""
+
+
+def has_decrypted_bytes(stream: httpcore.NetworkStream | httpcore.AsyncNetworkStream) -> bool:
+    """Whether bytes that nobody has read are left in the TLS layer of an idle connection. It may read one of them."""
+    tls = stream.get_extra_info("ssl_object")
+    if isinstance(tls, ssl.SSLSocket):
+        return tls.pending() > 0
+    if not isinstance(tls, ssl.SSLObject):
+        return False
+    # The TLS layer of asynchronous code reads ahead, so that the socket itself has nothing left to read.
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except ssl.SSLError:
+        return True
+    return True
 
 
 def httpcore_request(request: httpx.Request) -> httpcore.Request:

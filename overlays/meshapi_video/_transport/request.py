@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import platform
-from typing import Any, Final, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack
 
 import httpx
 
 from meshapi_video._settings import Settings
 from meshapi_video._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HEADERS: Final = {
     "Accept": "application/json",
@@ -31,6 +34,9 @@ class RequestOptions(TypedDict, total=False):
     files: Any
     headers: dict[str, str]
     cookies: dict[str, str]
+
+
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
 class Origin(NamedTuple):
@@ -56,6 +62,11 @@ class Request:
         """The path and query of `url`, percent-encoded."""
         self.headers = headers
         self.content = content
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether the server does the same for one such request and for two, as RFC 9110 says."""
+        return self.method in _IDEMPOTENT
 
 
 class RequestTemplate:
@@ -100,10 +111,12 @@ class RequestTemplate:
         target = encoded.url.raw_path.decode("ascii")
         return Request(method, self._root_text + target, self._origin, target, headers, content)
 
-    def httpx_request(self, request: Request) -> httpx.Request:
-        """The same request for an httpx client, with httpx's own timeouts."""
+    def httpx_request(self, request: Request, trace: Callable[[str, Any], object] | None = None) -> httpx.Request:
+        """The same request for an httpx client, with httpx's own timeouts. `trace` is httpcore's extension."""
         content = request.content or None
-        extensions = {"timeout": self._timeouts}
+        extensions: dict[str, object] = {"timeout": self._timeouts}
+        if trace is not None:
+            extensions["trace"] = trace
         return httpx.Request(
             request.method, request.url, headers=request.headers, content=content, extensions=extensions
         )

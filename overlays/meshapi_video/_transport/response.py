@@ -79,18 +79,3 @@ def _too_large() -> InvalidResponse:
     return InvalidResponse(
         f"the response is larger than the limit of {LARGEST_BODY // 1024**2} MiB, and was not read completely"
     )
-
-
-def already_read(response: httpx.Response) -> Response:
-    """The response of a user's client if a hook has read the body, or a mock transport has no stream."""
-    try:
-        content = response.content
-    except httpx.ResponseNotRead:
-        # httpx closes a response about which a hook raises. The status of an error is useful without the body.
-        if response.is_success:
-            raise
-        content = b""
-    # These headers describe the body as sent, and not as read.
-    as_sent = {"content-encoding", "content-length", "transfer-encoding"}
-    headers = [(name, value) for name, value in response.headers.multi_items() if name not in as_sent]
-    return Response(response.status_code, httpx.Headers(headers), content)

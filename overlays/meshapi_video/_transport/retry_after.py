@@ -38,7 +38,8 @@ def age_of(task: VideoTaskResponse, date: str | None) -> float | None:
     now = parse_http_date(date)
     if now is None or not isinstance(task.created_at, int):
         return None
-    age = now - task.created_at
+    # The difference of two whole numbers: `created_at` may be too large for a float.
+    age = int(now) - task.created_at
     return max(age, 0) if age <= LONGEST_LIFE else None
 
 

@@ -1,0 +1,155 @@
+"""No frame of a traceback has the API key in its local variables, wherever a request is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import traceback
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from meshapi_video import AsyncVideoClient, ConnectionFailed, MeshVideoError
+from meshapi_video._sync.session import Session
+from support.clients import KEY, Caller, Kind
+from support.frames import chain, places_of
+from support.marks import unclosed_generators
+from support.server import Response, Server, close, raw, reset, reset_after, response, task
+
+BOTH_CLIENTS = pytest.mark.parametrize("user_client", [None, {}], ids=["own client", "user client"])
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n"
+STEPS = 30
+"""The places at which each test interrupts a request."""
+
+
+class Interrupted(BaseException):
+    """Stands for ctrl-C, or for any error that nobody foresees."""
+
+
+def leaks_of(error: BaseException) -> list[str]:
+    """The local variables with the key, and the errors whose `repr` has it."""
+    return places_of(KEY, error) + [type(each).__name__ for each in chain(error) if KEY in repr(each)]
+
+
+@contextmanager
+def interrupted_at(step: int) -> Generator[Callable[[], int]]:
+    """Raises `Interrupted` at this line of the code that sends a request. Gives the number of the lines so far."""
+    lines = 0
+
+    # A trace function returns another one, or None.
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:  # noqa: ANN401
+        nonlocal lines
+        if event == "line":
+            lines += 1
+            if lines == step:
+                raise Interrupted
+        is_part = frame.f_code is Session.request.__code__ or (frame.f_back and frame.f_back.f_trace)
+        return trace if is_part else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield lambda: lines
+    finally:
+        sys.settrace(before)
+
+
+# An interrupt between two lines loses the connection that the first of them opened.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@BOTH_CLIENTS
+def test_no_frame_has_the_key_wherever_a_blocking_poll_is_interrupted(
+    server: Server, user_client: dict[str, Any] | None
+) -> None:
+    client = Caller("sync", server.base_url, user_client=user_client)
+    server.script(task())
+    # The first request imports modules.
+    client.get()
+    with interrupted_at(sys.maxsize) as lines:
+        client.get()
+    leaks, interrupts = list[str](), 0
+    for step in range(1, lines(), max(lines() // STEPS, 1)):
+        try:
+            with interrupted_at(step):
+                client.get()
+        except Interrupted as error:
+            interrupts += 1
+            leaks += leaks_of(error)
+    assert leaks == []
+    assert interrupts > STEPS / 2
+
+
+async def with_timeout_of_asyncio(client: AsyncVideoClient) -> None:
+    async with asyncio.timeout(0.05):
+        await client.wait("task-1")
+
+
+async def with_timeout_of_anyio(client: AsyncVideoClient) -> None:
+    with anyio.fail_after(0.05):
+        await client.wait("task-1")
+
+
+@unclosed_generators
+@BOTH_CLIENTS
+@pytest.mark.parametrize("sent", [b"", HEAD + b"{"], ids=["no response", "a part of a response"])
+@pytest.mark.parametrize("of_asyncio", [True, False])
+def test_no_frame_has_the_key_after_a_timeout_of_the_caller(
+    backend: Kind, server: Server, sent: bytes, user_client: dict[str, Any] | None, *, of_asyncio: bool
+) -> None:
+    wait = with_timeout_of_asyncio if of_asyncio and backend == "asyncio" else with_timeout_of_anyio
+    server.script(server.stall(sent))
+    with pytest.raises(TimeoutError) as caught:
+        Caller(backend, server.base_url, user_client=user_client).run(wait)
+    assert leaks_of(caught.value) == []
+
+
+FAILURES = [close, reset, reset_after(HEAD), raw(b"x\r\n\r\n"), response(500), response(200, b"x")]
+
+
+@unclosed_generators
+@BOTH_CLIENTS
+@pytest.mark.parametrize("failure", FAILURES)
+def test_no_frame_has_the_key_after_a_failure(
+    client: Caller, server: Server, failure: Response, user_client: dict[str, Any] | None
+) -> None:
+    client.settings["max_retries"] = 0
+    client.user_client = user_client
+    server.script(failure)
+    with pytest.raises(MeshVideoError) as caught:
+        client.get()
+    assert leaks_of(caught.value) == []
+
+
+def test_the_callers_own_frames_stay_in_the_traceback(client: Caller, server: Server) -> None:
+    def hook(_request: httpx.Request) -> None:
+        raise Interrupted
+
+    async def async_hook(request: httpx.Request) -> None:
+        hook(request)
+
+    server.script(task())
+    client.user_client = {"event_hooks": {"request": [hook if client.kind == "sync" else async_hook]}}
+    with pytest.raises(Interrupted) as caught:
+        client.get()
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].name == "hook"
+    assert leaks_of(caught.value) == []
+
+
+def test_an_exception_that_the_caller_was_handling_keeps_its_whole_traceback(client: Caller, server: Server) -> None:
+    async def body(client: AsyncVideoClient) -> None:
+        try:
+            json.loads("{")
+        except ValueError:
+            await client.get("task-1")
+
+    client.settings["max_retries"] = 0
+    server.script(close)
+    with pytest.raises(ConnectionFailed) as caught:
+        client.run(body)
+    handled = next(error for error in chain(caught.value) if isinstance(error, json.JSONDecodeError))
+    assert traceback.extract_tb(handled.__traceback__)[-1].name == "raw_decode"
