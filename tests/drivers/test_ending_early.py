@@ -293,7 +293,7 @@ def test_after_close_there_are_no_results_and_a_token_for_each_task(
         assert {token.task_id for token in results.tokens} | set(ids) == set(TASK_IDS) - {first}
         if closed_by == "the client":
             # The one that closed the client may know nothing of the iterator.
-            with pytest.raises(RuntimeError, match=rf"has been closed .* no result: {len(results.tokens)}\."):
+            with pytest.raises(RuntimeError, match=rf"has been closed .* without a result: {len(results.tokens)}\."):
                 await anext(results)
         else:
             assert await collect(results) == []
@@ -317,7 +317,7 @@ def test_a_loop_over_a_closed_client_says_so_unless_it_has_ended(
         if when == "after the loop":
             assert await collect(results) == []
         else:
-            with pytest.raises(RuntimeError, match=r"client has been closed .* no result: 0\."):
+            with pytest.raises(RuntimeError, match=r"client has been closed .* without a result: 0\."):
                 await anext(results)
             assert server.requests == []
 
