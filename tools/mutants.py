@@ -37,8 +37,8 @@ REQUIRED = 0.95
 """The part of the mutants with another behavior that the tests must kill."""
 
 TESTS: dict[str, Sequence[str]] = {
-    "_polling/state.py": ("poll_state", "poll_boundaries", "resume", "scheduler", "poll_state_properties"),
-    "_polling/policy.py": ("policy", "poll_boundaries", "poll_state"),
+    "_polling/state.py": ("poll_state", "poll_boundaries", "resume", "scheduling_boundaries", "poll_state_properties"),
+    "_polling/policy.py": ("policy", "poll_boundaries", "poll_state", "download_state"),
     "_polling/scheduler.py": ("scheduler", "scheduling_boundaries", "rate_limit", "scheduler_properties"),
     "_polling/rate_limit.py": ("rate_limit", "scheduling_boundaries", "scheduler"),
     "_polling/iteration.py": ("iteration", "scheduling_boundaries"),
@@ -50,7 +50,7 @@ TESTS: dict[str, Sequence[str]] = {
     "_transport/retry_after.py": ("http_date", "retry_after_boundaries", "api_errors"),
     "_transport/http_date.py": ("http_date", "retry_after_boundaries"),
     "_transport/api_errors.py": ("api_errors", "error_details", "redaction"),
-    "_settings.py": ("settings", "base_url", "redaction", "api_errors"),
+    "_settings.py": ("settings", "base_url", "addresses", "redaction", "api_errors"),
 }
 """For each module, the files in tests/unit that concern it, in the order in which they run."""
 

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from meshapi_video._download.headers import ResponseHead, ResumeRecord
 from meshapi_video._download.state import (
+    LARGEST_UNSTATED,
     MAX_REDIRECTS,
     Done,
     GiveUp,
@@ -112,6 +113,16 @@ def test_a_body_that_is_complete_is_all_that_is_kept() -> None:
 def test_the_bytes_of_a_body_that_is_too_long_are_forgotten() -> None:
     transfer = body_ended(accepted(), 1001, 0, 0)
     assert (transfer.record, transfer.kept, transfer.end) == (None, 0, None)
+
+
+def test_only_a_body_whose_length_is_not_stated_has_a_limit() -> None:
+    stated = after_head(new_transfer(), 200, {"content-length": f"{LARGEST_UNSTATED + 1}", "etag": '"v1"'})
+    assert body_ended(stated, LARGEST_UNSTATED + 1, 0, 0).end == Done()
+    unstated = after_head(new_transfer(), 200, {"transfer-encoding": "chunked", "etag": '"v1"'})
+    assert body_ended(unstated, LARGEST_UNSTATED, 0, 0).end == Done()
+    too_long = body_ended(evolve(unstated, kept=5), LARGEST_UNSTATED + 1, 0, 0)
+    assert isinstance(too_long.end, GiveUp)
+    assert (too_long.record, too_long.kept) == (None, 0)
 
 
 def test_no_body_is_taken_after_a_failure() -> None:

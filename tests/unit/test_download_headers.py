@@ -45,6 +45,33 @@ def test_a_file_is_taken_whatever_the_spaces_and_the_capital_letters_of_its_head
     assert (transfer.accepts_body, transfer.record) == (True, record)
 
 
+@pytest.mark.parametrize("modified", ['"v1"', f"{DATE} (\u00e9)", f"{DATE}{' ' * 100}({'x' * 100})", "yesterday"])
+def test_a_last_modified_that_cannot_be_sent_back_identifies_no_version(modified: str) -> None:
+    record = after_head(200, {"content-length": "1000", "last-modified": modified}).record
+    assert record == evolve(RECORD, validator=None)
+
+
+@pytest.mark.parametrize(
+    ("total", "validator", "is_usable"),
+    [
+        (None, None, True),
+        (0, None, True),
+        (1000, '"v1"', True),
+        (1000, DATE, True),
+        (10**18 - 1, None, True),
+        (10**18, None, False),
+        (-1, None, False),
+        (1000, "v1", False),
+        (1000, f"{DATE} (\u00e9)", False),
+        (1000, "no date", False),
+    ],
+)
+def test_a_record_is_usable_if_a_response_can_have_stated_it(
+    total: int | None, validator: str | None, *, is_usable: bool
+) -> None:
+    assert evolve(RECORD, total=total, validator=validator).is_usable is is_usable
+
+
 @pytest.mark.parametrize("content_type", ["text/html", " Text/HTML ; charset=utf-8", "TEXT/HTML"])
 def test_a_page_is_not_taken_for_the_file_whatever_its_capital_letters(content_type: str) -> None:
     transfer = after_head(200, {"content-length": "1000", "content-type": content_type})

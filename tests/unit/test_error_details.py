@@ -7,10 +7,10 @@ import json
 import httpx
 import pytest
 
-from meshapi_video import APIError, FieldError
+from meshapi_video import APIError, FieldError, InvalidResponse
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._transport.api_errors import check_response
-from meshapi_video._transport.generated import TASK
+from meshapi_video._transport.generated import TASK, ExpectedResponse
 from meshapi_video._transport.response import Response
 
 
@@ -40,3 +40,15 @@ def test_the_detail_of_fastapi_is_the_message_and_not_the_name_of_the_status() -
 
 def test_a_validation_error_without_a_type_has_an_empty_type() -> None:
     assert error_for(422, {"detail": [{"msg": "too short"}]}).errors == (FieldError("", "too short", ""),)
+
+
+@pytest.mark.parametrize("body", [b'{"id": "other", "status": "failed"}', b'{"status": "failed"}', b"[]"])
+def test_only_a_response_about_the_task_in_the_path_is_accepted(body: bytes) -> None:
+    settings = Settings.resolve(ApiKey("rsk_secret"), "https://api.example", 30.0, 0)
+    about_a_task = ExpectedResponse(json.loads, has_id_in_path=True)
+    response = Response(200, httpx.Headers(), body)
+    with pytest.raises(InvalidResponse, match="about another task"):
+        check_response(response, settings, about_a_task, "/v1/video/generations/t")
+    check_response(response, settings, ExpectedResponse(json.loads), "/v1/video/generations/t")
+    own = Response(200, httpx.Headers(), b'{"id": "a b", "status": "failed"}')
+    check_response(own, settings, about_a_task, "/v1/video/generations/a%20b")

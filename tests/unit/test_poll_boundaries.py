@@ -11,6 +11,7 @@ from meshapi_video._polling.state import (
     SendPoll,
     Sleep,
     decide,
+    gave_up,
     poll_failed,
     poll_succeeded,
     start_get,
@@ -119,3 +120,9 @@ def test_the_error_of_a_wait_without_a_timeout_says_how_much_was_left_of_the_wai
 
 def test_a_task_may_expire_after_a_second() -> None:
     assert poll_succeeded(new_wait(None), task_with_expiry(1), None, NOW, 0).deadline == NOW + 1 + 300
+
+
+def test_a_wait_that_gave_up_has_its_error() -> None:
+    error = ConnectionFailed("reset")
+    state = gave_up(new_wait(), error)
+    assert (state.error, state.end) == (error, GiveUp(error))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
+from typing import Any
+
+import pytest
 
 from meshapi_video import MeshVideoError, WaitToken
-from meshapi_video._polling.iteration import ResultIteration, TakeNextId
+from meshapi_video._polling.iteration import ResultIteration, TakeNextId, closed_early, forked
 from meshapi_video._polling.rate_limit import RateLimiter
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
 from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded
@@ -90,13 +94,46 @@ def test_a_task_is_added_by_its_id_and_a_string_that_is_no_id_has_an_error() -> 
     assert (result.task_id, type(result.error)) == ("..", MeshVideoError)
 
 
-def test_after_some_waits_have_ended_the_next_deadline_counts_wherever_its_wait_is() -> None:
-    timeouts = {"first": 1000, "ends": 5, "early": 20, "late": 500}
-    scheduler = new_scheduler(
-        *(new_wait(timeout, task=task_id) for task_id, timeout in timeouts.items()), requests_per_minute=1
-    )
+@pytest.mark.parametrize("timeouts", [*itertools.permutations((5, 20, 500))])
+def test_after_some_waits_have_ended_the_next_deadline_counts_wherever_its_wait_is(timeouts: tuple[int, ...]) -> None:
+    states = [new_wait(timeout, task=f"{timeout}") for timeout in (1000, *timeouts)]
+    scheduler = new_scheduler(*states, requests_per_minute=1)
     assert isinstance(scheduler.next(NOW), ScheduledPoll)
     for now in (NOW + 6, NOW + 21):
         assert isinstance(scheduler.next(now), float)
     ended = [scheduler.take(), scheduler.take()]
-    assert [result and result.task_id for result in ended] == ["ends", "early"]
+    assert [result and result.task_id for result in ended] == ["5", "20"]
+
+
+def test_an_object_that_has_no_text_gets_a_result_with_the_name_of_its_type() -> None:
+    class WithoutText:
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    def refuse(_task: object) -> PollState:
+        raise ValueError("not a task id")
+
+    scheduler = new_scheduler()
+    task: Any = WithoutText()
+    scheduler.start(task, refuse)
+    result = scheduler.take()
+    assert result is not None
+    assert result.task_id == "<WithoutText>"
+
+
+# Iterators.
+
+
+def test_an_iteration_is_complete_when_no_id_and_no_result_is_left() -> None:
+    iteration = ResultIteration(new_scheduler(), None)
+    assert not iteration.is_complete()
+    iteration.is_exhausted = True
+    assert iteration.is_complete()
+    assert not iteration.is_complete(ids_arrive=True)
+
+
+def test_the_error_of_an_iterator_that_cannot_continue_says_where_the_tasks_are() -> None:
+    assert "no result: 3." in str(closed_early(3))
+    for error in (closed_early(0), forked()):
+        assert isinstance(error, RuntimeError)
+        assert "`tokens`" in str(error)
