@@ -206,8 +206,7 @@ def wait(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with _settings_errors_are_usage_errors():
-        api_key = read_api_key(api_key_file, from_stdin=api_key_stdin)
-        client = AsyncVideoClient(api_key, private_hosts=private_hosts)
+        client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin), private_hosts=private_hosts)
     return wait_for(
         WaitOptions(
             task_ids=ids,
@@ -251,8 +250,7 @@ def download(
 
     configure_logging(debug=debug)
     with _settings_errors_are_usage_errors():
-        api_key = read_api_key(api_key_file, from_stdin=api_key_stdin)
-        client = VideoClient(api_key, private_hosts=private_hosts)
+        client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin), private_hosts=private_hosts)
     with client, download_progress(task_id) as on_progress:
         file = client.download(task_id, path, overwrite=overwrite, last_frame=last_frame, on_progress=on_progress)
     click.echo(file)
