@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from codegen.document import Json, is_list, is_object
-from codegen.openapi import LITERAL_KEYS
+from codegen.openapi import Keys
 
 KEPT: Final = frozenset({"x-enum-varnames"})
 """The extensions that stay: both generators read them in the same way."""
@@ -20,12 +20,6 @@ GENERATOR_KEYWORDS: Final = frozenset(
 )
 """Keywords of datamodel-code-generator that are in no standard."""
 
-# The keys of these objects are names that the publisher chose, so they may begin with `x-`: a header, for example.
-_MAPS: Final = frozenset(
-    {"callbacks", "content", "encoding", "headers", "links", "mapping", "scopes", "variables", "webhooks"}
-    | {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired"}
-)
-
 
 def without_extensions(document: dict[str, Json]) -> dict[str, Json]:
     """A copy of `document` without extensions. Examples, defaults and the values of enums stay as they are."""
@@ -33,18 +27,23 @@ def without_extensions(document: dict[str, Json]) -> dict[str, Json]:
     return kept
 
 
-def _without(value: Json, *, is_map: bool = False, has_maps: bool = False) -> Json:
-    """A copy of `value`. The keys of a map are names; the values in `components` are maps."""
+def _without(value: Json, keys: Keys = Keys.KEYWORDS) -> Json:
     if is_list(value):
         return [_without(item) for item in value]
     if not is_object(value):
         return value
     kept: dict[str, Json] = {}
     for key, member in value.items():
-        if is_map:
-            kept[key] = _without(member)
-        elif key in LITERAL_KEYS:
+        below = keys.below(key)
+        if below is None:
             kept[key] = member
-        elif key in KEPT or not (key.startswith("x-") or key in GENERATOR_KEYWORDS):
-            kept[key] = _without(member, is_map=has_maps or key in _MAPS, has_maps=key == "components")
+        elif keys is Keys.NAMES or not _is_extension(key):
+            kept[key] = _without(member, below)
+            # The names of an operation's responses are statuses.
+            if key == "responses" and keys is Keys.KEYWORDS and is_object(kept[key]):
+                kept[key] = {status: response for status, response in kept[key].items() if not _is_extension(status)}
     return kept
+
+
+def _is_extension(key: str) -> bool:
+    return key not in KEPT and (key.startswith("x-") or key in GENERATOR_KEYWORDS)

@@ -6,7 +6,6 @@ import copy
 import enum
 import json
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 from codegen.document import Json, as_list, as_object, is_list, is_object
@@ -32,6 +31,37 @@ class Types(NamedTuple):
     def in_python(self) -> str:
         """The types as an annotation."""
         return " | ".join([*sorted(self.names), *(["None"] if self.nullable else [])]) or "None"
+
+
+# Below these keys a `$ref` is an ordinary value, not a reference.
+_LITERAL_KEYS: Final = frozenset({"example", "examples", "default", "enum", "const"})
+# Below these keys are names that the publisher chose. A name may be `default`, or begin with `x-`: a header's, for
+# example.
+_MAPS: Final = frozenset(
+    {"callbacks", "content", "encoding", "headers", "links", "mapping", "responses", "scopes", "variables", "webhooks"}
+    | {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired"}
+)
+
+
+class Keys(enum.Enum):
+    """The meaning of an object's keys."""
+
+    KEYWORDS = enum.auto()
+    """OpenAPI defines the keys."""
+    KINDS = enum.auto()
+    """The keys of `components`: below each is a map of names."""
+    NAMES = enum.auto()
+    """The publisher chose the keys."""
+
+    def below(self, key: str) -> Keys | None:
+        """The meaning of the keys in the object at `key`. None if that is an ordinary value, such as an example."""
+        if self is Keys.NAMES:
+            return Keys.KEYWORDS
+        if key in _LITERAL_KEYS:
+            return None
+        if self is Keys.KINDS or key in _MAPS:
+            return Keys.NAMES
+        return Keys.KINDS if key == "components" else Keys.KEYWORDS
 
 
 _SCALARS: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "array": "list"}
@@ -100,10 +130,12 @@ def check_references(document: dict[str, Json]) -> None:
     """Raises a `CodegenError` for a reference that has no target, leads to itself, or leads into an example."""
     for reference in set(references(document)):
         resolve(document, {"$ref": reference})
-        parts = reference.split("/")
-        # A property and a schema may have such a name.
-        if any(key in LITERAL_KEYS and holder not in _NAMES for holder, key in pairwise(parts)):
-            raise CodegenError(f"the reference {reference} leads into an example or another value, not to a schema")
+        keys = Keys.KEYWORDS
+        for part in reference.split("/")[1:]:
+            below = keys.below(part)
+            if below is None:
+                raise CodegenError(f"the reference {reference} leads into an example or another value, not to a schema")
+            keys = below
 
 
 def inline_components(document: dict[str, Json]) -> dict[str, Json]:
@@ -139,19 +171,15 @@ def _inline(document: dict[str, Json], operation: dict[str, Json], shared: list[
         responses[status] = resolve(document, response)
 
 
-_NAMES: Final = frozenset({"properties", "schemas"})
-LITERAL_KEYS: Final = frozenset({"example", "examples", "default", "enum", "const"})
-"""Below these keys a `$ref` is an ordinary value, not a reference."""
-
-
-def references(value: Json) -> Iterator[str]:
+def references(value: Json, keys: Keys = Keys.KEYWORDS) -> Iterator[str]:
     """Every `$ref` in a value, at any depth."""
     if is_object(value):
         if isinstance(value.get("$ref"), str):
             yield value["$ref"]
         for key, member in value.items():
-            if key not in LITERAL_KEYS:
-                yield from references(member)
+            below = keys.below(key)
+            if below is not None:
+                yield from references(member, below)
     elif is_list(value):
         for member in value:
             yield from references(member)
@@ -167,7 +195,9 @@ def directions_of(*documents: dict[str, Json]) -> dict[str, Direction]:
                     operation = as_object(value)
                     _add_direction(document, [operation.get("parameters")], Direction.REQUEST, found)
                     _add_direction(document, [operation.get("requestBody")], Direction.REQUEST, found)
-                    _add_direction(document, [operation.get("responses")], Direction.RESPONSE, found)
+                    _add_direction(
+                        document, list(as_object(operation.get("responses")).values()), Direction.RESPONSE, found
+                    )
     schemas = [as_object(as_object(document.get("components")).get("schemas")) for document in documents]
     both = Direction.REQUEST | Direction.RESPONSE
     return {name: found.get(f"{_SCHEMAS}{escape(name)}", both) for each in schemas for name in each}

@@ -23,11 +23,13 @@ from ruamel.yaml.scanner import Scanner
 from codegen.document import Json, is_list, is_object
 from codegen.errors import CodegenError
 
-MAX_BYTES: Final = 20_000_000
+MAX_BYTES: Final = 2_000_000
 """How many bytes of a document are read, at most."""
-# A document of 100,000 lines has fewer values, counting keys too. The generators need seconds for as many.
-_MAX_VALUES: Final = 300_000
+# A document of 20,000 lines has fewer values, counting keys too. ruamel.yaml composes as many in about two seconds.
+_MAX_VALUES: Final = 50_000
 _MAX_DEPTH: Final = 100
+# ruamel.yaml decodes a tag in a time that grows with the square of its length.
+_MAX_TAG: Final = 1_000
 _LARGEST_NUMBER: Final = 2**1024
 
 
@@ -91,16 +93,29 @@ def _check_limit(number: int, limit: int, unit: str) -> None:
 
 
 class _Scanner(Scanner):
-    """Refuses nested brackets that are too deep. The base class needs seconds to scan them."""
+    """Refuses brackets that are nested too deep, and long tags. The base class needs seconds for them."""
 
     def save_possible_simple_key(self) -> None:
         if self.flow_level > _MAX_DEPTH:
             raise RecursionError
         super().save_possible_simple_key()
 
+    def scan_tag_uri(self, name: object, start_mark: object) -> str:
+        # Part of each tag, and of each directive that declares the beginning of tags.
+        uri = str(super().scan_tag_uri(name, start_mark))
+        _check_limit(len(uri), _MAX_TAG, "characters in a tag")
+        return uri
+
 
 class _Composer(Composer):
-    """Refuses aliases that unfold without end, before a value is built from them."""
+    """Refuses too many values, and aliases that unfold without end, before a value is built from them."""
+
+    _count = 0
+
+    def compose_node(self, parent: object, index: object) -> object:
+        self._count += 1
+        _check_limit(self._count, _MAX_VALUES, "values")
+        return super().compose_node(parent, index)
 
     def compose_document(self) -> object:
         # YAML allows that an anchor is defined again.

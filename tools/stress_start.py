@@ -18,7 +18,6 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from itertools import count
@@ -128,16 +127,18 @@ class Stress:
     """For each scenario, how many processes ended in which way."""
     messages: dict[str, str] = field(default_factory=dict[str, str])
     """For each way to end but the good one, what the first such process printed."""
+    processes: int = 0
+    """The number of processes for each scenario."""
     seconds: float = 0.0
 
     @property
     def is_good(self) -> bool:
-        """Whether every process ended well."""
-        return all(ends.keys() <= {GOOD} for ends in self.ends.values())
+        """Whether all processes of each scenario were started, and ended well."""
+        return bool(self.ends) and all(ends == {GOOD: self.processes} for ends in self.ends.values())
 
     def run(self, processes: int, scenarios: Iterable[str]) -> None:
         """Runs so many processes for each scenario."""
-        started, numbers = time.monotonic(), count()
+        started, numbers, self.processes = time.monotonic(), count(), processes
         self.ends = {name: Counter() for name in scenarios}
         with ExitStack() as stack:
             server = stack.enter_context(serving())
@@ -145,22 +146,17 @@ class Stress:
                 stack.enter_context(busy_loop())
             pool = stack.enter_context(ThreadPoolExecutor(PARALLEL))
             # In turn, so that processes of different scenarios run side by side.
-            for _ in range(processes):
-                for name in self.ends:
-                    pool.submit(partial(self._run_one, name, server.url, f"{next(numbers)}"))
+            runs = [
+                (name, pool.submit(_run_one, name, server.url, f"{next(numbers)}"))
+                for _ in range(processes)
+                for name in self.ends
+            ]
+            for name, run in runs:
+                end, message = run.result()
+                self.ends[name][end] += 1
+                if end != GOOD:
+                    self.messages.setdefault(end, f"{name}: {message}")
         self.seconds = time.monotonic() - started
-
-    def _run_one(self, name: str, base_url: str, group: str) -> None:
-        command = [sys.executable, "-X", "faulthandler", "-m", "tools.first_calls", name, base_url, group]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        except subprocess.TimeoutExpired:
-            end, message = "hung", f"no end within {TIMEOUT:g} s"
-        else:
-            end, message = _describe(done.returncode), _where(done.stderr)
-        self.ends[name][end] += 1
-        if end != GOOD:
-            self.messages.setdefault(end, f"{name}: {message}")
 
     def __str__(self) -> str:
         total = sum(sum(ends.values()) for ends in self.ends.values())
@@ -172,6 +168,16 @@ class Stress:
         ]
         messages = (f"\nThe first that ended with {end}:\n{text}" for end, text in self.messages.items())
         return "\n".join([*lines, *messages])
+
+
+def _run_one(name: str, base_url: str, group: str) -> tuple[str, str]:
+    """The way in which a process ended, and what it printed."""
+    command = [sys.executable, "-X", "faulthandler", "-m", "tools.first_calls", name, base_url, group]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        return "hung", f"no end within {TIMEOUT:g} s"
+    return _describe(done.returncode), _where(done.stderr)
 
 
 def _describe(code: int) -> str:

@@ -15,11 +15,12 @@ from codegen.document import Json
 from codegen.errors import CodegenError
 from codegen.extensions import GENERATOR_KEYWORDS, without_extensions
 from codegen.file_diff import compare_files, unified_diff
-from codegen.openapi import check_references
+from codegen.openapi import Direction, check_references, directions_of
 from contract.generating import generate_from
 from contract.mutations import find
 
 SCHEMAS: Final = "#/components/schemas"
+RESPONSES: Final = "#/paths/~1v1~1video~1generations~1{task_id}/get/responses"
 # Each one changes the wire package if it reaches the generator.
 TYPE: Final = {"x-python-type": "antigravity.fly"}
 EXTENSIONS: Final[dict[str, dict[str, Json]]] = {
@@ -31,6 +32,7 @@ EXTENSIONS: Final[dict[str, dict[str, Json]]] = {
     f"{SCHEMAS}/VideoTaskContent": {"customBasePath": "antigravity.Flight", "x-is-base-class": True},
     f"{SCHEMAS}/VideoTaskError/properties/code": {"x-is-classvar": True, "is_classvar": True, "default_factory": "fly"},
     f"{SCHEMAS}/ValidationError/properties/loc/items": TYPE,
+    RESPONSES: {"x-response": {"description": ""}},
     "#": {"x-definitions": {"Plane": TYPE}},
     "#/components": {"x-python-type": "antigravity.fly"},
     "#/info": {"x-logo": {"url": "https://logo.example"}},
@@ -52,6 +54,16 @@ def test_extensions_change_no_code(published: dict[str, Json], fresh_code: Path,
     changed = [line for line in unified_diff(fresh_code, generated).splitlines() if re.match(r"[+-](?![+-])", line)]
     assert len(changed) == 2
     assert all("x-source-sha256" in line for line in changed)
+
+
+def test_extensions_of_responses_are_dropped(published: dict[str, Json]) -> None:
+    extended = copy.deepcopy(published)
+    responses = find(extended, RESPONSES)
+    responses["default"] = {"description": "", "content": {"application/json": {"schema": {"type": "string"}}}}
+    expected = copy.deepcopy(without_extensions(extended))
+    responses["default"]["content"]["application/json"]["schema"].update(TYPE)
+    responses["default"]["x-python-type"] = responses["x-python-type"] = "antigravity.fly"
+    assert without_extensions(extended) == expected
 
 
 def test_names_values_and_the_names_of_enum_members_are_kept() -> None:
@@ -78,13 +90,20 @@ def test_names_values_and_the_names_of_enum_members_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", [f"{SCHEMAS}/A/example", "#/components/examples/E/value", f"{SCHEMAS}/A/properties/b/default"]
+    "reference",
+    [
+        f"{SCHEMAS}/A/example",
+        "#/components/examples/E/value",
+        f"{SCHEMAS}/A/properties/b/default",
+        f"{SCHEMAS}/headers/example",
+    ],
 )
 def test_a_reference_cannot_lead_to_an_extension_through_an_example(reference: str) -> None:
     document: dict[str, Json] = {
         "components": {
             "schemas": {
                 "A": {"example": TYPE, "properties": {"b": {"default": TYPE}, "default": {}}},
+                "headers": {"example": TYPE},
                 "Fly": {"$ref": reference},
             },
             "examples": {"E": {"value": TYPE}},
@@ -94,6 +113,33 @@ def test_a_reference_cannot_lead_to_an_extension_through_an_example(reference: s
         check_references(document)
     document["components"]["schemas"]["Fly"] = {"$ref": f"{SCHEMAS}/A/properties/default"}
     check_references(document)
+
+
+@pytest.mark.parametrize("reference", ["responses/default", "parameters/default", "headers/example"])
+def test_a_reference_may_lead_to_a_component_with_any_name(reference: str) -> None:
+    kind, name = reference.split("/")
+    document: dict[str, Json] = {
+        "components": {kind: {name: {}}},
+        "paths": {"/a": {"get": {"responses": {"200": {"$ref": f"#/components/{reference}"}}}}},
+    }
+    check_references(document)
+
+
+@pytest.mark.parametrize("holder", ["properties", "responses"])
+def test_a_missing_target_is_found_below_a_name_that_is_also_a_keyword(holder: str) -> None:
+    document: dict[str, Json] = {holder: {"default": {"$ref": "#/components/schemas/Missing"}}}
+    with pytest.raises(CodegenError, match="the reference #/components/schemas/Missing has no target"):
+        check_references(document)
+
+
+def test_a_default_response_has_a_direction() -> None:
+    reference: dict[str, Json] = {"$ref": f"{SCHEMAS}/A"}
+    response: dict[str, Json] = {"content": {"application/json": {"schema": reference}}}
+    document: dict[str, Json] = {
+        "components": {"schemas": {"A": {}}},
+        "paths": {"/a": {"get": {"responses": {"default": response}}}},
+    }
+    assert directions_of(document) == {"A": Direction.RESPONSE}
 
 
 def test_the_generator_reads_no_other_keyword_that_is_in_no_standard() -> None:

@@ -56,7 +56,7 @@ def test_redirects_are_followed(checkout: Checkout, docs_server: DocsServer) -> 
         (200, b"<!doctype html><title>Sign in</title>", "/page is HTML. Name the page's Markdown"),
         (200, b"# Moved", "/page contains no OpenAPI block"),
         (200, PAGE.replace("info: {", "info: {{").encode(), "/page, line 7, column 7"),
-        (200, b" " * 20_000_001, "/page.md is larger than 20,000,000 bytes"),
+        (200, b" " * 2_000_001, "/page.md is larger than 2,000,000 bytes"),
     ],
 )
 def test_a_response_that_is_not_a_page_is_an_error_that_changes_no_file(
