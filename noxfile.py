@@ -204,10 +204,12 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def kills(session: nox.Session) -> None:
-    """Kill a download ten times at random, and before every line that writes the file; interrupt it at every line."""
+    """Many more kills, interrupts and signals at random moments, and many more hostile responses."""
     install_groups(session, "test")
-    session.install("-e", ".[cli,sandbox]")
-    session.run("pytest", "tests/drivers/test_kills.py", *session.posargs, env={"KILLS": "10", "STEP": "1"})
+    session.install("-e", ".[cli,sandbox,aiohttp]")
+    files = [f"tests/drivers/test_{name}.py" for name in ("kills", "signals", "hostile_responses")]
+    many = {"KILLS": "10", "STEP": "1", "ROUNDS": "300", "EXAMPLES": "200"}
+    session.run("pytest", *files, *session.posargs, env=many)
 
 
 @nox.session(default=False)

@@ -52,7 +52,10 @@ class BrowserCheck:
         is_of_page = origin is not None and origin.lower() != f"http://{host}"
         if is_of_page or headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             page = "a web page" if origin is None else f"a web page of {_quoted(origin)}"
-            return f"The sandbox refuses requests of {page}: send them from a program, such as your own server"
+            return (
+                f"The sandbox refuses requests of {page}: send them from a program, such as your own server, or type "
+                "the address into the browser"
+            )
         return None
 
     def _is_allowed(self, header: str) -> bool:

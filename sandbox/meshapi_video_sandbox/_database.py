@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
 _SCHEMA: Final = """
@@ -47,16 +47,22 @@ def open_database(path: Path | None) -> sqlite3.Connection:
     Refuses the database of another program, and writes nothing to it.
     """
     if path is not None and path.exists():
+        # SQLite would wait for ever for the other end of a named pipe.
+        if not path.is_file():
+            raise sqlite3.DatabaseError("it is not a regular file")
+        # SQLite names the log after the file itself, not after a link to it.
+        file = path.resolve()
+        logs = [f"{file.name}-wal", f"{file.name}-journal"]
         # An immutable file is read without a lock, and without a recovery that would write.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as reading:
-            _check_is_ours(reading)
+            _check_is_ours(reading, [name for name in logs if file.with_name(name).exists()])
     connection = sqlite3.connect(path or ":memory:", timeout=0.2, isolation_level=None, check_same_thread=False)
     try:
         # Two gateways on one file would not share their clock and their faults. The system releases the
         # lock of a process that is killed.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
-        # Once more, with the tables that a crash has left in another file.
+        # Once more: another program may have changed it before the lock.
         _check_is_ours(connection)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -64,23 +70,28 @@ def open_database(path: Path | None) -> sqlite3.Connection:
         # moments at most, and the upstream still has them.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(f"BEGIN EXCLUSIVE; PRAGMA application_id = {_APPLICATION_ID}; {_SCHEMA} COMMIT")
+        # If this process is killed, the next one recognises the file without its log.
+        connection.execute("PRAGMA wal_checkpoint")
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _check_is_ours(connection: sqlite3.Connection) -> None:
+def _check_is_ours(connection: sqlite3.Connection, logs: Sequence[str] = ()) -> None:
+    """`logs` are the names of the logs that a killed process has left, whose changes are not in the file yet."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (user_version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id == _APPLICATION_ID:
         return
     # Files of earlier versions have no such number, but no other tables either.
     with closing(sqlite3.connect(":memory:")) as new:
         new.executescript(_SCHEMA)
         ours = new.execute(_COLUMNS).fetchall()
-    foreign = [f"the {row[0]} {row[1]!r}" for row in connection.execute(_COLUMNS) if row not in ours]
-    if application_id:
-        foreign = [f"the application_id {application_id}"]
+    foreign = [f"the log {name!r}" for name in logs]
+    foreign += [f"the {row[0]} {row[1]!r}" for row in connection.execute(_COLUMNS) if row not in ours]
+    numbers = {"application_id": application_id, "user_version": user_version}
+    foreign += [f"the {name} {number}" for name, number in numbers.items() if number]
     if foreign:
         raise sqlite3.DatabaseError(
             f"it is a database of another program, with {foreign[0]}, and was not changed; give --db another file"

@@ -61,9 +61,12 @@ class Option:
 def is_loopback(host: str) -> bool:
     """Whether only this machine can connect to `host`."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost"
+    # `::ffff:127.0.0.1` is an IPv4 address.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _usable(key: str) -> bool:
@@ -134,9 +137,10 @@ class Settings:
             if not name or any(c in name for c in "/:@* "):
                 raise SandboxError(f"an allowed host should be a name without scheme and port, not {name!r}")
         if self.upstream is not None and not is_loopback(self.host) and DEFAULT_KEY in self.keys:
+            others = f"anyone who can reach {self.host or 'any address of this machine'}"
             raise SandboxError(
-                f"anyone who can reach {self.host} could use the upstream with your {UPSTREAM_KEY_VARIABLE}, because "
-                f"the key {DEFAULT_KEY} is public: give a key of your own with --key, or listen on 127.0.0.1"
+                f"{others} could use the upstream with your {UPSTREAM_KEY_VARIABLE}, because the key {DEFAULT_KEY} is "
+                "public: give a key of your own with --key, or listen on 127.0.0.1"
             )
 
     def real_upstream(self) -> Upstream | None:

@@ -34,7 +34,7 @@ TEXTS = [
     "http://127.1:1/",
     "9" * 401,
 ]
-EXAMPLES: Final = int(os.environ.get("EXAMPLES", "20"))
+EXAMPLES: Final = int(os.environ.get("EXAMPLES", "8"))
 JSON = st.recursive(
     st.none() | st.sampled_from(NUMBERS) | st.sampled_from(TEXTS),
     lambda inner: (

@@ -203,6 +203,8 @@ client = VideoClient({KEY!r}, base_url=url)
 # A line for each poll with a response, written last before the sleep.
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
 logging.getLogger("meshapi_video.polls").setLevel(logging.DEBUG)
+# With -X dev, asyncio warns about a slow callback.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 async def many(**arguments):
     async with AsyncVideoClient({KEY!r}, base_url=url) as client:
         async for _ in client.wait_many(TASK_IDS, poll=SLOW):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
 from meshapi_video_sandbox import Sandbox, SandboxError, Settings
 from meshapi_video_sandbox._run import _running, _warnings
-from support.program import PROGRAM, program
 from support.sandbox_client import request
 
 KEY = {"Authorization": "Bearer rsk_sandbox"}
@@ -18,7 +19,9 @@ REQUESTS = [("POST", "/_sandbox/tasks"), ("POST", "/_sandbox/clock"), ("GET", "/
 def send(sandbox: Sandbox, method: str, path: str, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     url = path if path.startswith("http") else f"{sandbox.base_url}{path}"
-    content = b"{}" if method == "POST" else None
+    content = None
+    if method == "POST":
+        content = b'{"advance": 1000}' if path.endswith("/clock") else b'{"id": "created"}'
     return request(method, url, headers={**KEY, **named}, content=content)
 
 
@@ -58,9 +61,12 @@ def test_a_request_of_a_web_page_is_refused(
     response = send(module_sandbox, method, path, **headers)
     page = f"a web page of {headers['origin']!r}" if "origin" in headers else "a web page"
     assert message(response) == (
-        f"The sandbox refuses requests of {page}: send them from a program, such as your own server"
+        f"The sandbox refuses requests of {page}: send them from a program, such as your own server, or type "
+        "the address into the browser"
     )
     assert abs(module_sandbox.now() - before) < 60
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
+        module_sandbox.inspect("created")
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "GET", "POST"])
@@ -112,20 +118,21 @@ def test_an_allowed_host_is_a_name_without_scheme_and_port(name: str) -> None:
 def test_a_public_key_before_a_real_upstream_is_refused_on_an_address_that_others_reach(host: str) -> None:
     upstream = "https://ark.example/api/v3"
     for keys in (("rsk_sandbox",), ("rsk_own", "rsk_sandbox")):
-        with pytest.raises(SandboxError, match="give a key of your own with --key"):
+        named = re.escape(host or "any address of this machine")
+        message = f"anyone who can reach {named} could use .* give a key of your own with --key"
+        with pytest.raises(SandboxError, match=message):
             Settings(host=host, upstream=upstream, keys=keys)
     Settings(host=host, upstream=upstream, keys=("rsk_own",))
-    for loopback in ("127.0.0.1", "::1", "localhost"):
+    for loopback in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "localhost"):
         Settings(host=loopback, upstream=upstream)
 
 
 def test_an_address_that_others_reach_is_a_warning() -> None:
-    with program(*PROGRAM, "--host", "0.0.0.0", "--key", "rsk_own") as (_, sandbox):  # noqa: S104 - the test's subject
-        assert send(sandbox, "GET", "/_sandbox/clock").status_code == 200
     warning = "WARNING: anyone who can reach 0.0.0.0 can use the control API"
     assert _warnings(Settings(host="0.0.0.0", keys=("rsk_own",))) == [f"{warning}."]  # noqa: S104
     assert _warnings(Settings(host="0.0.0.0")) == [  # noqa: S104
         f"{warning}, and knows the API key rsk_sandbox: give another with --key."
     ]
-    assert _warnings(Settings()) == []
+    for loopback in ("127.0.0.1", "::ffff:127.0.0.1"):
+        assert _warnings(Settings(host=loopback)) == []
     assert "any address of this machine" in _warnings(Settings(host=""))[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sqlite3
@@ -143,6 +144,7 @@ TABLE_OF_CHORES = "CREATE TABLE chores (name TEXT)"
         (["CREATE TABLE plans (task_id TEXT PRIMARY KEY, plan TEXT, more TEXT)"], "the table 'plans'"),
         (["CREATE VIEW seven AS SELECT 7"], "the view 'seven'"),
         (["PRAGMA application_id = 7"], "the application_id 7"),
+        (["PRAGMA user_version = 7"], "the user_version 7"),
     ],
 )
 def test_a_database_of_another_program_is_an_error_and_stays_byte_for_byte(
@@ -157,21 +159,42 @@ def test_a_database_of_another_program_is_an_error_and_stays_byte_for_byte(
     assert list(tmp_path.iterdir()) == [foreign]
 
 
-def test_the_tables_that_another_program_left_in_its_log_are_found_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "log"), [("WAL", "chores.db-wal"), ("DELETE", "chores.db-journal")])
+def test_a_log_that_another_program_left_is_found_too_and_stays(tmp_path: Path, mode: str, log: str) -> None:
     foreign = tmp_path / "chores.db"
     script = f"""
 import os, sqlite3
 database = sqlite3.connect({str(foreign)!r})
-database.execute("PRAGMA journal_mode = WAL")
+database.execute("PRAGMA journal_mode = {mode}")
+# Its header has nothing of the program yet.
+database.execute("PRAGMA user_version = 0")
+# So that the changes are in the files before they are committed.
+database.execute("PRAGMA cache_size = 0")
 database.execute({TABLE_OF_CHORES!r})
-database.commit()
+if {mode!r} == "WAL":
+    database.commit()
+else:
+    for _ in range(100):
+        database.execute("INSERT INTO chores SELECT hex(zeroblob(500))")
 os._exit(0)
 """
     subprocess.run([sys.executable, "-c", script], check=True)
-    with pytest.raises(SandboxError, match="the table 'chores'"), running_sandbox(db=foreign):
-        pass
-    with closing(sqlite3.connect(foreign)) as database:
-        assert [name for (name,) in database.execute("SELECT name FROM sqlite_master")] == ["chores"]
+    link = tmp_path / "link.db"
+    link.symlink_to(foreign)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert before[log]
+    for path in (foreign, link):
+        with pytest.raises(SandboxError, match=f"the log '{log}'"), running_sandbox(db=path):
+            pass
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_file_that_is_not_a_regular_file_is_an_error_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "t.db"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(SandboxError, match="cannot be used: it is not a regular file"), running_sandbox(db=path):
+            pass
 
 
 def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
@@ -203,6 +226,7 @@ def test_the_tasks_of_a_killed_sandbox_are_there_again(tmp_path: Path) -> None:
         task_id = sandbox.create_task(scenario="instant")
         process.kill()
         process.wait()
+    assert db.with_name("t.db-wal").exists()
     with running_sandbox(db=db) as sandbox:
         assert poll(sandbox, task_id).json()["status"] == "succeeded"
 

@@ -18,11 +18,14 @@ URL = "http://127.0.0.1/videos/a.mp4"
 
 
 def test_a_short_run_finds_nothing_wrong(tmp_path: Path) -> None:
-    soak = Soak("blocking", days=0.05, seed=3, speed=3000, waiting=20, uptime=100, faults=frozenset(FAULTS))
+    soak = Soak("blocking", days=0.05, seed=3, speed=1500, waiting=20, uptime=3, faults=frozenset(FAULTS))
     soak.run(tmp_path)
     assert soak.problems == []
     assert soak.tasks == sum(soak.results.values()) > 0
     assert soak.chaos.polls > 0
+    assert soak.chaos.faults.total() > 0
+    assert soak.failed_polls > 0
+    assert soak.chaos.kills + soak.chaos.stops > 0
 
 
 def _check(folder: Path, record: Callable[[Ledger], None]) -> list[str]:
