@@ -209,7 +209,7 @@ def kills(session: nox.Session) -> None:
     session.install("-e", ".[cli,sandbox,aiohttp]")
     files = [f"tests/drivers/test_{name}.py" for name in ("kills", "signals", "hostile_responses")]
     many = {"KILLS": "10", "STEP": "1", "ROUNDS": "300", "EXAMPLES": "200"}
-    session.run("pytest", *files, *session.posargs, env=many)
+    session.run("pytest", "--timeout=1800", *files, *session.posargs, env=many)
 
 
 @nox.session(default=False)
