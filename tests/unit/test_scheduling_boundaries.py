@@ -133,7 +133,7 @@ def test_an_iteration_is_complete_when_no_id_and_no_result_is_left() -> None:
 
 
 def test_the_error_of_an_iterator_that_cannot_continue_says_where_the_tasks_are() -> None:
-    assert "no result: 3." in str(closed_early(3))
+    assert "without a result: 3." in str(closed_early(3))
     for error in (closed_early(0), forked()):
         assert isinstance(error, RuntimeError)
         assert "`tokens`" in str(error)
