@@ -37,7 +37,7 @@ REQUIRED = 0.95
 """The part of the mutants with another behavior that the tests must kill."""
 
 TESTS: dict[str, Sequence[str]] = {
-    "_polling/state.py": ("poll_state", "poll_boundaries", "resume", "scheduling_boundaries", "poll_state_properties"),
+    "_polling/state.py": ("poll_state", "poll_boundaries", "resume", "scheduler", "poll_state_properties"),
     "_polling/policy.py": ("policy", "poll_boundaries", "poll_state", "download_state"),
     "_polling/scheduler.py": ("scheduler", "scheduling_boundaries", "rate_limit", "scheduler_properties"),
     "_polling/rate_limit.py": ("rate_limit", "scheduling_boundaries", "scheduler"),

@@ -126,3 +126,8 @@ def test_a_wait_that_gave_up_has_its_error() -> None:
     error = ConnectionFailed("reset")
     state = gave_up(new_wait(), error)
     assert (state.error, state.end) == (error, GiveUp(error))
+
+
+def test_a_wait_with_an_old_token_is_due_now_and_not_in_the_past() -> None:
+    token = WaitToken(task_id="t", started=UNIX_NOW, polls=1, not_before=0)
+    assert new_wait(task=token).next_poll_at == NOW
