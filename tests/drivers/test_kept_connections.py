@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from meshapi_video import APIError, AsyncVideoClient, ConnectionFailed, InvalidResponse
+from meshapi_video._async.network import _WholeReads  # pyright: ignore[reportPrivateUsage] - anyio calls it
 from meshapi_video._transport.generated import ExpectedResponse
 from meshapi_video._transport.user_client import shut_down_connection
 from support.clients import KEY, Caller, Kind
@@ -104,6 +105,25 @@ def test_a_second_response_in_the_tls_layer_closes_the_connection(kind: Kind, tl
     assert list(connections.requests.values()) == [1] * len(TASKS)
 
 
+def test_a_kept_connection_over_tls_is_used_again(kind: Kind, tls_server: Server) -> None:
+    connections = CountedConnections(tls_server, sent_with(b""))
+    assert Caller(kind, tls_server.base_url, RealClock()).run(results_of) == dict.fromkeys(TASKS)
+    assert list(connections.requests.values()) == [len(TASKS)]
+
+
+def test_the_end_of_sending_reaches_the_server(server: Server) -> None:
+    async def main() -> None:
+        server.script(task())
+        host, port = server.base_url.removeprefix("http://").split(":")
+        async with await anyio.connect_tcp(host, int(port)) as stream:
+            whole = _WholeReads(stream)
+            await whole.send_eof()
+            with pytest.raises(anyio.EndOfStream):
+                await whole.receive()
+
+    anyio.run(main)
+
+
 def test_a_second_response_through_a_proxy_closes_the_connection(
     kind: Kind, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,16 +134,19 @@ def test_a_second_response_through_a_proxy_closes_the_connection(
 
 
 def test_a_response_too_many_that_arrives_a_moment_later_closes_the_connection(client: Caller, server: Server) -> None:
-    sent = threading.Event()
+    received, sent = threading.Event(), threading.Event()
 
     def later(connection: socket.socket, body: bytes) -> None:
         connection.sendall(http(200, body))
+        received.wait(LONG)
+        received.clear()
         connection.sendall(NOT_FOUND)
         sent.set()
 
     async def body(client: AsyncVideoClient) -> None:
         for task_id in TASKS:
             assert (await client.get(task_id)).id == task_id
+            received.set()
             assert sent.wait(LONG)
             sent.clear()
 

@@ -35,7 +35,8 @@ class _Attempt:
     def __init__(self, *, needs_new_connection: bool) -> None:
         self.needs_new_connection = needs_new_connection
         self.has_new_connection = True
-        self.transport: asyncio.Transport | None = None
+        self.transports = list[asyncio.Transport]()
+        """The transport of the connection, if there is one."""
 
 
 _attempt: Final[ContextVar[_Attempt]] = ContextVar("meshapi_video_attempt")
@@ -70,10 +71,10 @@ class _Connector(aiohttp.TCPConnector):
             for each in spare:
                 each.release()
         self.used.add(handler)
-        attempt.transport = connection.transport
+        attempt.transports = [transport for transport in [connection.transport] if transport is not None]
         # uvloop's TLS transports have no weak references, and close without help.
         with contextlib.suppress(TypeError):
-            self.transports.update(filter(None, [connection.transport]))
+            self.transports.update(attempt.transports)
         return connection
 
 
@@ -143,8 +144,8 @@ class AiohttpTransport:
                     raise
                 # Do not use a connection again after a failure. aiohttp may have released it already.
                 response.close()
-                if attempt.transport is not None:
-                    attempt.transport.abort()
+                for transport in attempt.transports:
+                    transport.abort()
                 raise
             return received
 

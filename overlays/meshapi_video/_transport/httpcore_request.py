@@ -54,18 +54,16 @@ def has_surplus(connection: httpcore.ConnectionInterface | httpcore.AsyncConnect
 
 def has_decrypted_bytes(stream: httpcore.NetworkStream | httpcore.AsyncNetworkStream) -> bool:
     """Whether bytes that nobody has read are left in the TLS layer of an idle connection. It may read one of them."""
-    tls = stream.get_extra_info("ssl_object")
-    if isinstance(tls, ssl.SSLSocket):
-        return tls.pending() > 0
+    blocking, tls = stream.get_extra_info("socket"), stream.get_extra_info("ssl_object")
+    if isinstance(blocking, ssl.SSLSocket):
+        return blocking.pending() > 0
     if not isinstance(tls, ssl.SSLObject):
         return False
     # The TLS layer of asynchronous code reads ahead, so that the socket itself has nothing left to read.
     try:
         tls.read(1)
-    except ssl.SSLWantReadError:
-        return False
-    except ssl.SSLError:
-        return True
+    except ssl.SSLError as error:
+        return not isinstance(error, ssl.SSLWantReadError)
     return True
 
 
