@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 from meshapi_video import PollPolicy, VideoClient, WaitStopped
@@ -77,7 +78,7 @@ def running_threads() -> int:
 
     Not `threading.active_count`: after ctrl-C inside `Thread.start`, CPython may keep its lock locked for ever.
     """
-    return len(os.listdir("/proc/self/task"))
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
 def main(url: str, call: str, handler: str, rounds: int, seed: int) -> None:
