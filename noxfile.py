@@ -24,20 +24,30 @@ PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PROJECT), THIS]))
 TESTS = ["tests/unit", "tests/drivers", "tests/integration"]
 # These give the same result on every Python and with every release of the dependencies, so they run once.
 SLOW = [
+    "tests/unit/test_download_boundaries.py",
+    "tests/unit/test_error_texts.py",
+    "tests/unit/test_mutants.py",
+    "tests/unit/test_number_properties.py",
     "tests/unit/test_poll_state_properties.py",
     "tests/unit/test_scheduler_properties.py",
     "tests/unit/test_waiting_costs.py",
+    "tests/drivers/test_error_sizes.py",
+    "tests/drivers/test_extreme_numbers.py",
+    "tests/drivers/test_failed_poll_memory.py",
     "tests/drivers/test_faults.py",
     "tests/drivers/test_hostile_responses.py",
     "tests/drivers/test_kills.py",
     "tests/drivers/test_signals.py",
     "tests/integration/test_cli_display.py",
+    "tests/integration/test_cli_hostile_texts.py",
     "tests/integration/test_cli_sandbox.py",
+    "tests/integration/test_sandbox_browser.py",
     "tests/integration/test_sandbox_docs.py",
     "tests/integration/test_sandbox_gateway.py",
     "tests/integration/test_sandbox_load.py",
     "tests/integration/test_sandbox_process.py",
     "tests/integration/test_soak.py",
+    "tests/integration/test_stress_start.py",
 ]
 # These wait for real timeouts. The results depend on the dependencies, but not on the Python.
 TIMEOUTS = ["tests/drivers/test_deadlines.py", "tests/drivers/test_download_timeouts.py"]
