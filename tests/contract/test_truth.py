@@ -225,13 +225,11 @@ def test_every_single_place_of_a_full_task_is_checked() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        # RFC 8259, 8.2: software that meets half a surrogate pair is unpredictable. Nothing could send it on as UTF-8.
-        r'{"id": "t", "status": "x", "note": "\ud800"}',
         # RFC 8259, 9: a parser may limit digits and depth. Python does, and what it cannot parse has no path.
         '{"id": "t", "status": "x", "seed": ' + "9" * 5_000 + "}",
         '{"id": "t", "status": "x", "note": ' + "[" * 100_000 + "]" * 100_000 + "}",
     ],
-    ids=["half a character", "5,000 digits", "100,000 levels"],
+    ids=["5,000 digits", "100,000 levels"],
 )
 def test_the_only_valid_tasks_that_are_refused_are_those_that_python_cannot_read(text: str) -> None:
     with pytest.raises(InvalidResponse, match="cannot be parsed") as caught:
