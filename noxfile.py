@@ -136,7 +136,7 @@ def contract(session: nox.Session) -> None:
     install_groups(session, "contract")
     session.install("-e", ".[cli,sandbox,aiohttp]")
     # These tests give the same result on every Python: the other tests show that the generated code is the same.
-    slow = ("mutations", "growth", "generated_session", "sandbox")
+    slow = ("mutations", "growth", "generated_session", "sandbox", "truth", "explanations", "extensions", "report")
     left_out = [] if session.python == THIS else [f"--ignore=tests/contract/test_{name}.py" for name in slow]
     session.run("python", "-m", "pytest", *(session.posargs or [*PARALLEL, "tests/contract", *left_out]))
     session.log("the reports of the mutations are in contract-reports/")

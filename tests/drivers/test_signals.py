@@ -14,7 +14,7 @@ from support.clients import KEY
 from support.many_tasks import LONG, finished_after, never_finished, respond_by_id
 from support.server import Server
 
-ROUNDS = int(os.environ.get("ROUNDS", "30"))
+ROUNDS = int(os.environ.get("ROUNDS", "20"))
 SEED = int(os.environ.get("SEED", "13"))
 
 # For each call and handler, how the call may end.
