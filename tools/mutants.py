@@ -16,6 +16,7 @@ import importlib.machinery
 import importlib.util
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -63,6 +64,9 @@ _PRELOADED = (
 # What is left out imports both clients, collects garbage several times, or writes files.
 _PLUGINS = ("--noconftest", *(f"-pno:{name}" for name in ("unraisableexception", "threadexception", "cacheprovider")))
 
+# All passed; one failed; a file of tests could not be imported; the processor time was used up.
+_DECIDED = (0, 1, 2, -signal.SIGXCPU)
+
 
 @dataclass
 class Module:
@@ -100,9 +104,19 @@ class Outcome:
 
     module: Module
     mutant: Mutant | None
-    passed: bool
+    status: int
+    """The exit status of pytest, or minus the number of the signal that ended it."""
     seconds: float
     """Seconds of processor time."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all tests passed. Raises `SystemExit` if neither the tests nor the limits decided."""
+        if self.status not in _DECIDED:
+            raise SystemExit(
+                f"pytest ended with status {self.status} for {self.module.name}: this machine has a problem"
+            )
+        return self.status == pytest.ExitCode.OK
 
 
 class _MutatedModule(importlib.machinery.SourceFileLoader):
@@ -126,7 +140,8 @@ def run(jobs: Iterable[tuple[Module, Mutant | None]], workers: int) -> Iterator[
         for job in [*jobs, None]:
             while running and (job is None or len(running) == workers):
                 process_id, status, usage = os.wait3(0)
-                yield Outcome(*running.pop(process_id), status == 0, usage.ru_utime + usage.ru_stime)
+                status = os.waitstatus_to_exitcode(status)
+                yield Outcome(*running.pop(process_id), status, usage.ru_utime + usage.ru_stime)
             if job is not None:
                 process_id = os.fork()
                 if process_id == 0:
@@ -136,7 +151,7 @@ def run(jobs: Iterable[tuple[Module, Mutant | None]], workers: int) -> Iterator[
 
 def _run_tests(module: Module, mutant: Mutant | None, folder: str) -> None:
     """Never returns: the process exits with 0 if all tests pass."""
-    code = 1
+    code = int(pytest.ExitCode.INTERNAL_ERROR)
     try:
         # An endless loop ends by its processor time, however busy the machine is.
         resource.setrlimit(resource.RLIMIT_CPU, (int(module.allowed), int(module.allowed) + 1))
@@ -158,11 +173,11 @@ def _run_tests(module: Module, mutant: Mutant | None, folder: str) -> None:
 def judge(modules: Sequence[Module], workers: int, equivalent: Collection[Change] = ()) -> None:
     """Runs all mutants, prints the survivors, and fills in the figures of the modules.
 
-    Raises `SystemExit` if the tests fail without a mutant.
+    Raises `SystemExit` if the tests fail without a mutant, before all mutants or after them.
     """
-    for outcome in run([(module, None) for module in modules], workers):
-        if not outcome.passed:
-            raise SystemExit(f"the tests of {outcome.module.name} fail without a mutant")
+    originals = [(module, None) for module in modules]
+    for outcome in run(originals, workers):
+        _check_passed(outcome)
         outcome.module.allowed = 5 + 3 * outcome.seconds
     sources = {module.name: module.path.read_bytes() for module in modules}
     jobs = [(module, mutant) for module in modules for mutant in mutants_of(module.name, sources[module.name])]
@@ -176,6 +191,14 @@ def judge(modules: Sequence[Module], workers: int, equivalent: Collection[Change
         else:
             module.survivors.append(mutant)
             print(mutant.diff(sources[module.name]), flush=True)
+    # Otherwise every mutant counts as killed after a change of the tests or of this machine meanwhile.
+    for outcome in run(originals, workers):
+        _check_passed(outcome)
+
+
+def _check_passed(outcome: Outcome) -> None:
+    if not outcome.passed:
+        raise SystemExit(f"the tests of {outcome.module.name} fail without a mutant")
 
 
 def report(modules: Sequence[Module]) -> Module:

@@ -38,10 +38,11 @@ def replacements(source: str) -> list[str]:
 def judge(folder: Path, check: str) -> str:
     """The output of mutation testing. In a process of its own, because it forks."""
     (folder / "rated.py").write_text(RATED, encoding="utf-8")
-    test = f"from rated import rated\n\ndef test_rated():\n    {check}\n"
+    test = f"from pathlib import Path\nfrom rated import rated\n\ndef test_rated():\n    {check}\n"
     (folder / "test_rated.py").write_text(test, encoding="utf-8")
     command = [sys.executable, "-c", JUDGE, str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    return done.stdout + done.stderr
 
 
 def test_a_test_that_checks_the_result_kills_every_mutant(tmp_path: Path) -> None:
@@ -55,7 +56,18 @@ def test_the_survivors_of_a_useless_test_are_printed_as_diffs(tmp_path: Path) ->
 
 
 def test_no_mutant_is_judged_by_tests_that_fail_without_one(tmp_path: Path) -> None:
-    assert judge(tmp_path, "assert not rated(17)") == ""
+    assert judge(tmp_path, "assert not rated(17)") == "the tests of rated.py fail without a mutant\n"
+
+
+def test_tests_that_fail_since_the_first_mutant_kill_none(tmp_path: Path) -> None:
+    runs = f"runs = Path({str(tmp_path / 'runs')!r})"
+    once = f"{runs}; assert not runs.exists(); runs.touch()"
+    assert judge(tmp_path, once).endswith("the tests of rated.py fail without a mutant\n")
+
+
+def test_a_problem_of_the_machine_is_no_kill(tmp_path: Path) -> None:
+    output = judge(tmp_path, f"Path({str(tmp_path / 'test_rated.py')!r}).unlink()")
+    assert "pytest ended with status 4 for rated.py: this machine has a problem\n" in output
 
 
 @pytest.mark.parametrize(
