@@ -51,7 +51,7 @@ TESTS: dict[str, Sequence[str]] = {
     "_transport/retry_after.py": ("http_date", "retry_after_boundaries", "api_errors"),
     "_transport/http_date.py": ("http_date", "retry_after_boundaries"),
     "_transport/api_errors.py": ("api_errors", "error_details", "redaction"),
-    "_settings.py": ("settings", "base_url", "addresses", "redaction", "api_errors"),
+    "_settings.py": ("settings", "base_url", "private_hosts", "redaction", "api_errors"),
 }
 """For each module, the files in tests/unit that concern it, in the order in which they run."""
 
