@@ -6,9 +6,10 @@ import asyncio
 import json
 import sys
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -18,10 +19,10 @@ import pytest
 
 from meshapi_video import AsyncVideoClient, ConnectionFailed, MeshVideoError
 from meshapi_video._sync.session import Session
-from support.clients import KEY, Caller, Kind
+from support.clients import KEY, Caller, Driver, kind_of
 from support.frames import chain, places_of
 from support.marks import unclosed_generators
-from support.server import Response, Server, close, raw, reset, reset_after, response, task
+from support.server import Response, Server, close, raw, reset, reset_after, response, task, until_requested
 
 BOTH_CLIENTS = pytest.mark.parametrize("user_client", [None, {}], ids=["own client", "user client"])
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n"
@@ -93,28 +94,44 @@ def leaks_of_interrupts(client: Caller) -> tuple[list[str], int]:
     return leaks, interrupts
 
 
-async def with_timeout_of_asyncio(client: AsyncVideoClient) -> None:
-    async with asyncio.timeout(0.05):
+async def with_timeout_of_asyncio(seconds: float, client: AsyncVideoClient) -> None:
+    async with asyncio.timeout(seconds):
         await client.wait("task-1")
 
 
-async def with_timeout_of_anyio(client: AsyncVideoClient) -> None:
-    with anyio.fail_after(0.05):
+async def with_timeout_of_anyio(seconds: float, client: AsyncVideoClient) -> None:
+    with anyio.fail_after(seconds):
         await client.wait("task-1")
 
 
 @unclosed_generators
 @BOTH_CLIENTS
 @pytest.mark.parametrize("sent", [b"", HEAD + b"{"], ids=["no response", "a part of a response"])
-@pytest.mark.parametrize("of_asyncio", [True, False])
+@pytest.mark.parametrize(
+    ("driver", "wait"),
+    [
+        ("asyncio", with_timeout_of_asyncio),
+        ("asyncio", with_timeout_of_anyio),
+        ("aiohttp", with_timeout_of_asyncio),
+        ("aiohttp", with_timeout_of_anyio),
+        ("trio", with_timeout_of_anyio),
+    ],
+)
 def test_no_frame_has_the_key_after_a_timeout_of_the_caller(
-    backend: Kind, server: Server, sent: bytes, user_client: dict[str, Any] | None, *, of_asyncio: bool
+    driver: Driver,
+    wait: Callable[[float, AsyncVideoClient], Awaitable[None]],
+    sent: bytes,
+    user_client: dict[str, Any] | None,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wait = with_timeout_of_asyncio if of_asyncio and backend == "asyncio" else with_timeout_of_anyio
+    monkeypatch.setattr("meshapi_video._async.session.HAS_AIOHTTP", driver == "aiohttp")
     server.script(server.stall(sent))
-    with pytest.raises(TimeoutError) as caught:
-        Caller(backend, server.base_url, user_client=user_client).run(wait)
-    assert leaks_of(caught.value) == []
+    caller = Caller(kind_of(driver), server.base_url, user_client=user_client)
+    for seconds in until_requested(server):
+        with pytest.raises(TimeoutError) as caught:
+            caller.run(partial(wait, seconds))
+        assert leaks_of(caught.value) == []
 
 
 FAILURES = [close, reset, reset_after(HEAD), raw(b"x\r\n\r\n"), response(500), response(200, b"x")]

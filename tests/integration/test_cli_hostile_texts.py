@@ -198,6 +198,6 @@ def test_the_log_of_another_library_commands_no_terminal(
     env_server.script(finished("t"))
     assert run(["get", "t", "--debug"]) == 0
     capsys.readouterr()
-    logging.getLogger("another.library").warning(HOSTILE)
+    logging.getLogger("another_package").warning(HOSTILE)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.isprintable()

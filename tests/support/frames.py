@@ -30,11 +30,11 @@ def _repr(value: object) -> str:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all errors that led to it, also those that no traceback prints."""
+    """The error and all errors that led to it, also those that no traceback prints, and the last error of a wait."""
     seen, left = set[int](), list[BaseException | None]([error])
     while left:
         each = left.pop()
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             yield each
-            left += [each.__cause__, each.__context__]
+            left += [each.__cause__, each.__context__, getattr(each, "last_error", None)]

@@ -7,10 +7,9 @@ import pickle
 import threading
 import traceback
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -20,8 +19,8 @@ from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults
 from meshapi_video._logging import log_poll
 from meshapi_video._polling.state import PollState
 from meshapi_video._sync.wait_many import Updates, WaitResults
+from support.frames import TESTS, chain
 
-TESTS = str(Path(__file__).parents[1])
 _CLIENTS = (VideoClient, AsyncVideoClient)
 _ITERATORS = (Updates, WaitResults, AsyncUpdates, AsyncWaitResults)
 
@@ -61,7 +60,7 @@ class Leaks:
 
     def search_error(self, error: BaseException) -> None:
         """Searches an error that is about to be deleted: its traceback is complete now."""
-        for each in _chain(error):
+        for each in chain(error):
             name = type(each).__name__
             self._search(f"the text of a {name}", f"{each} {each!r} {vars(each)!r}")
             self._search(f"the traceback of a {name}", _frames_with_locals(each))
@@ -86,18 +85,6 @@ class Leaks:
     def _search(self, place: str, text: str) -> None:
         if self._key in text:
             self.found.append(place)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and all errors that are printed, kept or pickled together with it."""
-    seen, left = set[int](), list[BaseException | None]([error])
-    while left:
-        each = left.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            context = None if each.__suppress_context__ else each.__context__
-            left += [each.__cause__, context, getattr(each, "last_error", None)]
 
 
 def _frames_with_locals(error: BaseException) -> str:

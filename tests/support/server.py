@@ -8,7 +8,7 @@ import socketserver
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -199,6 +199,15 @@ def serving(tls: ssl.SSLContext | None = None, *, down: bool = False) -> Generat
             if thread.is_alive():
                 tcp.shutdown()
                 thread.join()
+
+
+def until_requested(server: Server) -> Iterator[float]:
+    """Longer and longer times in seconds, until a request has arrived within one of them."""
+    for seconds in (0.05, 1.0, 20.0):
+        yield seconds
+        if server.requests:
+            return
+    raise AssertionError("no request arrived")
 
 
 def _read_head(connection: socket.socket) -> bytes:

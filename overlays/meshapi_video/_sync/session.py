@@ -59,20 +59,22 @@ class Session:
         """
         if self._process != os.getpid():
             # After a fork, the open connections and the lock belong to the parent process.
-            self._process, self._lock, self._transport = os.getpid(), threading.Lock(), None
+            self._lock, self._transport, self._process = threading.Lock(), None, os.getpid()
         with self._lock:
-            if self._transport is None and not self.is_closed:
+            # A local variable: another thread of a forked process may still be in the lines above.
+            transport = self._transport
+            if transport is None and not self.is_closed:
                 # `ExpectedResponse.check` uses this module.
                 from meshapi_video._transport import contract  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]
                 from meshapi_video._transport.api_errors import check_response  # noqa: PLC0415 - see above
 
                 self._check_response = check_response
-                self._transport = self._user_client or self._connect()
-            if self.is_closed or self._transport is None:
+                self._transport = transport = self._user_client or self._connect()
+            if transport is None or self.is_closed:
                 # Perhaps only now, while this thread opened the transport.
                 self.close()
                 raise RuntimeError("this client has been closed")
-            return self._transport
+            return transport
 
     def expecting(self, expected: ExpectedResponse) -> OperationSession:
         """The session for the generated function of an operation that returns `expected`."""
