@@ -24,15 +24,17 @@ from datamodel_code_generator import InputFileType, PythonVersion
 from datamodel_code_generator.enums import DataModelType
 from openapi_python_client.config import Config, ConfigFile, MetaType
 
+from codegen.adaptation import adapt
 from codegen.diff.operations import SOURCE_CHECKSUM
 from codegen.diff.report import OVERLAID, Report, compare_generated
 from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, Json
 from codegen.errors import CodegenError
 from codegen.extensions import without_extensions
-from codegen.name_checks import check_names
 from codegen.openapi import check_references
 from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
+from codegen.refusals import check_document
+from codegen.verification import verify
 
 CLIENT = "meshapi_video_generated"
 WIRE = "meshapi_video_wire"
@@ -55,17 +57,19 @@ def generate_overlaid(into: Path, overlaid: dict[str, Json]) -> None:
     """Writes both packages, and the overlaid document beside them, into the folder `into`."""
     into = into.resolve()
     check_references(overlaid)
-    check_names(overlaid)
+    check_document(overlaid)
+    adapted = adapt(overlaid)
     into.mkdir(parents=True, exist_ok=True)
-    source = into / OVERLAID
-    # Sorted: the order of keys in the published document has no effect on the result.
-    text = json.dumps(overlaid, ensure_ascii=False, indent=1, sort_keys=True)
-    source.write_text(f"{text}\n", encoding="utf-8")
-    with _strict("openapi-python-client"):
-        _generate_client(source, into / CLIENT)
-    (into / WIRE).mkdir()
-    with _strict("datamodel-code-generator"):
-        _generate_wire(source, into / WIRE / "__init__.py")
+    _write(overlaid, into / OVERLAID)
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch, OVERLAID)
+        _write(adapted.client, source)
+        with _strict("openapi-python-client"):
+            _generate_client(source, into / CLIENT)
+        _write(adapted.wire, source)
+        (into / WIRE).mkdir()
+        with _strict("datamodel-code-generator"):
+            _generate_wire(source, into / WIRE / "__init__.py")
     # Isolated: ruff must not read the nearest configuration. The rules are named, because newer default rules would
     # rewrite `*args: Any` to `object`, and mypy refuses that.
     ruff = ("--isolated", "--no-cache", "--quiet", "--target-version=py311", str(into))
@@ -96,6 +100,8 @@ def regenerate(
         empty.mkdir()
         report = compare_generated(target if target.exists() else empty, new)
         text = report.markdown()
+        if report.files:
+            verify(new)
         if dry_run or not report.files:
             return report
         if report_file is not None:
@@ -110,6 +116,12 @@ def regenerate(
                 old.rename(target)
             raise
     return report
+
+
+def _write(document: dict[str, Json], path: Path) -> None:
+    # Sorted: the order of keys in the published document has no effect on the result.
+    text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+    path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _generate_client(source: Path, package: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from codegen.document import Json
 from codegen.errors import CodegenError
-from codegen.name_checks import check_names
+from codegen.refusals.names import check_names
 from contract.mutations import LIST, POST, Doc, R, Step, drop, edit_list, put
 
 
