@@ -20,14 +20,15 @@ from pathlib import Path
 
 import datamodel_code_generator
 import openapi_python_client
-from datamodel_code_generator import InputFileType, PythonVersion
+from datamodel_code_generator import InputFileType, LiteralType, PythonVersion
 from datamodel_code_generator.enums import DataModelType
-from openapi_python_client.config import Config, ConfigFile, MetaType
 
 from codegen.adaptation import adapt
+from codegen.adaptation.bodies import binary_types
+from codegen.client_names import client_config
 from codegen.diff.operations import SOURCE_CHECKSUM
 from codegen.diff.report import OVERLAID, Report, compare_generated
-from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, Json
+from codegen.document import DOCUMENT, GENERATED, OVERLAY, ROOT, Json
 from codegen.errors import CodegenError
 from codegen.extensions import without_extensions
 from codegen.openapi import check_references
@@ -65,7 +66,7 @@ def generate_overlaid(into: Path, overlaid: dict[str, Json]) -> None:
         source = Path(scratch, OVERLAID)
         _write(adapted.client, source)
         with _strict("openapi-python-client"):
-            _generate_client(source, into / CLIENT)
+            _generate_client(source, into / CLIENT, binary_types(adapted.client))
         _write(adapted.wire, source)
         (into / WIRE).mkdir()
         with _strict("datamodel-code-generator"):
@@ -124,9 +125,8 @@ def _write(document: dict[str, Json], path: Path) -> None:
     path.write_text(f"{text}\n", encoding="utf-8")
 
 
-def _generate_client(source: Path, package: Path) -> None:
-    settings = ConfigFile.load_from_path(GENERATOR_CONFIG)
-    config = Config.from_sources(settings, MetaType.NONE, source, "utf-8", overwrite=False, output_path=package)
+def _generate_client(source: Path, package: Path, content_types: dict[str, str]) -> None:
+    config = client_config(source, package, content_types)
     errors = openapi_python_client.generate(config=config)
     if errors:
         raise CodegenError("\n".join(f"{error.header}: {error.detail}" for error in errors))
@@ -143,6 +143,10 @@ def _generate_wire(source: Path, module: Path) -> None:
         strict_refs=True,
         allow_remote_refs=False,
         custom_file_header=_HEADER,
+        # msgspec decodes enums of texts and of integers only. A `Literal` may have values of both.
+        enum_field_as_literal=LiteralType.All,
+        use_msgspec_tagged_unions=True,
+        use_msgspec_nullable_enum_alias=True,
     )
 
 

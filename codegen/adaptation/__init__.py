@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from codegen.adaptation.client import client_form
+from codegen.adaptation.normal import Note, normalize
+from codegen.adaptation.places import marked, slots, unmarked
+from codegen.adaptation.wire import wire_form
 from codegen.document import Json
+from codegen.openapi import inline_components
 
-
-class Note(NamedTuple):
-    """One thing that the generators do not read."""
-
-    pointer: str
-    """The place, as a JSON pointer in a URI fragment."""
-    meaning: str
-    """What is left out, and the reason, in one sentence."""
+__all__ = ["Adapted", "Note", "adapt"]
 
 
 class Adapted(NamedTuple):
@@ -32,4 +30,15 @@ class Adapted(NamedTuple):
 
 def adapt(document: dict[str, Json]) -> Adapted:
     """The forms of an overlaid document that the generators read."""
-    return Adapted(document, document, [])
+    client, wire, notes = marked_forms(document)
+    return Adapted(unmarked(client), unmarked(wire), notes)
+
+
+def marked_forms(document: dict[str, Json]) -> Adapted:
+    """The same forms, in which each part still names its place in the document."""
+    notes: list[Note] = []
+    normal = inline_components(marked(document))
+    for slot in slots(normal):
+        normalize(slot, notes)
+    wire = wire_form(normal, notes)
+    return Adapted(client_form(normal, notes), wire, sorted(set(notes)))

@@ -1,0 +1,261 @@
+"""The form of a document that datamodel-code-generator reads: its component schemas, without what msgspec cannot check.
+
+The wire package is private. It checks responses, and nothing else.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from codegen.adaptation.normal import ANNOTATIONS, Note, set_types, types_of_schema
+from codegen.adaptation.patterns import python_pattern
+from codegen.adaptation.places import PLACE, SCHEMAS, Schema, Slot, place_of, slots
+from codegen.client_names import class_name
+from codegen.document import Json, as_list, as_object, is_list, is_object
+from codegen.openapi import component_name, escape, resolve
+
+_DROPPED: Final = ("default", "example", "examples", "format", "xml", "externalDocs", "x-enum-varnames")
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+_BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_CONSTRAINTS: Final = (*_BOUNDS, "multipleOf", "minLength", "maxLength", "pattern")
+_SCALARS: Final = ("string", "integer", "number", "boolean", "null")
+
+
+def wire_form(document: dict[str, Json], notes: list[Note]) -> dict[str, Json]:
+    """The components of a normalized document, as datamodel-code-generator reads them rightly."""
+    components: dict[str, Json] = {
+        "schemas": copy.deepcopy(as_object(as_object(document.get("components")).get("schemas")))
+    }
+    wire = {**document, "paths": {}, "components": components}
+    wire.pop("webhooks", None)
+    for slot in slots(wire):
+        _all_of(wire, slot)
+    for slot in slots(wire):
+        _choice(wire, slot, notes)
+        _reduce(slot.schema, notes)
+    return _renamed(wire)
+
+
+def _reduce(schema: Schema, notes: list[Note]) -> None:
+    for keyword in _DROPPED:
+        schema.pop(keyword, None)
+    if "discriminator" in schema and not schema.keys() & {"oneOf", "anyOf"}:
+        del schema["discriminator"]
+    if "$ref" in schema:
+        for keyword in [*schema]:
+            if keyword not in ("$ref", "description", PLACE):
+                del schema[keyword]
+    if schema.pop("uniqueItems", False):
+        notes.append(Note(f"{place_of(schema)}/uniqueItems", "Whether the items differ is not checked."))
+    if is_object(schema.get("additionalProperties")) and schema.get("properties"):
+        del schema["additionalProperties"]
+    if "pattern" in schema:
+        pattern = python_pattern(str(schema["pattern"]))
+        if pattern is None:
+            del schema["pattern"]
+            notes.append(
+                Note(f"{place_of(schema)}/pattern", "Python cannot read this pattern as JavaScript does: not checked.")
+            )
+        else:
+            schema["pattern"] = pattern
+    _bounds(schema, notes)
+
+
+def _bounds(schema: Schema, notes: list[Note]) -> None:
+    kinds = types_of_schema(schema)
+    for keyword in _BOUNDS:
+        bound = schema.get(keyword)
+        if isinstance(bound, bool) or bound is None:
+            continue
+        fits = math.isfinite(bound) if "integer" not in kinds else _SMALLEST < bound < _LARGEST
+        if not fits:
+            del schema[keyword]
+            notes.append(
+                Note(f"{place_of(schema)}/{keyword}", "msgspec cannot check a bound beyond 64 bits: not checked.")
+            )
+    step = schema.get("multipleOf")
+    if step is not None and not ("integer" in kinds and float(step).is_integer() and step <= _LARGEST):
+        del schema["multipleOf"]
+        notes.append(
+            Note(f"{place_of(schema)}/multipleOf", "Multiples of a fraction are not exact in Python: not checked.")
+        )
+
+
+def _choice(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
+    """Writes a choice without members that msgspec would check against each other's constraints."""
+    schema = slot.schema
+    for choice in ("oneOf", "anyOf"):
+        if choice not in schema:
+            continue
+        members = list(_members(document, as_list(schema[choice]), set()))
+        if any(not member.keys() - ANNOTATIONS for member in members):
+            slot.put({key: value for key, value in schema.items() if key in ANNOTATIONS})
+            return
+        scalars: dict[str, list[Schema]] = {}
+        others: list[Schema] = []
+        for member in members:
+            kinds = types_of_schema(member)
+            if not kinds or any(kind not in _SCALARS for kind in kinds) or "$ref" in member:
+                others.append(member)
+            for kind in kinds if "$ref" not in member else ():
+                if kind in _SCALARS:
+                    scalars.setdefault(kind, []).append(member)
+                    if member in others and len(kinds) > 1:
+                        others[others.index(member)] = _of_kinds(member, [k for k in kinds if k not in _SCALARS])
+        if "number" in scalars and "integer" in scalars:
+            scalars["number"] = [*scalars["number"], *scalars.pop("integer")]
+        joined = [_join(kind, parts, schema, notes) for kind, parts in scalars.items()]
+        found = [*others, *joined]
+        if len(found) == 1:
+            only = {key: value for key, value in schema.items() if key in ANNOTATIONS}
+            slot.put({**found[0], **only})
+            if "$ref" in found[0]:
+                slot.put({**only, "$ref": found[0]["$ref"]})
+        else:
+            schema[choice] = found
+        return
+
+
+def _of_kinds(member: Schema, kinds: list[str]) -> Schema:
+    changed = copy.deepcopy(member)
+    set_types(changed, kinds)
+    return changed
+
+
+def _join(kind: str, parts: list[Schema], schema: Schema, notes: list[Note]) -> Schema:
+    """One member in place of several of one type."""
+    joined: Schema = {"type": kind, PLACE: place_of(parts[0])}
+    values = [
+        as_list(part["enum"]) if "enum" in part else [part["const"]] if "const" in part else None for part in parts
+    ]
+    if all(value is not None for value in values):
+        known = [one for value in values for one in as_list(value) if _is_kind(one, kind)]
+        return {**joined, "enum": list(dict.fromkeys(known))} if kind in ("string", "integer") else joined
+    constrained = [part for part in parts if any(keyword in part for keyword in _CONSTRAINTS)]
+    if len(parts) == 1:
+        return {**joined, **{keyword: parts[0][keyword] for keyword in _CONSTRAINTS if keyword in parts[0]}}
+    if len(constrained) == len(parts):
+        meaning = "msgspec cannot check the constraints of several members of one type: not checked."
+        notes.append(Note(place_of(schema), meaning))
+    return joined
+
+
+def _is_kind(value: Json, kind: str) -> bool:
+    return (
+        isinstance(value, str) if kind == "string" else isinstance(value, int | float) and not isinstance(value, bool)
+    )
+
+
+def _members(document: dict[str, Json], members: list[Json], seen: set[str]) -> Iterator[Schema]:
+    """The members of a choice, and in place of a choice or a scalar type: its members, or the type. Each once."""
+    for member in members:
+        target: Json = member
+        if "$ref" in member:
+            if member["$ref"] in seen:
+                continue
+            seen.add(member["$ref"])
+            target = resolve(document, member)
+        choice = target.get("oneOf") or target.get("anyOf")
+        if choice and not target.keys() & {"properties", "allOf", "discriminator"}:
+            yield from _members(document, as_list(choice), seen)
+        elif types_of_schema(target) and all(kind in _SCALARS for kind in types_of_schema(target)):
+            yield target
+        else:
+            yield member
+
+
+def _all_of(document: dict[str, Json], slot: Slot) -> None:
+    """Writes all parts of an object as one object."""
+    schema = slot.schema
+    if "allOf" not in schema:
+        return
+    parts = as_list(schema["allOf"])
+    own = {key: value for key, value in schema.items() if key != "allOf"}
+    if len(parts) == 1 and "$ref" in parts[0] and not own.keys() - ANNOTATIONS:
+        slot.put({**own, "$ref": parts[0]["$ref"]})
+        return
+    merged: Schema = {}
+    for part in [*parts, own]:
+        merged = merge(merged, _flat(document, part, frozenset()))
+    slot.put(merged)
+
+
+def _flat(document: dict[str, Json], part: Schema, above: frozenset[str]) -> Schema:
+    flat = copy.deepcopy(part)
+    if "$ref" in part:
+        if part["$ref"] in above:
+            return {}
+        above = above | {part["$ref"]}
+        flat = copy.deepcopy(as_object(resolve(document, part)))
+        for key in (*ANNOTATIONS, "discriminator"):
+            flat.pop(key, None)
+    for inner in as_list(flat.pop("allOf", None)):
+        flat = merge(_flat(document, inner, above), flat)
+    return flat
+
+
+def merge(one: Schema, other: Schema) -> Schema:
+    """A schema whose values match both. Where both say something, the narrower type counts."""
+    merged = {**one, **other}
+    if "required" in one and "required" in other:
+        merged["required"] = list(dict.fromkeys([*one["required"], *other["required"]]))
+    ours, theirs = as_object(one.get("properties")), as_object(other.get("properties"))
+    if ours and theirs:
+        both = {name: merge(ours[name], theirs[name]) if name in ours else theirs[name] for name in theirs}
+        merged["properties"] = {**ours, **both}
+    if "type" in one and "type" in other:
+        mine = types_of_schema(one)
+        kinds = [kind for kind in types_of_schema(other) if kind in mine or (kind == "integer" and "number" in mine)]
+        kinds += (
+            ["integer"] if "integer" in mine and "number" in types_of_schema(other) and "integer" not in kinds else []
+        )
+        set_types(merged, kinds or types_of_schema(other))
+    if is_list(one.get("enum")) and is_list(other.get("enum")):
+        merged["enum"] = [value for value in other["enum"] if value in one["enum"]]
+    for low in ("minimum", "exclusiveMinimum", "minLength", "minItems"):
+        if low in one and low in other:
+            merged[low] = max(one[low], other[low])
+    for high in ("maximum", "exclusiveMaximum", "maxLength", "maxItems"):
+        if high in one and high in other:
+            merged[high] = min(one[high], other[high])
+    return merged
+
+
+def wire_name(component: str) -> str:
+    """The name of the wire type of a component schema: the name of its class in the client package."""
+    return class_name(component)
+
+
+def _renamed(document: dict[str, Json]) -> dict[str, Json]:
+    """Gives each component the name of its class: in a name with a dot, the generator would see a module."""
+    schemas = as_object(as_object(document["components"])["schemas"])
+    names = {f"{SCHEMAS}{escape(name)}": f"{SCHEMAS}{wire_name(name)}" for name in schemas}
+
+    def rename(value: Json, key: str = "") -> Json:
+        if is_list(value):
+            return [rename(item) for item in value]
+        if not is_object(value):
+            return names.get(value, value) if key == "$ref" else value
+        renamed = {name: rename(item, name) for name, item in value.items()}
+        mapping = (
+            as_object(value.get("discriminator")).get("mapping")
+            if "propertyName"
+            in as_object(value.get("discriminator") if is_object(value.get("discriminator")) else None)
+            else None
+        )
+        if is_object(mapping):
+            renamed["discriminator"]["mapping"] = {
+                tag: names.get(str(target), names.get(f"{SCHEMAS}{target}", target)) for tag, target in mapping.items()
+            }
+        return renamed
+
+    renamed = {wire_name(name): rename(schema) for name, schema in schemas.items()}
+    return {**document, "components": {"schemas": renamed}}
+
+
+def reference_name(schema: Schema) -> str:
+    """The name of the component that a reference leads to."""
+    return component_name(schema).replace("~1", "/").replace("~0", "~")

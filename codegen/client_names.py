@@ -1,0 +1,38 @@
+"""The names that openapi-python-client makes: they are the names of the generated Python API."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from openapi_python_client.config import Config, ConfigFile, MetaType
+from openapi_python_client.parser.properties.schemas import Class
+from openapi_python_client.strings import PythonIdentifier
+
+from codegen.document import GENERATOR_CONFIG
+
+_PREFIX = "field_"
+
+
+def client_config(
+    source: Path = GENERATOR_CONFIG, package: Path | None = None, content_types: dict[str, str] | None = None
+) -> Config:
+    """The settings of openapi-python-client, from `generator-config.yml`."""
+    settings = _settings(GENERATOR_CONFIG).model_copy()
+    settings.content_type_overrides = {**(content_types or {}), **(settings.content_type_overrides or {})}
+    return Config.from_sources(settings, MetaType.NONE, source, "utf-8", overwrite=False, output_path=package)
+
+
+@functools.cache
+def _settings(path: Path) -> ConfigFile:
+    return ConfigFile.load_from_path(path)
+
+
+def python_name(name: object, *, raw: bool = False) -> str:
+    """The Python name that openapi-python-client makes from a name, or from one of two names that would be the same."""
+    return str(PythonIdentifier(str(name), _PREFIX, skip_snake_case=raw))
+
+
+def class_name(name: object) -> str:
+    """The name of the class that openapi-python-client makes for a component schema."""
+    return str(Class.from_string(string=str(name), config=client_config()).name)

@@ -1,0 +1,87 @@
+"""Refuses schemas whose values Python cannot tell apart or check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codegen.adaptation.discriminators import is_discriminated
+from codegen.adaptation.kinds import ANY, kinds_of
+from codegen.adaptation.places import SCHEMAS, Schema, Use, place_of, slots
+from codegen.document import Json, as_list, as_object, is_object
+from codegen.openapi import resolve
+from codegen.refusals.refusal import Refusal, change, removal
+
+_ANYTHING = "Without it, the type is `Any`, and nothing is checked."
+
+
+def check_schemas(document: dict[str, Json]) -> Iterator[Refusal]:
+    """The schemas of a normalized document that no Python type fits."""
+    for slot in slots(document):
+        schema, place = slot.schema, place_of(slot.schema)
+        if schema.get("enum") == []:
+            yield removal(f"{place}/enum", "this enum allows no value of its type", "Remove it.")
+        if is_object(schema.get("not")):
+            yield _nothing(place)
+        if not slot.use & (Use.QUERY | Use.PATH | Use.HEADER | Use.COOKIE):
+            yield from _choice(document, schema, place)
+        if slot.use & Use.READ or (place.startswith(SCHEMAS) and slot.use & Use.JSON):
+            # A form is only sent, and so is the schema of a body that is no component: no wire type checks them.
+            yield from _further(document, schema, place)
+
+
+def _nothing(place: str) -> Refusal:
+    problem = "the schema `false` allows no value"
+    keys = place.split("/")
+    if keys[-2] == "properties":
+        return removal(place, problem, "Remove the property.")
+    return removal(place, problem, "Remove it: any value is allowed then.")
+
+
+def _choice(document: dict[str, Json], schema: Schema, place: str) -> Iterator[Refusal]:
+    choices = [choice for choice in ("oneOf", "anyOf") if choice in schema]
+    if not choices:
+        return
+    target = f"{place}/{choices[0]}"
+    if len(choices) > 1 or "allOf" in schema or "properties" in schema:
+        other = choices[1] if len(choices) > 1 else "allOf" if "allOf" in schema else "properties"
+        yield removal(target, f"the generators cannot join {choices[0]} and {other}", "Remove one of them.")
+        return
+    members = list(flat_members(document, as_list(schema[choices[0]]), set()))
+    arrays = [member for member in members if "array" in kinds_of(document, member)]
+    objects = [member for member in members if "object" in kinds_of(document, member)]
+    if any(ANY in kinds_of(document, member) for member in members):
+        return
+    if len(arrays) > 1:
+        yield removal(target, "Python cannot tell one array of this choice from another", _ANYTHING)
+    if len(objects) > 1 and not is_discriminated(document, schema, objects):
+        problem = "nothing in the objects of this choice tells one from another"
+        yield removal(target, problem, _ANYTHING)
+
+
+def flat_members(document: dict[str, Json], members: list[Json], seen: set[str]) -> Iterator[Schema]:
+    """The members of a choice. In place of a choice: its members. Each component once."""
+    for member in members:
+        target: Json = member
+        if "$ref" in member:
+            if member["$ref"] in seen:
+                continue
+            seen.add(member["$ref"])
+            target = as_object(resolve(document, member))
+        choice = as_list(target.get("oneOf")) or as_list(target.get("anyOf"))
+        if choice and "discriminator" not in target:
+            yield from flat_members(document, choice, seen)
+        else:
+            yield member
+
+
+def _further(document: dict[str, Json], schema: Schema, place: str) -> Iterator[Refusal]:
+    """Typed further properties beside declared ones: the wire check knows no such type."""
+    parts = [schema, *(as_object(resolve(document, part)) for part in as_list(schema.get("allOf")))]
+    declared = any(part.get("properties") for part in parts)
+    for part in parts:
+        further = part.get("additionalProperties")
+        if declared and is_object(further) and ANY not in kinds_of(document, further) and "properties" in part:
+            where = place_of(part)
+            problem = "beside declared properties, the type of further properties (additionalProperties) is not checked"
+            effect = "Allow any type for them."
+            yield change(f"{where}/additionalProperties", problem, effect, {"additionalProperties": True}, target=where)

@@ -1,0 +1,126 @@
+"""What openapi-python-client will make of a document: its classes, their properties and its functions, with places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Final
+from unittest.mock import patch
+
+from openapi_python_client.parser import GeneratorData
+from openapi_python_client.parser.errors import GeneratorError, ParseError
+from openapi_python_client.parser.openapi import Endpoint
+from openapi_python_client.parser.properties import ModelProperty
+from openapi_python_client.parser.properties.list_property import ListProperty
+from openapi_python_client.parser.properties.protocol import PropertyProtocol
+from openapi_python_client.parser.properties.union import UnionProperty
+from openapi_python_client.schema.untrusted_string import UntrustedString
+
+from codegen.adaptation.bodies import binary_types
+from codegen.adaptation.places import PLACE
+from codegen.client_names import client_config
+from codegen.document import Json, is_list, is_object
+from codegen.openapi import escape
+from codegen.refusals.refusal import Refusal, nearest_removal
+
+_TEMPLATES: Final = files("openapi_python_client") / "templates" / "property_templates"
+
+
+def parse(client: dict[str, Json]) -> GeneratorData | GeneratorError:
+    """Parses a marked document as the generator does. The descriptions of its parts are their places."""
+    config = client_config(content_types=binary_types(client))
+    # No code is written from what is parsed here, so the texts of the document may stand in messages.
+    with patch.object(UntrustedString, "__str__", UntrustedString.get_untrusted_value):
+        return GeneratorData.from_dict(_described(client), config=config)
+
+
+def _described(value: Json) -> Json:
+    if is_list(value):
+        return [_described(item) for item in value]
+    if not is_object(value):
+        return value
+    described = {key: _described(item) for key, item in value.items() if key != PLACE}
+    return {**described, "description": value[PLACE]} if PLACE in value else described
+
+
+def place_of_data(data: object, fallback: str) -> str:
+    """The place of a part that the generator has parsed."""
+    description = getattr(data, "description", None)
+    text = str(description.get_untrusted_value()) if isinstance(description, UntrustedString) else ""
+    return text if text.startswith("#/") else fallback
+
+
+def place_of_property(model: ModelProperty, name: str) -> str:
+    """The place of a property of a model."""
+    parts = [model.data, *model.data.allOf]
+    for part in parts:
+        if UntrustedString(name) in (getattr(part, "properties", None) or {}):
+            return f"{place_of_data(part, place_of_data(model.data, '#'))}/properties/{escape(name)}"
+    return place_of_data(model.data, "#")
+
+
+def errors(document: dict[str, Json], parsed: GeneratorData | GeneratorError) -> Iterator[Refusal]:
+    """What the generator itself refuses or leaves out."""
+    if isinstance(parsed, GeneratorError):
+        yield Refusal("#", f"openapi-python-client stopped: {readable(parsed.detail)}")
+        return
+    for error in parsed.errors:
+        found = re.search(r"schema (/components/schemas/\S+?):?(?:\s|$)", error.header)
+        yield _refusal(document, error, f"#{found[1]}" if found else "#/components/schemas")
+    if parsed.errors:
+        # The operations that use these schemas cannot be generated either.
+        return
+    for collection in parsed.endpoint_collections_by_tag.values():
+        for error in collection.parse_errors:
+            found = re.match(r"WARNING parsing ([A-Z]+) (\S+) within", error.header)
+            yield _refusal(document, error, f"#/paths/{escape(found[2])}/{found[1].lower()}" if found else "#/paths")
+
+
+def _refusal(document: dict[str, Json], error: ParseError, fallback: str) -> Refusal:
+    place = place_of_data(error.data, fallback)
+    text = " ".join(part for part in (error.header.strip(), error.detail) if part)
+    return nearest_removal(document, place, f"openapi-python-client stopped: {readable(text)}")
+
+
+def readable(text: str | None) -> str:
+    """A generator's text in one line, without the names of its own objects."""
+    plain = re.sub(r"<[\w.]*UntrustedString object at 0x[0-9a-f]+>", "a name of the document", text or "")
+    return " ".join(plain.split()).rstrip(".")
+
+
+def all_properties(model: ModelProperty) -> list[PropertyProtocol]:
+    """The declared properties of a model."""
+    return [*(model.required_properties or []), *(model.optional_properties or [])]
+
+
+def has_macro(property_: PropertyProtocol, macro: str) -> bool:
+    """Whether the generator converts values of a property: `construct` from JSON, `transform` to JSON."""
+    return f"macro {macro}(" in (_TEMPLATES / property_.template).read_text(encoding="utf-8")
+
+
+def local_names(property_: PropertyProtocol, macro: str) -> set[str]:
+    """The names that the code which converts a property assigns in its function, beside the property's own."""
+    if isinstance(property_, ListProperty):
+        inner = property_.inner_property
+        if has_macro(inner, macro):
+            return {inner.python_name, f"{inner.python_name}_data"} | local_names(inner, macro)
+    if isinstance(property_, UnionProperty) and macro == "transform":
+        return set[str]().union(*(local_names(inner, macro) for inner in property_.inner_properties))
+    return set()
+
+
+def uses_cast(property_: PropertyProtocol) -> bool:
+    """Whether the code that reads a property calls `cast`."""
+    if isinstance(property_, ListProperty):
+        inner = property_.inner_property
+        return uses_cast(inner) if has_macro(inner, "construct") else True
+    if isinstance(property_, UnionProperty):
+        inner_ones = property_.inner_properties
+        return any(not has_macro(inner, "construct") or uses_cast(inner) for inner in inner_ones)
+    return property_.template == "const_property.py.jinja"
+
+
+def endpoint_place(endpoint: Endpoint) -> str:
+    """The place of an operation."""
+    return endpoint.description.get_untrusted_value()
