@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from codegen.adaptation.all_of import normalize_all_of
 from codegen.adaptation.client import client_form
+from codegen.adaptation.discriminators import narrow_tags
 from codegen.adaptation.normal import Note, normalize
 from codegen.adaptation.places import marked, slots, unmarked
+from codegen.adaptation.references import inline_partial_references
 from codegen.adaptation.wire import wire_form
 from codegen.document import Json
 from codegen.openapi import inline_components
@@ -38,7 +41,11 @@ def marked_forms(document: dict[str, Json]) -> Adapted:
     """The same forms, in which each part still names its place in the document."""
     notes: list[Note] = []
     normal = inline_components(marked(document))
+    inline_partial_references(normal)
     for slot in slots(normal):
         normalize(slot, notes)
+    for slot in slots(normal):
+        normalize_all_of(normal, slot)
+    narrow_tags(normal)
     wire = wire_form(normal, notes)
     return Adapted(client_form(normal, notes), wire, sorted(set(notes)))

@@ -11,10 +11,11 @@ from typing import Final
 from openapi_python_client.strings import in_double_quote_literal, snake_case
 
 from codegen.adaptation.bodies import adapt_bodies, adapt_responses
-from codegen.adaptation.normal import Note
+from codegen.adaptation.kinds import ANY, kinds_of
+from codegen.adaptation.normal import ANNOTATIONS, Note, types_of_schema
 from codegen.adaptation.parameters import adapt_parameters
 from codegen.adaptation.places import PASSED, Schema, Slot, place_of, slots
-from codegen.document import Json, as_list, is_list
+from codegen.document import Json, as_list, as_object, is_list
 from codegen.openapi import resolve
 
 _PARSERS: Final[dict[str, Callable[[str], object]]] = {
@@ -34,7 +35,21 @@ def client_form(document: dict[str, Json], notes: list[Note]) -> dict[str, Json]
         _texts(slot.schema)
         _enum_names(slot.schema)
         _default(client, slot, notes)
+        _any_list(client, slot)
     return client
+
+
+def _any_list(document: dict[str, Json], slot: Slot) -> None:
+    """Allows anything in place of a choice that has an array of anything: mypy refuses the generator's code for it."""
+    schema = slot.schema
+    members = [*as_list(schema.get("oneOf")), *as_list(schema.get("anyOf"))]
+    members += [schema] if len(types_of_schema(schema)) > 1 else []
+    targets = [resolve(document, member) for member in members]
+    if any(
+        "array" in types_of_schema(target) and ANY in kinds_of(document, as_object(target.get("items")))
+        for target in targets
+    ):
+        slot.put({key: value for key, value in schema.items() if key in ANNOTATIONS})
 
 
 def _texts(schema: Schema) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from codegen.adaptation.places import Schema
+from codegen.adaptation.places import Schema, slots
 from codegen.document import Json, as_list, as_object, is_object
-from codegen.openapi import resolve
+from codegen.openapi import component_name, resolve
 
 
 def tags_of(document: dict[str, Json], member: Schema) -> dict[str, str]:
@@ -39,3 +39,35 @@ def discriminator(document: dict[str, Json], schema: Schema, objects: list[Schem
 def is_discriminated(document: dict[str, Json], schema: Schema, objects: list[Schema]) -> bool:
     """Whether one property tells the members of a choice apart."""
     return discriminator(document, schema, objects) is not None
+
+
+def narrow_tags(document: dict[str, Json]) -> None:
+    """Writes the values that a discriminator maps to a component into the property of that component.
+
+    openapi-python-client does not read discriminators: it tries one class after the other.
+    """
+    for slot in slots(document):
+        given = slot.schema.get("discriminator")
+        members = as_list(slot.schema.get("oneOf")) or as_list(slot.schema.get("anyOf"))
+        if not members or not is_object(given):
+            continue
+        name = str(given.get("propertyName"))
+        for member in members:
+            if "$ref" in member:
+                _narrow(document, member, name, _mapped(given, str(member["$ref"])))
+
+
+def _mapped(given: dict[str, Json], reference: str) -> list[str]:
+    """The values that a discriminator maps to a component: by default, its name."""
+    name = component_name({"$ref": reference})
+    found = [tag for tag, target in as_object(given.get("mapping")).items() if target in (reference, name)]
+    return found or [name.replace("~1", "/").replace("~0", "~")]
+
+
+def _narrow(document: dict[str, Json], member: Schema, name: str, tags: list[str]) -> None:
+    target = as_object(resolve(document, member))
+    parts = [target, *(part for part in as_list(target.get("allOf")) if "$ref" not in part)]
+    for part in parts:
+        schema = as_object(part.get("properties")).get(name)
+        if is_object(schema) and schema.get("type") == "string" and not schema.keys() & {"enum", "const", "format"}:
+            schema["enum"] = tags

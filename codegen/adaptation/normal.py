@@ -53,7 +53,7 @@ def normalize(slot: Slot, notes: list[Note]) -> None:
     """Rewrites one schema. Its inner schemas are rewritten before."""
     schema = slot.schema
     if schema.get("$ref") is not None:
-        _reference(slot)
+        _reference(slot, notes)
         return
     _unread(schema, notes)
     _choices(schema, notes)
@@ -77,9 +77,13 @@ def set_types(schema: Schema, kinds: list[str]) -> None:
         schema["type"] = kinds[0] if len(kinds) == 1 else kinds
 
 
-def _reference(slot: Slot) -> None:
+def _reference(slot: Slot, notes: list[Note]) -> None:
     """Keeps what changes the values beside a reference: whether null is allowed."""
     schema = slot.schema
+    for keyword in [*schema]:
+        if keyword not in ANNOTATIONS | {"$ref", "nullable"}:
+            del schema[keyword]
+            notes.append(Note(f"{place_of(schema)}/{keyword}", "The generators do not read this beside a reference."))
     if schema.pop("nullable", False):
         inner = {"$ref": schema.pop("$ref"), PLACE: place_of(schema)}
         slot.put({**schema, "anyOf": [inner, {"type": "null", PLACE: place_of(schema)}]})

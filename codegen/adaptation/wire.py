@@ -10,12 +10,15 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
+from codegen.adaptation.discriminators import discriminator
+from codegen.adaptation.kinds import kinds_of
+from codegen.adaptation.merging import merge
 from codegen.adaptation.normal import ANNOTATIONS, Note, set_types, types_of_schema
 from codegen.adaptation.patterns import python_pattern
 from codegen.adaptation.places import PLACE, SCHEMAS, Schema, Slot, place_of, slots
 from codegen.client_names import class_name
 from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import component_name, escape, resolve
+from codegen.openapi import escape, resolve
 
 _DROPPED: Final = ("default", "example", "examples", "format", "xml", "externalDocs", "x-enum-varnames")
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -66,6 +69,10 @@ def _reduce(schema: Schema, notes: list[Note]) -> None:
 
 def _bounds(schema: Schema, notes: list[Note]) -> None:
     kinds = types_of_schema(schema)
+    for keyword in ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"):
+        if keyword in schema and not 0 <= schema[keyword] <= _LARGEST:
+            del schema[keyword]
+            notes.append(Note(f"{place_of(schema)}/{keyword}", "msgspec cannot check a length beyond 64 bits: not checked."))
     for keyword in _BOUNDS:
         bound = schema.get(keyword)
         if isinstance(bound, bool) or bound is None:
@@ -87,10 +94,17 @@ def _bounds(schema: Schema, notes: list[Note]) -> None:
 def _choice(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
     """Writes a choice without members that msgspec would check against each other's constraints."""
     schema = slot.schema
+    given = schema.get("discriminator")
     for choice in ("oneOf", "anyOf"):
         if choice not in schema:
             continue
         members = list(_members(document, as_list(schema[choice]), set()))
+        objects = [member for member in members if "object" in kinds_of(document, member)]
+        schema.pop("discriminator", None)
+        if len(objects) > 1:
+            found_discriminator = discriminator(document, {**schema, "discriminator": given}, objects)
+            if found_discriminator:
+                schema["discriminator"] = found_discriminator
         if any(not member.keys() - ANNOTATIONS for member in members):
             slot.put({key: value for key, value in schema.items() if key in ANNOTATIONS})
             return
@@ -197,33 +211,6 @@ def _flat(document: dict[str, Json], part: Schema, above: frozenset[str]) -> Sch
     return flat
 
 
-def merge(one: Schema, other: Schema) -> Schema:
-    """A schema whose values match both. Where both say something, the narrower type counts."""
-    merged = {**one, **other}
-    if "required" in one and "required" in other:
-        merged["required"] = list(dict.fromkeys([*one["required"], *other["required"]]))
-    ours, theirs = as_object(one.get("properties")), as_object(other.get("properties"))
-    if ours and theirs:
-        both = {name: merge(ours[name], theirs[name]) if name in ours else theirs[name] for name in theirs}
-        merged["properties"] = {**ours, **both}
-    if "type" in one and "type" in other:
-        mine = types_of_schema(one)
-        kinds = [kind for kind in types_of_schema(other) if kind in mine or (kind == "integer" and "number" in mine)]
-        kinds += (
-            ["integer"] if "integer" in mine and "number" in types_of_schema(other) and "integer" not in kinds else []
-        )
-        set_types(merged, kinds or types_of_schema(other))
-    if is_list(one.get("enum")) and is_list(other.get("enum")):
-        merged["enum"] = [value for value in other["enum"] if value in one["enum"]]
-    for low in ("minimum", "exclusiveMinimum", "minLength", "minItems"):
-        if low in one and low in other:
-            merged[low] = max(one[low], other[low])
-    for high in ("maximum", "exclusiveMaximum", "maxLength", "maxItems"):
-        if high in one and high in other:
-            merged[high] = min(one[high], other[high])
-    return merged
-
-
 def wire_name(component: str) -> str:
     """The name of the wire type of a component schema: the name of its class in the client package."""
     return class_name(component)
@@ -232,30 +219,21 @@ def wire_name(component: str) -> str:
 def _renamed(document: dict[str, Json]) -> dict[str, Json]:
     """Gives each component the name of its class: in a name with a dot, the generator would see a module."""
     schemas = as_object(as_object(document["components"])["schemas"])
-    names = {f"{SCHEMAS}{escape(name)}": f"{SCHEMAS}{wire_name(name)}" for name in schemas}
-
-    def rename(value: Json, key: str = "") -> Json:
-        if is_list(value):
-            return [rename(item) for item in value]
-        if not is_object(value):
-            return names.get(value, value) if key == "$ref" else value
-        renamed = {name: rename(item, name) for name, item in value.items()}
-        mapping = (
-            as_object(value.get("discriminator")).get("mapping")
-            if "propertyName"
-            in as_object(value.get("discriminator") if is_object(value.get("discriminator")) else None)
-            else None
-        )
-        if is_object(mapping):
-            renamed["discriminator"]["mapping"] = {
-                tag: names.get(str(target), names.get(f"{SCHEMAS}{target}", target)) for tag, target in mapping.items()
-            }
-        return renamed
-
-    renamed = {wire_name(name): rename(schema) for name, schema in schemas.items()}
+    names: dict[str, str] = {}
+    for name in schemas:
+        unique = wire_name(name)
+        while unique in names.values():
+            unique += "_"
+        names[name] = unique
+    targets = {f"{SCHEMAS}{escape(name)}": f"{SCHEMAS}{names[name]}" for name in schemas}
+    renamed = {names[name]: _with_targets(schema, targets) for name, schema in schemas.items()}
     return {**document, "components": {"schemas": renamed}}
 
 
-def reference_name(schema: Schema) -> str:
-    """The name of the component that a reference leads to."""
-    return component_name(schema).replace("~1", "/").replace("~0", "~")
+def _with_targets(value: Json, targets: dict[str, str]) -> Json:
+    """A copy in which each reference, and each target of a discriminator, has its new name."""
+    if is_list(value):
+        return [_with_targets(item, targets) for item in value]
+    if isinstance(value, str):
+        return targets.get(value, value)
+    return {key: _with_targets(item, targets) for key, item in value.items()} if is_object(value) else value

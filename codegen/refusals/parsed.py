@@ -22,7 +22,7 @@ from codegen.adaptation.places import PLACE
 from codegen.client_names import client_config
 from codegen.document import Json, is_list, is_object
 from codegen.openapi import escape
-from codegen.refusals.refusal import Refusal, nearest_removal
+from codegen.refusals.refusal import Refusal, nearest_removal, removal
 
 _TEMPLATES: Final = files("openapi_python_client") / "templates" / "property_templates"
 
@@ -80,6 +80,9 @@ def errors(document: dict[str, Json], parsed: GeneratorData | GeneratorError) ->
 def _refusal(document: dict[str, Json], error: ParseError, fallback: str) -> Refusal:
     place = place_of_data(error.data, fallback)
     text = " ".join(part for part in (error.header.strip(), error.detail) if part)
+    if "duplicate models" in text and place != fallback:
+        effect = "Its class then gets the name of its place."
+        return removal(place, f"openapi-python-client stopped: {readable(text)}", effect, target=f"{place}/title")
     return nearest_removal(document, place, f"openapi-python-client stopped: {readable(text)}")
 
 
