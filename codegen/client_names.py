@@ -36,3 +36,9 @@ def python_name(name: object, *, raw: bool = False) -> str:
 def class_name(name: object) -> str:
     """The name of the class that openapi-python-client makes for a component schema."""
     return str(Class.from_string(string=str(name), config=client_config()).name)
+
+
+def setting_of(class_name: str) -> str:
+    """The key in `class_overrides` that gives, or would give, a class its name."""
+    given = client_config().class_overrides
+    return next((key for key, each in given.items() if each.class_name == class_name), class_name)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import datamodel_code_generator
@@ -35,6 +35,7 @@ from codegen.openapi import check_references
 from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
 from codegen.refusals import check_document
+from codegen.refusals.parsed import readable, wire_refusal
 from codegen.verification import verify
 
 CLIENT = "meshapi_video_generated"
@@ -65,11 +66,11 @@ def generate_overlaid(into: Path, overlaid: dict[str, Json]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch, OVERLAID)
         _write(adapted.client, source)
-        with _strict("openapi-python-client"):
+        with _strict(lambda text: f"openapi-python-client stopped: {readable(text)}"):
             _generate_client(source, into / CLIENT, binary_types(adapted.client))
         _write(adapted.wire, source)
         (into / WIRE).mkdir()
-        with _strict("datamodel-code-generator"):
+        with _strict(lambda text: wire_refusal(overlaid, text).message()):
             _generate_wire(source, into / WIRE / "__init__.py")
     # Isolated: ruff must not read the nearest configuration. The rules are named, because newer default rules would
     # rewrite `*args: Any` to `object`, and mypy refuses that.
@@ -151,15 +152,15 @@ def _generate_wire(source: Path, module: Path) -> None:
 
 
 @contextlib.contextmanager
-def _strict(generator: str) -> Generator[None]:
-    """Turns a generator's warnings and errors into a `CodegenError` that names it, and hides its output."""
+def _strict(message: Callable[[str], str]) -> Generator[None]:
+    """Turns a generator's warnings and errors into a `CodegenError` with this message, and hides its output."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("error")
         try:
             yield
         # For a document that it does not support, a generator may raise any exception.
         except Exception as error:
-            raise CodegenError(f"{generator} stopped: {error}") from error
+            raise CodegenError(message(str(error))) from error
 
 
 def _ruff(*arguments: str) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 from codegen.document import Json
 from codegen.merge import dump
 
 
 def overlay_action(pointer: str, reason: str, *, update: dict[str, Json] | None = None) -> str:
-    """An action for `overlays/openapi.overlay.yaml`: it updates the object at a place, or removes the place."""
+    """An action for `overlays/openapi.overlay.yaml`: it updates the object at a place, or removes the place.
+
+    The place is a JSON pointer in a URI fragment, or JSONPath.
+    """
     change: dict[str, Json] = {"remove": True} if update is None else {"update": update}
-    action = dump([{"target": json_path(pointer), "description": reason, **change}])
+    target = pointer if pointer.startswith("$") else json_path(pointer)
+    action = dump([{"target": target, "description": reason, **change}])
     return f"Paste this at the end of overlays/openapi.overlay.yaml:\n\n{_indented(action)}"
 
 
@@ -25,8 +31,16 @@ def json_path(pointer: str) -> str:
     return "$" + "".join(f"[{part}]" if part.isdigit() else f"[{_quoted(part)}]" for part in parts)
 
 
+def parameter_path(pointer: str, name: str, location: str) -> str:
+    """The JSONPath of a parameter by its name: its index changes when another parameter is removed."""
+    if pointer.startswith("#/components/"):
+        return f"$.paths..parameters[?@['$ref'] == {_quoted(pointer)}]"
+    holder = json_path(pointer.rpartition("/")[0])
+    return f"{holder}[?@.name == {_quoted(name)} && @.in == {_quoted(location)}]"
+
+
 def _quoted(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    escaped = json.dumps(name)[1:-1].replace('\\"', '"').replace("'", "\\'")
     return f"'{escaped}'"
 
 

@@ -72,7 +72,9 @@ def _bounds(schema: Schema, notes: list[Note]) -> None:
     for keyword in ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"):
         if keyword in schema and not 0 <= schema[keyword] <= _LARGEST:
             del schema[keyword]
-            notes.append(Note(f"{place_of(schema)}/{keyword}", "msgspec cannot check a length beyond 64 bits: not checked."))
+            notes.append(
+                Note(f"{place_of(schema)}/{keyword}", "msgspec cannot check a length beyond 64 bits: not checked.")
+            )
     for keyword in _BOUNDS:
         bound = schema.get(keyword)
         if isinstance(bound, bool) or bound is None:

@@ -27,6 +27,7 @@ from codegen.refusals.parsed import (
     uses_cast,
 )
 from codegen.refusals.refusal import Refusal, change, removal, renaming
+from codegen.remedies import parameter_path
 
 # What the template of a model imports or defines, beside what its properties need.
 _MODEL_MODULE: Final = frozenset(
@@ -129,7 +130,7 @@ def _check_model(model: ModelProperty, places: dict[str, str]) -> Iterator[Refus
 
 
 def _types(model: ModelProperty) -> frozenset[str]:
-    return frozenset({"json", "types"}) if model.is_multipart_body else frozenset()
+    return frozenset({"types"}) if model.is_multipart_body else frozenset()
 
 
 def _names_in_model(model: ModelProperty, properties: list[PropertyProtocol]) -> set[str]:
@@ -215,4 +216,11 @@ def _check_endpoint(endpoint: Endpoint) -> Iterator[Refusal]:
                 here, problem, "Remove it, or write the call by hand.", target="" if not each.required else place
             )
         elif len(in_double_quote_literal(name)) < len(name):
-            yield removal(here, f"the parameter {name!r} has an invisible character in its name", "Remove it.")
+            problem = f"the parameter {name!r} has an invisible character in its name"
+            yield _without(here, place, problem, each, location)
+
+
+def _without(place: str, operation: str, problem: str, parameter: PropertyProtocol, location: str) -> Refusal:
+    name = parameter.name.get_untrusted_value()
+    target = operation if parameter.required else parameter_path(place, name, str(location))
+    return removal(place, problem, "Remove it, or write the call by hand.", target=target)

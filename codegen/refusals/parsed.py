@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.resources import files
 from typing import Final
-from unittest.mock import patch
 
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError, ParseError
@@ -19,8 +19,8 @@ from openapi_python_client.schema.untrusted_string import UntrustedString
 
 from codegen.adaptation.bodies import binary_types
 from codegen.adaptation.places import PLACE
-from codegen.client_names import client_config
-from codegen.document import Json, is_list, is_object
+from codegen.client_names import class_name, client_config, python_name
+from codegen.document import Json, as_object, is_list, is_object
 from codegen.openapi import escape
 from codegen.refusals.refusal import Refusal, nearest_removal, removal
 
@@ -31,8 +31,18 @@ def parse(client: dict[str, Json]) -> GeneratorData | GeneratorError:
     """Parses a marked document as the generator does. The descriptions of its parts are their places."""
     config = client_config(content_types=binary_types(client))
     # No code is written from what is parsed here, so the texts of the document may stand in messages.
-    with patch.object(UntrustedString, "__str__", UntrustedString.get_untrusted_value):
+    with _readable_names():
         return GeneratorData.from_dict(_described(client), config=config)
+
+
+@contextlib.contextmanager
+def _readable_names() -> Generator[None]:
+    original = UntrustedString.__str__
+    UntrustedString.__str__ = UntrustedString.get_untrusted_value  # type: ignore[method-assign] # for messages only
+    try:
+        yield
+    finally:
+        UntrustedString.__str__ = original  # type: ignore[method-assign] # the original again
 
 
 def _described(value: Json) -> Json:
@@ -87,9 +97,28 @@ def _refusal(document: dict[str, Json], error: ParseError, fallback: str) -> Ref
 
 
 def readable(text: str | None) -> str:
-    """A generator's text in one line, without the names of its own objects."""
+    """A generator's text in one line, without the names of its own objects and the flags of its command line."""
     plain = re.sub(r"<[\w.]*UntrustedString object at 0x[0-9a-f]+>", "a name of the document", text or "")
+    plain = re.sub(r"(?:[.,;]? ?Pass|,? with|;? consider) --?[^.]*", "", plain)
     return " ".join(plain.split()).rstrip(".")
+
+
+def wire_refusal(document: dict[str, Json], text: str) -> Refusal:
+    """What datamodel-code-generator says, with the place of the class or of the property that it names."""
+    problem = f"datamodel-code-generator stopped: {readable(text)}"
+    schemas = as_object(as_object(document.get("components")).get("schemas"))
+    names = {class_name(name): name for name in schemas}
+    for found in re.finditer(r"\b(\w+)(?:\.(\w+))?", text):
+        name = names.get(found[1])
+        if name is not None:
+            place = f"#/components/schemas/{escape(name)}"
+            properties = schemas[name].get("properties") if is_object(schemas[name]) else None
+            for each in properties if is_object(properties) else ():
+                if found[2] in (each, python_name(each)):
+                    place = f"{place}/properties/{escape(each)}"
+                    break
+            return nearest_removal(document, place, problem)
+    return Refusal("#/components/schemas", problem)
 
 
 def all_properties(model: ModelProperty) -> list[PropertyProtocol]:

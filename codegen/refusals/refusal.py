@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from codegen.client_names import setting_of
 from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import METHODS, escape
-from codegen.remedies import class_setting, overlay_action
+from codegen.openapi import METHODS, escape, resolve
+from codegen.remedies import class_setting, overlay_action, parameter_path
 
 
 class Refusal(NamedTuple):
@@ -20,7 +21,8 @@ class Refusal(NamedTuple):
 
     def message(self) -> str:
         """The text that a maintainer reads."""
-        return f"{self.place}: {self.problem}.\n{self.remedy}".rstrip()
+        place = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in self.place)
+        return f"{place}: {self.problem}.\n{self.remedy}".rstrip()
 
 
 def removal(place: str, problem: str, effect: str, *, target: str = "") -> Refusal:
@@ -35,7 +37,7 @@ def change(place: str, problem: str, effect: str, update: dict[str, Json], *, ta
 
 def renaming(place: str, problem: str, class_name: str, new_name: str) -> Refusal:
     """A refusal whose remedy is another name for a class."""
-    return Refusal(place, problem, f"Give the class another name. {class_setting(class_name, new_name)}")
+    return Refusal(place, problem, f"Give the class another name. {class_setting(setting_of(class_name), new_name)}")
 
 
 def nearest_removal(document: dict[str, Json], place: str, problem: str) -> Refusal:
@@ -47,6 +49,9 @@ def nearest_removal(document: dict[str, Json], place: str, problem: str) -> Refu
     for length in range(len(keys), 1, -1):
         if _is_removable(document, keys[:length]):
             target = "#/" + "/".join(map(escape, keys[:length]))
+            if keys[length - 2] == "parameters":
+                parameter = as_object(resolve(document, {"$ref": target.rpartition("/")[0]})[int(keys[length - 1])])
+                target = parameter_path(target, str(parameter.get("name")), str(parameter.get("in")))
             return removal(
                 place, problem, "Remove this part: the generated code then knows nothing of it.", target=target
             )
@@ -75,7 +80,7 @@ def _is_removable(document: dict[str, Json], keys: list[str]) -> bool:
     last, above = keys[-1], keys[-2]
     if above == "properties" and keys[-3:-2] != ["properties"]:
         return is_object(value) and last in value
-    if above == "parameters" and is_list(value):
+    if above == "parameters" and is_list(value) and "$ref" not in as_object(value[int(last)]):
         return not as_object(as_list(value)[int(last)]).get("required")
     if above == "responses" or (above == "content" and "responses" in keys):
         return is_object(value) and last in value and len(value) > 1

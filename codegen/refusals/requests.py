@@ -10,6 +10,7 @@ from codegen.adaptation.places import Schema, Use, media_use, operations, place_
 from codegen.document import Json, as_list, as_object, is_object
 from codegen.openapi import escape, resolve
 from codegen.refusals.refusal import Refusal, change, removal
+from codegen.remedies import parameter_path
 
 _SCALARS: Final = frozenset({"string", "integer", "number", "boolean", "null", "any"})
 _STYLES: Final = {"query": "form", "path": "simple", "header": "simple", "cookie": "form"}
@@ -25,8 +26,13 @@ def check_requests(document: dict[str, Json]) -> Iterator[Refusal]:
                 yield _without(as_object(parameter), problem, place)
             elif parameter.get("allowReserved"):
                 wrong = "a reserved character in the value is sent percent-encoded, although allowReserved is true"
-                target = place_of(parameter)
-                yield change(target, wrong, "Most servers read both.", {"allowReserved": False})
+                yield change(
+                    place_of(parameter),
+                    wrong,
+                    "Most servers read both.",
+                    {"allowReserved": False},
+                    target=_selection(parameter),
+                )
         yield from _cookies(operation, place)
         yield from _body(document, as_object(operation.get("requestBody")))
 
@@ -36,7 +42,15 @@ def _without(parameter: dict[str, Json], problem: str, operation: str) -> Refusa
     if parameter.get("required"):
         effect = "The parameter is required, so remove the operation, and write the call by hand."
         return removal(place, problem, effect, target=operation)
-    return removal(place, problem, "Remove the optional parameter.")
+    return removal(place, problem, "Remove the optional parameter.", target=_selection(parameter, remove=True))
+
+
+def _selection(parameter: dict[str, Json], *, remove: bool = False) -> str:
+    """What an overlay action selects to change a parameter, or to remove it everywhere."""
+    place = place_of(parameter)
+    if place.startswith("#/components/") and not remove:
+        return place
+    return parameter_path(place, str(parameter.get("name")), str(parameter.get("in")))
 
 
 def _parameter(document: dict[str, Json], parameter: dict[str, Json]) -> str:

@@ -11,7 +11,6 @@ from codegen.errors import CodegenError
 from codegen.refusals import check_document
 from contract.mutations import LIST, POST, Doc, R, Step, drop, edit_list, put
 
-
 _ENUMS: Json = {"type": "array", "items": {"type": "string", "enum": ["a"]}}
 
 
