@@ -33,6 +33,7 @@ def client_form(document: dict[str, Json], notes: list[Note]) -> dict[str, Json]
     adapt_responses(client, notes)
     for slot in slots(client):
         _texts(slot.schema)
+        _constants(slot.schema)
         _enum_names(slot.schema)
         _default(client, slot, notes)
         _any_list(client, slot)
@@ -59,6 +60,15 @@ def _texts(schema: Schema) -> None:
         del schema["const"]
     if any(isinstance(value, str) and not _is_kept(value) for value in as_list(schema.get("enum"))):
         del schema["enum"]
+
+
+def _constants(schema: Schema) -> None:
+    """Writes a constant in a choice as an enum: of a constant, the generator's code tries no other member."""
+    for choice in ("oneOf", "anyOf"):
+        for member in as_list(schema.get(choice)):
+            if "const" in member:
+                member["enum"] = [member.pop("const")]
+                _enum_names(member)
 
 
 def _is_kept(text: str) -> bool:

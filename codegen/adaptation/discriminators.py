@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.adaptation.places import Schema, slots
+from codegen.adaptation.places import PLACE, Schema, place_of, slots
 from codegen.document import Json, as_list, as_object, is_object
 from codegen.openapi import component_name, resolve
 
@@ -66,8 +66,16 @@ def _mapped(given: dict[str, Json], reference: str) -> list[str]:
 
 def _narrow(document: dict[str, Json], member: Schema, name: str, tags: list[str]) -> None:
     target = as_object(resolve(document, member))
-    parts = [target, *(part for part in as_list(target.get("allOf")) if "$ref" not in part)]
-    for part in parts:
+    own = [target, *(part for part in as_list(target.get("allOf")) if "$ref" not in part)]
+    named = [as_object(resolve(document, part)) for part in as_list(target.get("allOf")) if "$ref" in part]
+    for part in [*own, *named]:
         schema = as_object(part.get("properties")).get(name)
-        if is_object(schema) and schema.get("type") == "string" and not schema.keys() & {"enum", "const", "format"}:
+        if not is_object(schema) or schema.get("type") != "string" or schema.keys() & {"enum", "const", "format"}:
+            continue
+        if part in own:
             schema["enum"] = tags
+        else:
+            # Other schemas have this part too.
+            values: Schema = {"type": "string", "enum": tags, PLACE: place_of(schema)}
+            target["allOf"].append({"type": "object", "properties": {name: values}, PLACE: place_of(target)})
+        return

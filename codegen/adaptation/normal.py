@@ -29,8 +29,14 @@ STRUCTURE: Final = frozenset(
     | {"prefixItems", "format"}
 )
 """Keywords from which a generator makes a type."""
-NAMES: Final = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
-"""The Python type of each type of JSON that an enum may contain."""
+# The Python types of each type of JSON that an enum may contain.
+_PYTHON_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
 # JSON Schema calls every other format a remark. Both generators make no type of it, or different ones.
 _FORMATS: Final = frozenset({"date-time", "date", "uuid", "binary"})
 # The generators read none of these keywords, or only in some places.
@@ -55,6 +61,8 @@ def normalize(slot: Slot, notes: list[Note]) -> None:
     if schema.get("$ref") is not None:
         _reference(slot, notes)
         return
+    if is_list(schema.get("type")):
+        set_types(schema, list(dict.fromkeys(map(str, schema.pop("type")))))
     _unread(schema, notes)
     _choices(schema, notes)
     _nullable(schema)
@@ -135,9 +143,7 @@ def _choices(schema: Schema, notes: list[Note]) -> None:
         elif members and "type" in schema and "properties" not in schema:
             kinds = schema.pop("type")
             for member in members:
-                if not member.keys() & {*STRUCTURE, "format"} - {"format"} or (
-                    "type" not in member and "$ref" not in member and not member.keys() & {"oneOf", "anyOf", "allOf"}
-                ):
+                if not member.keys() & STRUCTURE - {"format"}:
                     member["type"] = kinds
 
 
@@ -207,6 +213,8 @@ def _enum(schema: Schema, notes: list[Note]) -> None:
         schema.pop("enum", None)
         return
     kinds = types_of_schema(schema)
+    if "integer" in kinds and "number" not in kinds:
+        values = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
     allowed = [value for value in values if not kinds or any(_is_of(value, kind) for kind in kinds)]
     if not allowed:
         # Refused later, because no value is allowed.
@@ -222,7 +230,8 @@ def _enum(schema: Schema, notes: list[Note]) -> None:
         # 1 and 1.0 are the same number.
         plain = [*(kind for kind in plain if kind not in ("number", "integer")), "number"]
     set_types(schema, [*plain, *(["null"] if "null" in found else [])])
-    if plain in (["string"], ["integer"]):
+    large = any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in allowed)
+    if plain in (["string"], ["integer"]) and not large:
         names = schema.get("x-enum-varnames")
         if len(allowed) < len(values) and is_list(names):
             del schema["x-enum-varnames"]
@@ -240,8 +249,7 @@ def _is_of(value: Json, kind: str) -> bool:
         return kind == "boolean"
     if kind == "integer" and isinstance(value, float):
         return value.is_integer()
-    expected = NAMES.get(kind, (dict, list))
-    return isinstance(value, expected)
+    return isinstance(value, _PYTHON_TYPES.get(kind, (dict, list)))
 
 
 def _kind(value: Json) -> str:

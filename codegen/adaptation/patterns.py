@@ -45,31 +45,39 @@ class _Translation:
         return "".join(parts)
 
     def _next(self) -> str:
-        for expression in (_GROUP, _QUANTIFIER):
-            if found := expression.match(self._pattern, self._at):
-                self._at = found.end()
-                if self._pattern[self._at : self._at + 1] == "+" and expression is _QUANTIFIER:
-                    # In Python, a quantifier with `+` after it is possessive. JavaScript refuses it.
-                    raise _UnknownError
-                return found[0]
+        syntax = self._group() or self._quantifier()
+        if syntax:
+            return syntax
+        character = self._take()
+        if character in "{}]":
+            raise _UnknownError
+        if character == "\\":
+            return self._escape()
+        if character == "[":
+            return self._set()
+        # In Python, `$` also matches before a newline at the end, and `.` matches more line ends.
+        return {".": f"[^{_LINE_END}]", "$": r"\Z"}.get(character, character)
+
+    def _group(self) -> str:
+        if found := _GROUP.match(self._pattern, self._at):
+            self._at = found.end()
+            return found[0]
         if found := _NAMED.match(self._pattern, self._at):
             self._at = found.end()
             return f"(?P<{found[1]}>"
         if self._pattern.startswith("(?", self._at):
             raise _UnknownError
-        character = self._take()
-        if character == "\\":
-            return self._escape()
-        if character == "[":
-            return self._set()
-        if character == ".":
-            return f"[^{_LINE_END}]"
-        # In Python, `$` also matches before a newline at the end.
-        if character == "$":
-            return r"\Z"
-        if character in "{}]":
+        return ""
+
+    def _quantifier(self) -> str:
+        found = _QUANTIFIER.match(self._pattern, self._at)
+        if found is None:
+            return ""
+        self._at = found.end()
+        if self._pattern.startswith("+", self._at):
+            # In Python, a quantifier with `+` after it is possessive. JavaScript refuses it.
             raise _UnknownError
-        return character
+        return found[0]
 
     def _take(self, length: int = 1) -> str:
         taken = self._pattern[self._at : self._at + length]
@@ -101,20 +109,19 @@ class _Translation:
             return _CONTROLS[character]
         if character.isascii() and not character.isalnum():
             return re.escape(character)
-        if character == "x":
-            return self._code(self._take(2))
-        if character == "u":
-            if self._pattern.startswith("{", self._at):
-                end = self._pattern.find("}", self._at)
-                return self._code(self._take(end - self._at + 1)[1:-1] if end >= 0 else "")
-            return self._code(self._take(4))
-        if character == "c":
-            letter = self._take()
-            if letter.isascii() and letter.isalpha():
-                return self._code(f"{ord(letter) % 32:x}")
         if character == "0" and not self._pattern[self._at : self._at + 1].isdigit():
             return r"\x00"
-        raise _UnknownError
+        return self._code(self._digits(character))
+
+    def _digits(self, character: str) -> str:
+        """The hexadecimal digits of an escape."""
+        if character == "c":
+            letter = self._take()
+            return f"{ord(letter) % 32:x}" if letter.isascii() and letter.isalpha() else ""
+        if character == "u" and self._pattern.startswith("{", self._at):
+            end = self._pattern.find("}", self._at)
+            return self._take(end - self._at + 1)[1:-1] if end >= 0 else ""
+        return self._take({"x": 2, "u": 4}.get(character, 0))
 
     def _code(self, digits: str) -> str:
         if not re.fullmatch("[0-9A-Fa-f]+", digits):

@@ -59,10 +59,12 @@ class Slot(NamedTuple):
 
     @property
     def schema(self) -> Schema:
+        """The schema itself."""
         schema: Schema = self.holder[self.key]
         return schema
 
     def put(self, schema: Schema) -> None:
+        """Replaces the schema."""
         self.holder[self.key] = schema
 
 

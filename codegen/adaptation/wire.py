@@ -96,43 +96,39 @@ def _bounds(schema: Schema, notes: list[Note]) -> None:
 def _choice(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
     """Writes a choice without members that msgspec would check against each other's constraints."""
     schema = slot.schema
-    given = schema.get("discriminator")
-    for choice in ("oneOf", "anyOf"):
-        if choice not in schema:
-            continue
-        members = list(_members(document, as_list(schema[choice]), set()))
-        objects = [member for member in members if "object" in kinds_of(document, member)]
-        schema.pop("discriminator", None)
-        if len(objects) > 1:
-            found_discriminator = discriminator(document, {**schema, "discriminator": given}, objects)
-            if found_discriminator:
-                schema["discriminator"] = found_discriminator
-        if any(not member.keys() - ANNOTATIONS for member in members):
-            slot.put({key: value for key, value in schema.items() if key in ANNOTATIONS})
-            return
-        scalars: dict[str, list[Schema]] = {}
-        others: list[Schema] = []
-        for member in members:
-            kinds = types_of_schema(member)
-            if not kinds or any(kind not in _SCALARS for kind in kinds) or "$ref" in member:
-                others.append(member)
-            for kind in kinds if "$ref" not in member else ():
-                if kind in _SCALARS:
-                    scalars.setdefault(kind, []).append(member)
-                    if member in others and len(kinds) > 1:
-                        others[others.index(member)] = _of_kinds(member, [k for k in kinds if k not in _SCALARS])
-        if "number" in scalars and "integer" in scalars:
-            scalars["number"] = [*scalars["number"], *scalars.pop("integer")]
-        joined = [_join(kind, parts, schema, notes) for kind, parts in scalars.items()]
-        found = [*others, *joined]
-        if len(found) == 1:
-            only = {key: value for key, value in schema.items() if key in ANNOTATIONS}
-            slot.put({**found[0], **only})
-            if "$ref" in found[0]:
-                slot.put({**only, "$ref": found[0]["$ref"]})
-        else:
-            schema[choice] = found
+    choice = next((keyword for keyword in ("oneOf", "anyOf") if keyword in schema), None)
+    if choice is None:
         return
+    members = list(_members(document, as_list(schema[choice]), set()))
+    annotations = {key: value for key, value in schema.items() if key in ANNOTATIONS}
+    if any(not member.keys() - ANNOTATIONS for member in members):
+        slot.put(annotations)
+        return
+    joined = _joined(members, schema, notes)
+    if len(joined) == 1:
+        slot.put({**joined[0], **annotations})
+        return
+    objects = [member for member in joined if "object" in kinds_of(document, member)]
+    tags = discriminator(document, schema, objects) if len(objects) > 1 else None
+    schema.pop("discriminator", None)
+    slot.put({**schema, choice: joined, **({"discriminator": tags} if tags else {})})
+
+
+def _joined(members: list[Schema], schema: Schema, notes: list[Note]) -> list[Schema]:
+    """The members, with one member in place of all scalars of one type."""
+    scalars: dict[str, list[Schema]] = {}
+    others: list[Schema] = []
+    for member in members:
+        kinds = [] if "$ref" in member else types_of_schema(member)
+        rest = [kind for kind in kinds if kind not in _SCALARS]
+        if rest or not kinds:
+            others.append(_of_kinds(member, rest) if len(rest) < len(kinds) else member)
+        for kind in kinds:
+            if kind in _SCALARS:
+                scalars.setdefault(kind, []).append(member)
+    if "number" in scalars and "integer" in scalars:
+        scalars["number"] = [*scalars["number"], *scalars.pop("integer")]
+    return [*others, *(_join(kind, parts, schema, notes) for kind, parts in scalars.items())]
 
 
 def _of_kinds(member: Schema, kinds: list[str]) -> Schema:
@@ -186,6 +182,12 @@ def _members(document: dict[str, Json], members: list[Json], seen: set[str]) -> 
 def _all_of(document: dict[str, Json], slot: Slot) -> None:
     """Writes all parts of an object as one object."""
     schema = slot.schema
+    kinds = types_of_schema(schema)
+    if len(kinds) > 1 and "object" in kinds and is_object(schema.get("additionalProperties")):
+        # Beside another type, the generator would not read the type of the values.
+        rest = {key: value for key, value in schema.items() if key in ANNOTATIONS}
+        slot.put({**rest, "anyOf": [{**schema, "type": kind} for kind in kinds]})
+        return
     if "allOf" not in schema:
         return
     parts = as_list(schema["allOf"])

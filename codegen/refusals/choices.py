@@ -26,7 +26,7 @@ def check_schemas(document: dict[str, Json]) -> Iterator[Refusal]:
             yield from _choice(document, schema, place)
         if slot.use & Use.READ or (place.startswith(SCHEMAS) and slot.use & Use.JSON):
             # A form is only sent, and so is the schema of a body that is no component: no wire type checks them.
-            yield from _further(document, schema, place)
+            yield from _further(document, schema)
 
 
 def _nothing(place: str) -> Refusal:
@@ -74,7 +74,7 @@ def flat_members(document: dict[str, Json], members: list[Json], seen: set[str])
             yield member
 
 
-def _further(document: dict[str, Json], schema: Schema, place: str) -> Iterator[Refusal]:
+def _further(document: dict[str, Json], schema: Schema) -> Iterator[Refusal]:
     """Typed further properties beside declared ones: the wire check knows no such type."""
     parts = [schema, *(as_object(resolve(document, part)) for part in as_list(schema.get("allOf")))]
     declared = any(part.get("properties") for part in parts)

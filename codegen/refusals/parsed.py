@@ -22,7 +22,7 @@ from codegen.adaptation.places import PLACE
 from codegen.client_names import class_name, client_config, python_name
 from codegen.document import Json, as_object, is_list, is_object
 from codegen.openapi import escape
-from codegen.refusals.refusal import Refusal, nearest_removal, removal
+from codegen.refusals.refusal import Refusal, change, nearest_removal
 
 _TEMPLATES: Final = files("openapi_python_client") / "templates" / "property_templates"
 
@@ -37,12 +37,13 @@ def parse(client: dict[str, Json]) -> GeneratorData | GeneratorError:
 
 @contextlib.contextmanager
 def _readable_names() -> Generator[None]:
+    """Lets the generator write names into its messages, and not the addresses of its objects."""
     original = UntrustedString.__str__
-    UntrustedString.__str__ = UntrustedString.get_untrusted_value  # type: ignore[method-assign] # for messages only
+    type.__setattr__(UntrustedString, "__str__", UntrustedString.get_untrusted_value)
     try:
         yield
     finally:
-        UntrustedString.__str__ = original  # type: ignore[method-assign] # the original again
+        type.__setattr__(UntrustedString, "__str__", original)
 
 
 def _described(value: Json) -> Json:
@@ -90,9 +91,10 @@ def errors(document: dict[str, Json], parsed: GeneratorData | GeneratorError) ->
 def _refusal(document: dict[str, Json], error: ParseError, fallback: str) -> Refusal:
     place = place_of_data(error.data, fallback)
     text = " ".join(part for part in (error.header.strip(), error.detail) if part)
-    if "duplicate models" in text and place != fallback:
-        effect = "Its class then gets the name of its place."
-        return removal(place, f"openapi-python-client stopped: {readable(text)}", effect, target=f"{place}/title")
+    if re.search("duplicate models|conflicting enums", text) and place != fallback:
+        title = f"{class_name(place.rpartition('/')[2])}Schema"
+        problem = f"openapi-python-client stopped: {readable(text)}"
+        return change(place, problem, "Its class then has a name of its own.", {"title": title})
     return nearest_removal(document, place, f"openapi-python-client stopped: {readable(text)}")
 
 

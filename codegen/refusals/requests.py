@@ -63,24 +63,32 @@ def _parameter(document: dict[str, Json], parameter: dict[str, Json]) -> str:
     if style != _STYLES.get(location):
         return f"the generated function cannot send {name} in the style {style}"
     if location != "query":
-        wrong = "an array or an object" if kinds & {"array", "object"} else ""
-        return f"the generated function cannot send {wrong} in {name}" if wrong else ""
-    if "array" in kinds:
-        if parameter.get("explode") is False:
-            return f"the generated function repeats {name} for each item, although explode is false"
-        if not _arrays_of(document, schema) <= _SCALARS:
-            return f"the generated function cannot send arrays or objects inside the array of {name}"
-        if "object" in kinds or len(kinds - {"null"}) > 1:
-            return f"the generated function cannot send {name} as an array or as another type"
-    if "object" in kinds:
-        if parameter.get("explode") is False:
-            return f"the generated function sends each property of {name} as a parameter, although explode is false"
-        if kinds - {"object", "null"} or ("$ref" not in schema and schema.keys() & {"oneOf", "anyOf"}):
-            return f"the generated function cannot send {name} as an object or as another type"
-        values = as_object(as_object(resolve(document, schema)).get("properties")).values()
-        if any(not kinds_of(document, value) <= _SCALARS for value in values):
-            return f"the generated function cannot send an array or an object inside the object of {name}"
-    return ""
+        wrong = bool(kinds & {"array", "object"})
+        return f"the generated function cannot send an array or an object in {name}" if wrong else ""
+    exploded = parameter.get("explode") is not False
+    return (_array(document, name, schema, exploded=exploded) if "array" in kinds else "") or (
+        _object(document, name, schema, exploded=exploded) if "object" in kinds else ""
+    )
+
+
+def _array(document: dict[str, Json], name: str, schema: Schema, *, exploded: bool) -> str:
+    if not exploded:
+        return f"the generated function repeats {name} for each item, although explode is false"
+    if not _arrays_of(document, schema) <= _SCALARS:
+        return f"the generated function cannot send arrays or objects inside the array of {name}"
+    several = kinds_of(document, schema) - {"array", "null"}
+    return f"the generated function cannot send {name} as an array or as another type" if several else ""
+
+
+def _object(document: dict[str, Json], name: str, schema: Schema, *, exploded: bool) -> str:
+    if not exploded:
+        return f"the generated function sends each property of {name} as a parameter, although explode is false"
+    target = as_object(resolve(document, schema))
+    if target.keys() & {"oneOf", "anyOf"} or kinds_of(document, schema) != {"object"}:
+        return f"the generated function cannot send {name} as an object or as another type"
+    values = as_object(target.get("properties")).values()
+    nested = any(not kinds_of(document, value) <= _SCALARS for value in values)
+    return f"the generated function cannot send an array or an object inside the object of {name}" if nested else ""
 
 
 def _arrays_of(document: dict[str, Json], schema: Schema) -> frozenset[str]:
@@ -155,7 +163,7 @@ def _several(document: dict[str, Json], body: dict[str, Json], content: dict[str
             classes.append(str(schema.get("$ref") or place_of(schema)))
     if len(set(classes)) == len(content):
         return
-    kept = sorted(content, key=lambda name: (media_use(name) is not Use.JSON, name))[0]
+    kept = min(content, key=lambda name: (media_use(name) is not Use.JSON, name))
     for media_type in content:
         if media_type != kept:
             place = f"{place_of(body)}/content/{escape(media_type)}"
