@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.adaptation.kinds import kinds_of
+from codegen.adaptation.kinds import OBJECT, kinds_of
 from codegen.adaptation.merging import merge
 from codegen.adaptation.normal import ANNOTATIONS
 from codegen.adaptation.places import PLACE, Schema, Slot, place_of
@@ -30,7 +30,7 @@ def normalize_all_of(document: dict[str, Json], slot: Slot) -> None:
     # Only a class of its own can join several objects.
     if len(parts) == 1 and not schema.keys() - ANNOTATIONS:
         schema["allOf"] = parts
-    elif all(kinds_of(document, part) == {"object"} for part in named):
+    elif all(kinds_of(document, part) == OBJECT for part in named):
         schema["allOf"] = parts
         schema.setdefault("type", "object")
     else:

@@ -124,5 +124,5 @@ def _form_value(document: dict[str, Json], schema: Schema, use: Use, notes: list
         return schema
     notes.append(Note(place_of(schema), "The type is `str`: the generated code writes other values as Python does."))
     text: Schema = {key: schema[key] for key in ("description", "title", PLACE) if key in schema}
-    choice: Schema = {"enum": ["true", "false"]} if kinds - {"null"} == {"boolean"} else {}
+    choice: Schema = {"enum": ["true", "false"]} if kinds - {"null"} == frozenset({"boolean"}) else {}
     return {**text, "type": "string", **choice}

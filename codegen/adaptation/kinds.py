@@ -10,6 +10,7 @@ from codegen.document import Json, as_list
 from codegen.openapi import resolve
 
 ANY: Final = "any"
+OBJECT: Final = frozenset({"object"})
 
 
 def kinds_of(document: dict[str, Json], schema: Schema, seen: frozenset[str] = frozenset()) -> frozenset[str]:

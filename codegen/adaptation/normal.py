@@ -52,6 +52,7 @@ _UNREAD: Final = {
     "unevaluatedItems": "`unevaluatedItems`",
 }
 _SILENT: Final = ("then", "else", "minContains", "maxContains", "contentSchema", "contentEncoding", "contentMediaType")
+# A boolean is also an integer in Python.
 _TYPES_OF_VALUES: Final = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
@@ -253,7 +254,9 @@ def _is_of(value: Json, kind: str) -> bool:
 
 
 def _kind(value: Json) -> str:
-    return _TYPES_OF_VALUES.get(type(value)) or ("object" if is_object(value) else "array")
+    if is_object(value):
+        return "object"
+    return next((name for kind, name in _TYPES_OF_VALUES.items() if isinstance(value, kind)), "array")
 
 
 def _component_title(slot: Slot) -> None:

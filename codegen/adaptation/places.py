@@ -201,10 +201,10 @@ def _mark_part(part: Json, place: str) -> None:
 
 
 def _mark(holder: Json, key: str | int, place: str) -> None:
-    schema = holder[key]
-    if isinstance(schema, bool):
+    if isinstance(holder[key], bool):
         # `false` allows no value at all.
-        schema = holder[key] = {} if schema else {"not": {}}
+        holder[key] = {} if holder[key] else {"not": {}}
+    schema: Json = holder[key]
     if not is_object(schema):
         return
     for keyword in (*_ONE, *_UNEVALUATED):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from codegen.adaptation.kinds import kinds_of
+from codegen.adaptation.kinds import OBJECT, kinds_of
 from codegen.adaptation.places import Schema, Use, media_use, operations, place_of
 from codegen.document import Json, as_list, as_object, is_object
 from codegen.openapi import escape, resolve
@@ -84,7 +84,7 @@ def _object(document: dict[str, Json], name: str, schema: Schema, *, exploded: b
     if not exploded:
         return f"the generated function sends each property of {name} as a parameter, although explode is false"
     target = as_object(resolve(document, schema))
-    if target.keys() & {"oneOf", "anyOf"} or kinds_of(document, schema) != {"object"}:
+    if target.keys() & {"oneOf", "anyOf"} or kinds_of(document, schema) != OBJECT:
         return f"the generated function cannot send {name} as an object or as another type"
     values = as_object(target.get("properties")).values()
     nested = any(not kinds_of(document, value) <= _SCALARS for value in values)
@@ -120,7 +120,7 @@ def _body(document: dict[str, Json], body: dict[str, Json]) -> Iterator[Refusal]
             continue
         if (
             not schema
-            or kinds_of(document, schema) != {"object"}
+            or kinds_of(document, schema) != OBJECT
             or as_object(resolve(document, schema)).keys() & {"oneOf", "anyOf"}
         ):
             yield _without_body(place, "the generated function can only send a form that is one object", body)
@@ -153,7 +153,7 @@ def _several(document: dict[str, Json], body: dict[str, Json], content: dict[str
     classes: list[str] = []
     for media_type, media in content.items():
         schema = as_object(as_object(media).get("schema"))
-        is_class = kinds_of(document, schema) == {"object"} and not resolve(document, schema).keys() & {
+        is_class = kinds_of(document, schema) == OBJECT and not resolve(document, schema).keys() & {
             "oneOf",
             "anyOf",
         }

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from codegen.document import Json, as_object
+from codegen.document import Json, as_object, is_list, is_object
 from codegen.overlay import apply_overlay
 from codegen.parsing import parse_mapping, read_mapping
 
@@ -35,9 +35,9 @@ def _with_own_names(name: str, case: Doc, counted: Counter[str]) -> Doc:
     names = {each: f"{prefix}{each}" for each in as_object(case.get("schemas")) if counted[each] > 1}
 
     def renamed(value: Json) -> Json:
-        if isinstance(value, list):
+        if is_list(value):
             return [renamed(item) for item in value]
-        if isinstance(value, dict):
+        if is_object(value):
             return {key: renamed(item) for key, item in value.items() if key != "title" or item not in names}
         for old, new in names.items():
             if isinstance(value, str) and re.fullmatch(f"{_COMPONENT}{re.escape(old)}(/.*)?", value):

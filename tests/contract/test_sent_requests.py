@@ -1,0 +1,163 @@
+"""What the generated functions send is what the document says, for the parameters and bodies that are not refused."""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import io
+import uuid
+from collections.abc import Generator
+from types import ModuleType
+
+import httpx
+import pytest
+
+from codegen.document import Json
+from contract.case_files import add_case, read_cases
+from contract.generating import generate_from, imported_as
+
+_DAY = datetime.date(2020, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def package(published: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Generator[ModuleType]:
+    cases = read_cases()
+    document: dict[str, Json] = {**published, "paths": {**published["paths"]}}
+    for name in ("r1-params", "r2-forms"):
+        add_case(document, name, cases[name], as_body=False)
+    with imported_as("sent_requests", generate_from(document, tmp_path_factory.mktemp("sent"))) as package:
+        yield package
+
+
+def _function(package: ModuleType, name: str) -> ModuleType:
+    return importlib.import_module(f"{package.__name__}.api.trial.{name}")
+
+
+def _models(package: ModuleType) -> ModuleType:
+    return importlib.import_module(f"{package.__name__}.models")
+
+
+def _sent(**kwargs: Json) -> httpx.Request:
+    with httpx.Client(base_url="http://localhost") as client:
+        request = client.build_request(**kwargs)
+    request.read()
+    return request
+
+
+def _file(package: ModuleType) -> Json:
+    types = importlib.import_module(f"{package.__name__}.types")
+    return types.File(io.BytesIO(b"DATA"), "n.png", "image/png")
+
+
+def test_parameters_are_sent_as_the_document_says(package: ModuleType) -> None:
+    models = _models(package)
+    request = _sent(
+        **_function(package, "a_op")._get_kwargs(
+            id_path=uuid.UUID(int=3),
+            flag="true",
+            n=1.5,
+            kind=models.AOpKind.P,
+            day=_DAY,
+            when="2020-01-02T00:00:00Z",
+            tags=[models.AOpTagsItem.X, models.AOpTagsItem.Y],
+            days=[_DAY],
+            b=True,
+            obj=models.AOpObj(p=1, q="z"),
+            maybe=5,
+            filter_='{"a":1}',
+            from_="f",
+            client_query="c",
+            id_query="iq",
+            x_int=3,
+            x_bool=True,
+            x_enum=models.AOpXEnum.VALUE_1,
+            x_null="q",
+            x_date="2020-01-01",
+            x_union="5",
+            x_any="a",
+            sid="s",
+            cint="5",
+            cenum="m",
+            cnull="n",
+            body=models.VideoTaskUsage(completion_tokens=1, total_tokens=2),
+        )
+    )
+    assert request.url.path == "/v1/a/00000000-0000-0000-0000-000000000003/true/1.5/p/2020-01-02"
+    assert request.url.params.multi_items() == [
+        ("when", "2020-01-02T00:00:00Z"),
+        ("tags", "x"),
+        ("tags", "y"),
+        ("days", "2020-01-02"),
+        ("b", "true"),
+        ("p", "1"),
+        ("q", "z"),
+        ("maybe", "5"),
+        ("filter", '{"a":1}'),
+        ("from", "f"),
+        ("client", "c"),
+        ("id", "iq"),
+    ]
+    expected = {"x-int": "3", "x-bool": "true", "x-enum": "1", "x-null": "q", "x-date": "2020-01-01"}
+    expected |= {"x-union": "5", "x-any": "a", "cookie": "sid=s; cint=5; cenum=m; cnull=n"}
+    assert expected.items() <= dict(request.headers).items()
+    assert request.content == b'{"completion_tokens":1,"total_tokens":2}'
+
+
+def test_a_multipart_form_is_sent_as_the_document_says(package: ModuleType) -> None:
+    models = _models(package)
+    body = models.MultiBody(
+        file=_file(package),
+        files=[_file(package)],
+        flag=models.MultiBodyFlag.TRUE,
+        flags=[models.MultiBodyFlagsItem.FALSE],
+        note="n",
+        when="w",
+        day=_DAY,
+        kind=models.MultiBodyKind.P,
+        meta=models.MultiBodyMeta(k=1),
+        any_="x",
+        u=5,
+        c="x",
+    )
+    body["further"] = "text"
+    request = _sent(**_function(package, "multi")._get_kwargs(body=body))
+    parts = {
+        part.split(b'name="')[1].split(b'"')[0].decode(): part.split(b"\r\n\r\n")[1].removesuffix(b"\r\n").decode()
+        for part in request.content.split(b"--+++")[1:-1]
+    }
+    assert parts == {
+        "file": "DATA",
+        "files": "DATA",
+        "flag": "true",
+        "flags": "false",
+        "note": "n",
+        "when": "w",
+        "day": "2020-01-02",
+        "kind": "p",
+        "meta": '{"k": 1}',
+        "any": "x",
+        "u": "5",
+        "c": "x",
+        "further": "text",
+    }
+
+
+def test_a_form_and_bytes_are_sent_as_the_document_says(package: ModuleType) -> None:
+    models = _models(package)
+    form = models.FormBody(a="x y", b=True, l=[1, 2], n="n", dd=_DAY, e=models.FormBodyE.Z)
+    request = _sent(**_function(package, "form")._get_kwargs(body=form))
+    assert request.content == b"a=x+y&b=true&dd=2020-01-02&e=z&l=1&l=2&n=n"
+    request = _sent(**_function(package, "bytes_op")._get_kwargs(body=_file(package)))
+    assert (request.headers["content-type"], request.content) == ("image/png", b"DATA")
+    either = _function(package, "either")
+    request = _sent(**either._get_kwargs(body=_file(package)))
+    assert (request.headers["content-type"], request.content) == ("application/octet-stream", b"DATA")
+    request = _sent(**either._get_kwargs(body=models.EitherJsonBody(a="x")))
+    assert (request.headers["content-type"], request.content) == ("application/json", b'{"a":"x"}')
+
+
+def test_a_response_that_is_no_json_is_read_as_bytes_or_as_text(package: ModuleType) -> None:
+    response = httpx.Response(200, content=b"<x/>")
+    for name in ("bytes_op", "form"):
+        assert _function(package, name)._parse_response(client=None, response=response).payload.read() == b"<x/>"
+    assert _function(package, "multi")._parse_response(client=None, response=response) == "<x/>"
