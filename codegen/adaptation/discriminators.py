@@ -36,11 +36,6 @@ def discriminator(document: dict[str, Json], schema: Schema, objects: list[Schem
     return None
 
 
-def is_discriminated(document: dict[str, Json], schema: Schema, objects: list[Schema]) -> bool:
-    """Whether one property tells the members of a choice apart."""
-    return discriminator(document, schema, objects) is not None
-
-
 def narrow_tags(document: dict[str, Json]) -> None:
     """Writes the values that a discriminator maps to a component into the property of that component.
 

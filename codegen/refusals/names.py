@@ -206,15 +206,11 @@ def _check_endpoint(endpoint: Endpoint) -> Iterator[Refusal]:
             here = place
         if str(each.python_name) in taken:
             problem = f"a parameter named {name} would hide the generated function's own {each.python_name}"
-            yield removal(
-                here, problem, "Remove it, or write the call by hand.", target="" if not each.required else place
-            )
+            yield _without(here, place, problem, each, location)
         elif counted[str(each.python_name)] > 1:
             counted[str(each.python_name)] = 0
             problem = f"another parameter has the Python name {each.python_name} of the parameter {name} in {location}"
-            yield removal(
-                here, problem, "Remove it, or write the call by hand.", target="" if not each.required else place
-            )
+            yield _without(here, place, problem, each, location)
         elif len(in_double_quote_literal(name)) < len(name):
             problem = f"the parameter {name!r} has an invisible character in its name"
             yield _without(here, place, problem, each, location)
@@ -222,5 +218,7 @@ def _check_endpoint(endpoint: Endpoint) -> Iterator[Refusal]:
 
 def _without(place: str, operation: str, problem: str, parameter: PropertyProtocol, location: str) -> Refusal:
     name = parameter.name.get_untrusted_value()
-    target = operation if parameter.required else parameter_path(place, name, str(location))
+    # If the schema of the parameter is a component, only the operation is known. The path does not need the index.
+    holder = f"{operation}/parameters/0" if place == operation else place
+    target = operation if parameter.required else parameter_path(holder, name, str(location))
     return removal(place, problem, "Remove it, or write the call by hand.", target=target)
