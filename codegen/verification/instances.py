@@ -17,7 +17,7 @@ from hypothesis import find, settings
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
-from codegen.document import Json, is_list, is_object
+from codegen.document import Json, as_list, is_list, is_object
 from codegen.openapi import resolve
 
 Schema = dict[str, Json]
@@ -204,7 +204,7 @@ def _one_string(schema: Schema) -> Json:
 
 
 def _candidates(schema: Schema, example: str) -> Iterator[Json]:
-    given = [*(schema.get("examples") or []), schema.get("example"), schema.get("default")]
+    given: list[Json] = [*as_list(schema.get("examples")), schema.get("example"), schema.get("default")]
     yield from (text for text in given if isinstance(text, str))
     yield example
     yield from _TEXTS
@@ -212,7 +212,8 @@ def _candidates(schema: Schema, example: str) -> Iterator[Json]:
     once = settings(database=None, deadline=None, max_examples=200)
     try:
         # In Python, `$` also matches before a final newline. In JSON Schema it does not.
-        fitting = st.from_regex(schema["pattern"]).filter(lambda text: least <= len(text) <= most and text[-1:] != "\n")
+        texts: st.SearchStrategy[str] = st.from_regex(str(schema["pattern"]))
+        fitting = texts.filter(lambda text: least <= len(text) <= most and not text.endswith("\n"))
         yield find(fitting, lambda _text: True, settings=once, random=random.Random(0))  # noqa: S311 - not a secret
     # Python cannot read some patterns of JavaScript.
     except (HypothesisException, ValueError, OverflowError, RecursionError) as error:

@@ -1,0 +1,199 @@
+"""Runs in a fresh process: imports generated packages, and tries out their code. It imports no code of this project.
+
+It reads one JSON object from the standard input: `folder`, `client`, `wire`, and `trials`. It writes one JSON array
+for each step that it begins (`["begin", NAME]`) and for each fault (`["fault", NUMBER or NAME, REASON]`), and at the
+end `["end"]`. Generated code cannot disturb this output: before it is imported, the standard output goes elsewhere.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import importlib
+import json
+import os
+import pkgutil
+import re
+import sys
+import types
+import typing
+import uuid
+from typing import Any, TextIO
+
+# JSON, and objects of generated classes, can have any shape.
+Json = Any
+
+_FORBIDDEN = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.system", "os.fork")
+_forbidding = False
+
+
+def main() -> None:
+    """Reads the task, and reports its faults."""
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    task = json.load(sys.stdin)
+    sys.path.insert(0, task["folder"])
+    # The generated packages import these. What they do while they are imported is allowed.
+    for name in ("attrs", "httpx", "msgspec"):
+        importlib.import_module(name)
+    sys.addaudithook(_forbid)
+    globals()["_forbidding"] = True
+    faults = _import_all(task["client"], output) + _import_all(task["wire"], output)
+    if not faults:
+        _Trials(task, output).run()
+    _write(output, "end")
+    # Threads and `atexit` functions of generated code do not keep the process alive.
+    os._exit(0)
+
+
+def _forbid(event: str, _arguments: object) -> None:
+    if _forbidding and event in _FORBIDDEN:
+        raise RuntimeError(f"generated code must not use {event}")
+
+
+def _write(output: TextIO, *words: object) -> None:
+    output.write(json.dumps(words) + "\n")
+    output.flush()
+
+
+def _reason(error: BaseException) -> str:
+    # The address of an object is another one in each run.
+    return re.sub(r" object at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}")
+
+
+def _import_all(package: str, output: TextIO) -> int:
+    faults = 0
+    names = [package]
+    while names:
+        name = names.pop(0)
+        _write(output, "begin", name)
+        try:
+            module = importlib.import_module(name)
+        # `exit()` in a module raises SystemExit.
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported
+            _write(output, "fault", name, f"the import fails with {_reason(error)}")
+            faults += 1
+            continue
+        names += [f"{name}.{each.name}" for each in pkgutil.iter_modules(getattr(module, "__path__", ()))]
+    return faults
+
+
+class _Trials:
+    def __init__(self, task: dict[str, Any], output: TextIO) -> None:
+        import msgspec  # noqa: PLC0415 - as in `main`
+
+        self._task, self._output = task, output
+        self._msgspec = msgspec
+        self._types = importlib.import_module(task["wire"])
+        self._models = importlib.import_module(f"{task['client']}.models")
+        # As in the SDK: JSON Schema calls 5.0 an integer; msgspec and Python do not.
+        self._decoder = msgspec.json.Decoder(float_hook=_parse_float)
+
+    def run(self) -> None:
+        _write(self._output, "begin", self._task["wire"])
+        broken = set[str]()
+        for name in self._wire_types():
+            try:
+                self._msgspec.json.Decoder(getattr(self._types, name))
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported
+                broken.add(name)
+                _write(self._output, "fault", f"{self._task['wire']}.{name}", f"no decoder: {_reason(error)}")
+        for number, trial in enumerate(self._task["trials"]):
+            if trial["kind"] == "wire" and trial["name"] in broken:
+                continue
+            _write(self._output, "begin", number)
+            try:
+                reason = getattr(self, f"try_{trial['kind']}")(trial)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported
+                reason = f"raises {_reason(error)}"
+            if reason:
+                _write(self._output, "fault", number, reason)
+
+    def _wire_types(self) -> list[str]:
+        """Every class and alias that the module defines itself."""
+        imported = {"Annotated", "Any", "Literal", "Meta", "Struct", "TypeAlias", "Union", "UnsetType", "Enum"}
+        return [
+            name
+            for name, value in vars(self._types).items()
+            if not name.startswith("_")
+            and name not in imported
+            and (
+                getattr(value, "__module__", None) == self._types.__name__
+                if isinstance(value, type)
+                else typing.get_origin(value) is not None or isinstance(value, types.UnionType)
+            )
+        ]
+
+    def _check(self, name: str, text: str) -> str:
+        """Empty if the wire check accepts a text."""
+        try:
+            self._msgspec.convert(self._decoder.decode(text), getattr(self._types, name))
+        except self._msgspec.ValidationError as error:
+            return str(error)
+        return ""
+
+    def try_wire(self, trial: dict[str, Any]) -> str:
+        refusal = self._check(trial["name"], trial["text"])
+        if trial["valid"]:
+            return f"is valid, and the wire check refuses it: {refusal}" if refusal else ""
+        return "" if refusal else "is not valid, and the wire check accepts it"
+
+    def try_model(self, trial: dict[str, Any]) -> str:
+        given = json.loads(trial["text"])
+        model = getattr(self._models, trial["name"])
+        return _difference(_plain(_built(given, model)), json.loads(trial["text"]))
+
+
+def _parse_float(text: str) -> float:
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+def _difference(back: object, given: object) -> str:
+    if _canonical(back) == _canonical(given):
+        return ""
+    return f"comes back from the model as {_shown(back)}"
+
+
+def _shown(value: object) -> str:
+    text = re.sub(r" object at 0x[0-9a-f]+", "", json.dumps(value, default=repr, ensure_ascii=False))
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _canonical(value: object) -> str:
+    """The same text for the same JSON: 1 and 1.0 are one number, and true is none."""
+    return json.dumps(_whole(value), sort_keys=True, default=repr)
+
+
+def _whole(value: Json) -> Json:
+    if isinstance(value, dict):
+        members: dict[str, Json] = value
+        return {key: _whole(inner) for key, inner in members.items()}
+    if isinstance(value, list):
+        items: list[Json] = value
+        return [_whole(inner) for inner in items]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _built(value: Json, model: Json) -> Json:
+    return model.from_dict(value) if hasattr(model, "from_dict") else model(value)
+
+
+def _plain(value: Json) -> Json:
+    """A value of the generated client as JSON."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, datetime.date | datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, list):
+        items: list[Json] = value
+        return [_plain(item) for item in items]
+    return value
+
+
+if __name__ == "__main__":
+    main()
