@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 
 from codegen.document import Json, as_list, is_list, is_object
-from codegen.openapi import resolve
 
 Schema = dict[str, Json]
 
@@ -92,12 +91,24 @@ def resolved(document: Schema, schema: Json, levels: int = 0) -> Schema:
     if not is_object(schema):
         return {}
     if "$ref" in schema:
-        target = resolve(document, {"$ref": schema["$ref"]})
+        target = value_at(document, schema["$ref"])
         siblings = _without(schema, "$ref")
         return resolved(document, {"allOf": [target, siblings]} if siblings else target, levels + 1)
     if "allOf" in schema:
         return resolved(document, _all_of(document, schema, levels), levels + 1)
     return schema
+
+
+def value_at(document: Schema, pointer: str) -> Json:
+    """The value at a place of a document. Raises an `EndlessError` if there is none."""
+    value: Json = document
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        try:
+            value = value[int(key)] if is_list(value) else value[key]
+        except (LookupError, TypeError, ValueError) as error:
+            raise EndlessError from error
+    return value
 
 
 def _all_of(document: Schema, schema: Schema, levels: int) -> Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import quote
 
 import jsonschema_rs
 
@@ -28,8 +29,10 @@ def as_json_schema(document: Schema, *, nullable: bool = False) -> Schema:
 def judge(document: Schema, pointer: str, *, formats: bool) -> jsonschema_rs.Validator:
     """A validator for the schema at a place of a document that `as_json_schema` made."""
     parts: Schema = {key: document[key] for key in ("paths", "components") if key in document}
+    # A reference is a URI, in which the braces of a path are not allowed.
+    reference = quote(pointer, safe="#/~!$&'()*+,;=:@-._")
     return jsonschema_rs.validator_for(
-        {"$ref": pointer, **parts}, validate_formats=formats, ignore_unknown_formats=True
+        {"$ref": reference, **parts}, validate_formats=formats, ignore_unknown_formats=True
     )
 
 

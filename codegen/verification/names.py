@@ -76,6 +76,19 @@ class Names:
         """The name of the wire type of a schema."""
         return next((one.name for one in self.wire.values() if one.pointer == pointer), None)
 
+    def place_of(self, dotted: str) -> str:
+        """The schema or the operation that a module, or a wire type, is made from."""
+        package, *parts = dotted.split(".")
+        match parts:
+            case ["models", module] if module in self.models:
+                return self.models[module].pointer
+            case ["api", tag, module] if (tag, module) in self.operations:
+                return self.operations[tag, module].pointer
+            case [name] if package.endswith("_wire") and name in self.wire:
+                return self.wire[name].pointer
+            case _:
+                return "#"
+
 
 def names_of(client: Schema, wire: Schema) -> Names:
     """The names in the code that is generated from the two forms of a document."""

@@ -7,6 +7,7 @@ end `["end"]`. Generated code cannot disturb this output: before it is imported,
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import enum
 import importlib
@@ -18,7 +19,8 @@ import sys
 import types
 import typing
 import uuid
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeGuard
+from urllib.parse import parse_qsl, unquote, urlencode
 
 # JSON, and objects of generated classes, can have any shape.
 Json = Any
@@ -44,6 +46,14 @@ def main() -> None:
     _write(output, "end")
     # Threads and `atexit` functions of generated code do not keep the process alive.
     os._exit(0)
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, Json]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[Json]]:
+    return isinstance(value, list)
 
 
 def _forbid(event: str, _arguments: object) -> None:
@@ -143,6 +153,88 @@ class _Trials:
         model = getattr(self._models, trial["name"])
         return _difference(_plain(_built(given, model)), json.loads(trial["text"]))
 
+    def try_fault(self, trial: dict[str, Any]) -> str:
+        return str(trial["reason"])
+
+    def try_response(self, trial: dict[str, Any]) -> str:
+        httpx = importlib.import_module("httpx")
+        package = importlib.import_module(self._task["client"])
+        client = package.Client("http://localhost", raise_on_unexpected_status=True)
+        headers = {"content-type": trial["media_type"]}
+        response = httpx.Response(trial["status"], content=trial["text"].encode(), headers=headers)
+        parsed = importlib.import_module(trial["module"])._parse_response(client=client, response=response)  # noqa: SLF001
+        return _difference(_plain(parsed), json.loads(trial["text"]))
+
+    def try_request(self, trial: dict[str, Any]) -> str:
+        function = importlib.import_module(trial["module"])._get_kwargs  # noqa: SLF001
+        hints = typing.get_type_hints(function)
+        arguments = {name: _argument(value, hints[name]) for name, value in trial["arguments"].items()}
+        if "body" in trial:
+            hint = getattr(self._models, trial["model"]) if trial["model"] else hints["body"]
+            arguments["body"] = _argument(trial["body"], hint)
+        httpx = importlib.import_module("httpx")
+        settings = function(**arguments)
+        request = httpx.Request(**{**settings, "url": f"http://localhost{settings['url']}"})
+        request.read()
+        return _sent_otherwise(trial, request)
+
+
+def _sent_otherwise(trial: dict[str, Any], request: Json) -> str:
+    """The first difference between a request and the document; empty if there is none."""
+    path = request.url.raw_path.decode().partition("?")[0]
+    if unquote(path) != unquote(trial["path"]):
+        return f"is sent to the path {path}, not to {trial['path']}"
+    query, right = request.url.params.multi_items(), [(name, text) for name, text in trial["query"]]
+    if sorted(query) != sorted(right):
+        return f"is sent as the query {urlencode(query)}, not as {urlencode(right)}"
+    for name, value in trial["headers"]:
+        if request.headers.get(name) != value:
+            return f"is sent as the header {name}: {request.headers.get(name)}, not as {value}"
+    cookies = request.headers.get("cookie", "")
+    for name, value in trial["cookies"]:
+        if f"{name}={value}" not in cookies.split("; "):
+            return f"is sent as the cookie {cookies}, not as {name}={value}"
+    return _body_otherwise(trial, request.content) if "body" in trial else ""
+
+
+def _body_otherwise(trial: dict[str, Any], content: bytes) -> str:
+    if trial["body_type"] == "json":
+        back = json.loads(content)
+        return "" if _canonical(back) == _canonical(trial["body"]) else f"is sent as {_shown(back)}"
+    if trial["body_type"] == "data":
+        pairs = [list(pair) for pair in parse_qsl(content.decode(), keep_blank_values=True)]
+        return "" if sorted(pairs) == sorted(trial["form"]) else f"is sent as {content.decode()}"
+    absent = [name for name in trial["body"] if f'name="{name}"'.encode() not in content]
+    return f"is sent without {absent[0]}" if absent else ""
+
+
+def _argument(value: Json, hint: Json) -> Json:
+    """A value of JSON as an argument of the type `hint`."""
+    origin: object = typing.get_origin(hint)
+    members = typing.get_args(hint)
+    if origin in {typing.Union, types.UnionType}:
+        for member in members:
+            with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
+                made = _argument(value, member)
+                if _canonical(_plain(made)) == _canonical(value):
+                    return made
+        raise TypeError(f"no type of {hint} has the value {_shown(value)}")
+    if members and _is_list(value):
+        return [_argument(item, members[0]) for item in value]
+    if hint in {datetime.datetime, datetime.date}:
+        return hint.fromisoformat(value)
+    if isinstance(hint, type):
+        if hasattr(hint, "from_dict") or issubclass(hint, enum.Enum | uuid.UUID):
+            return _built(value, hint)
+        _check_type(value, typing.cast("Json", hint))
+    return value
+
+
+def _check_type(value: Json, hint: Json) -> None:
+    fits = isinstance(value, int | float) if hint is float else isinstance(value, hint)
+    if not fits or isinstance(value, bool) is not (hint is bool):
+        raise TypeError(f"{_shown(value)} is not of the type {hint}")
+
 
 def _parse_float(text: str) -> float:
     value = float(text)
@@ -166,12 +258,10 @@ def _canonical(value: object) -> str:
 
 
 def _whole(value: Json) -> Json:
-    if isinstance(value, dict):
-        members: dict[str, Json] = value
-        return {key: _whole(inner) for key, inner in members.items()}
-    if isinstance(value, list):
-        items: list[Json] = value
-        return [_whole(inner) for inner in items]
+    if _is_object(value):
+        return {key: _whole(inner) for key, inner in value.items()}
+    if _is_list(value):
+        return [_whole(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -189,9 +279,8 @@ def _plain(value: Json) -> Json:
         return value.isoformat()
     if isinstance(value, uuid.UUID):
         return str(value)
-    if isinstance(value, list):
-        items: list[Json] = value
-        return [_plain(item) for item in items]
+    if _is_list(value):
+        return [_plain(item) for item in value]
     return value
 
 

@@ -154,8 +154,9 @@ class Maker:
         yield value
         if alternative["type"] == "object" and is_object(value):
             yield {name: value[name] for name in value if name in alternative.get("required", [])}
-        if alternative["type"] == "array" and not alternative.get("minItems"):
+        if alternative["type"] == "array":
             yield []
+            yield value + value
 
     def _invalid(self, pointer: str, instance: Json) -> Iterator[Sample]:
         for place in self._places(pointer, {"$ref": pointer}, instance):
