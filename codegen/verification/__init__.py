@@ -38,6 +38,28 @@ def verify(generated: Path, *, cache: Path = CACHE) -> Proof:
     return trials.proof
 
 
+def sample_faults(generated: Path, samples: list[tuple[str, str, str]]) -> list[str]:
+    """What is wrong with texts of which it is known how the code should take them.
+
+    Each sample is the name of a schema, a text, and `ok` or `refused`. Samples with another word are left out.
+    """
+    document = read_mapping(generated / "openapi.json")
+    adapted = adapt(document)
+    names = names_of(adapted.client, adapted.wire)
+    trials: list[dict[str, object]] = []
+    for schema, text, said in samples:
+        pointer = f"#/components/schemas/{escape(schema)}"
+        if said not in {"ok", "refused"}:
+            continue
+        trials.append({"kind": "wire", "name": names.wire_of(pointer), "text": text, "valid": said == "ok"})
+        if said == "ok" and names.model_of(pointer) is not None:
+            trials.append({"kind": "model", "name": names.model_of(pointer), "text": text})
+    task = {"folder": str(generated.resolve()), "client": CLIENT, "wire": WIRE, "trials": trials}
+    faults = run_trials(task) if trials else []
+    texts = [str(trials[fault.step]["text"]) if isinstance(fault.step, int) else fault.step for fault in faults]
+    return [f"{text} {fault.reason}" for text, fault in zip(texts, faults, strict=True)]
+
+
 def _type_finding(generated: Path, names: Names, fault: TypeFault) -> Finding:
     dotted = fault.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     source = (generated / fault.path).read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ def refusal(document: Schema, findings: list[Finding]) -> CodegenError:
     lines = [f"{each.pointer}: {each.reason}." for each in placed[:_SHOWN]]
     if len(placed) > _SHOWN:
         lines.append(f"There are {len(placed) - _SHOWN} more faults.")
-    return CodegenError("\n".join(["the generated code would be wrong.", *lines, _remedy(placed[0].pointer)]))
+    return CodegenError("\n".join(["The generated code would be wrong:", *lines, _remedy(placed[0].pointer)]))
 
 
 def existing(document: Schema, pointer: str) -> str:
@@ -56,6 +56,6 @@ def _remedy(pointer: str) -> str:
         last = len(parts) - 2 - parts[-2::-1].index("properties")
         removed = "/".join(parts[: last + 2])
         return f"The model can do without the property. {overlay_action(removed, reason)}"
-    if parts[1] == "paths" and len(parts) > 3:
+    if parts[1:2] == ["paths"] and len(parts) > 3:
         return f"Or leave the operation out. {overlay_action('/'.join(parts[:4]), reason)}"
     return "Change the schema with an action in overlays/openapi.overlay.yaml, or leave out the page that brings it."

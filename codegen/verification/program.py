@@ -26,6 +26,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 Json = Any
 
 _FORBIDDEN = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.system", "os.fork")
+_UNIONS: tuple[object, ...] = (typing.Union, types.UnionType)
 _forbidding = False
 
 
@@ -210,9 +211,8 @@ def _body_otherwise(trial: dict[str, Any], content: bytes) -> str:
 
 def _argument(value: Json, hint: Json) -> Json:
     """A value of JSON as an argument of the type `hint`."""
-    origin: object = typing.get_origin(hint)
     members = typing.get_args(hint)
-    if origin in {typing.Union, types.UnionType}:
+    if typing.get_origin(hint) in _UNIONS:
         for member in members:
             with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
                 made = _argument(value, member)

@@ -155,8 +155,9 @@ class Maker:
         if alternative["type"] == "object" and is_object(value):
             yield {name: value[name] for name in value if name in alternative.get("required", [])}
         if alternative["type"] == "array":
+            items: list[Json] = value
             yield []
-            yield value + value
+            yield items + items
 
     def _invalid(self, pointer: str, instance: Json) -> Iterator[Sample]:
         for place in self._places(pointer, {"$ref": pointer}, instance):
