@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 PROGRAM: Final = Path(__file__).with_name("program.py")
-TIMEOUT: Final = 60.0
+TIMEOUT = 60.0
+"""Seconds for all trials together."""
 
 
 class Fault(NamedTuple):
@@ -21,8 +22,9 @@ class Fault(NamedTuple):
     reason: str
 
 
-def run_trials(task: dict[str, Any], timeout: float = TIMEOUT) -> list[Fault]:
+def run_trials(task: dict[str, Any]) -> list[Fault]:
     """The faults of the generated code in `task["folder"]`."""
+    task = {**task, "timeout": TIMEOUT}
     # -I: neither the environment nor the current folder has a say. -B: no byte code beside the generated files.
     command = [sys.executable, "-I", "-B", str(PROGRAM)]
     # Generated code gets no secret of the environment. Windows cannot start without SYSTEMROOT.
@@ -33,13 +35,13 @@ def run_trials(task: dict[str, Any], timeout: float = TIMEOUT) -> list[Fault]:
             input=json.dumps(task).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=timeout,
+            timeout=TIMEOUT,
             env=environment,
             check=False,
         )
         output, ended = done.stdout, f"ends the process with the exit code {done.returncode}"
     except subprocess.TimeoutExpired as error:
-        output, ended = error.stdout or b"", f"does not end within {timeout:.0f} s"
+        output, ended = error.stdout or b"", f"does not end within {TIMEOUT:.0f} s"
     lines = [json.loads(line) for line in output.decode().splitlines() if line.endswith("]")]
     faults = [Fault(step, reason) for kind, *words in lines if kind == "fault" for step, reason in [words]]
     if not lines or lines[-1] != ["end"]:

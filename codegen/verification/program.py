@@ -1,8 +1,8 @@
 """Runs in a fresh process: imports generated packages, and tries out their code. It imports no code of this project.
 
-It reads one JSON object from the standard input: `folder`, `client`, `wire`, and `trials`. It writes one JSON array
-for each step that it begins (`["begin", NAME]`) and for each fault (`["fault", NUMBER or NAME, REASON]`), and at the
-end `["end"]`. Generated code cannot disturb this output: before it is imported, the standard output goes elsewhere.
+It reads one JSON object from the standard input: `folder`, `client`, `wire`, `trials` and `timeout`. It writes one JSON
+array for each step that it begins (`["begin", NAME]`) and for each fault (`["fault", NUMBER or NAME, REASON]`), and at
+the end `["end"]`. Generated code cannot disturb this output: before it is imported, the standard output goes elsewhere.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import enum
+import faulthandler
 import importlib
 import json
 import os
 import pkgutil
 import re
 import sys
+import traceback
 import types
 import typing
 import uuid
@@ -35,14 +37,15 @@ def main() -> None:
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     task = json.load(sys.stdin)
+    # If the parent process is killed, nothing else ends a module that hangs.
+    faulthandler.dump_traceback_later(task["timeout"] + 1, exit=True)
     sys.path.insert(0, task["folder"])
     # The generated packages import these. What they do while they are imported is allowed.
     for name in ("attrs", "httpx", "msgspec"):
         importlib.import_module(name)
     sys.addaudithook(_forbid)
     globals()["_forbidding"] = True
-    faults = _import_all(task["client"], output) + _import_all(task["wire"], output)
-    if not faults:
+    if not _import_all((task["client"], task["wire"]), output):
         _Trials(task, output).run()
     _write(output, "end")
     # Threads and `atexit` functions of generated code do not keep the process alive.
@@ -72,21 +75,39 @@ def _reason(error: BaseException) -> str:
     return re.sub(r" object at 0x[0-9a-f]+", "", f"{type(error).__name__}: {error}")
 
 
-def _import_all(package: str, output: TextIO) -> int:
-    faults = 0
-    names = [package]
+class _Announcer:
+    """Says which module is imported next: a package imports many modules, and one of them may hang."""
+
+    def __init__(self, packages: tuple[str, ...], output: TextIO) -> None:
+        self._packages, self._output = packages, output
+
+    def find_spec(self, name: str, *_arguments: object) -> None:
+        if name.partition(".")[0] in self._packages:
+            _write(self._output, "begin", name)
+
+
+def _import_all(packages: tuple[str, ...], output: TextIO) -> int:
+    sys.meta_path.insert(0, _Announcer(packages, output))  # type: ignore[arg-type]  # it finds nothing
+    faults = dict[str, str]()
+    names = list(packages)
     while names:
         name = names.pop(0)
-        _write(output, "begin", name)
         try:
             module = importlib.import_module(name)
         # `exit()` in a module raises SystemExit.
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported
-            _write(output, "fault", name, f"the import fails with {_reason(error)}")
-            faults += 1
+            faults.setdefault(_raising_module(error, packages) or name, f"the import fails with {_reason(error)}")
             continue
         names += [f"{name}.{each.name}" for each in pkgutil.iter_modules(getattr(module, "__path__", ()))]
-    return faults
+    for name, reason in faults.items():
+        _write(output, "fault", name, reason)
+    return len(faults)
+
+
+def _raising_module(error: BaseException, packages: tuple[str, ...]) -> str | None:
+    """The innermost generated module that the error went through."""
+    names = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return next((name for name in reversed(names) if name.partition(".")[0] in packages), None)
 
 
 class _Trials:
@@ -172,7 +193,7 @@ class _Trials:
         arguments = {name: _argument(value, hints[name]) for name, value in trial["arguments"].items()}
         if "body" in trial:
             hint = getattr(self._models, trial["model"]) if trial["model"] else hints["body"]
-            arguments["body"] = _argument(trial["body"], hint)
+            arguments["body"] = _form(trial, hint) if trial["files"] else _argument(trial["body"], hint)
         httpx = importlib.import_module("httpx")
         settings = function(**arguments)
         request = httpx.Request(**{**settings, "url": f"http://localhost{settings['url']}"})
@@ -207,6 +228,19 @@ def _body_otherwise(trial: dict[str, Any], content: bytes) -> str:
         return "" if sorted(pairs) == sorted(trial["form"]) else f"is sent as {content.decode()}"
     absent = [name for name in trial["body"] if f'name="{name}"'.encode() not in content]
     return f"is sent without {absent[0]}" if absent else ""
+
+
+def _form(trial: dict[str, Any], model: Json) -> Json:
+    """A form with files. A generated model reads a file from bytes."""
+    return model.from_dict(
+        {name: _encoded(value) if name in trial["files"] else value for name, value in trial["body"].items()}
+    )
+
+
+def _encoded(value: Json) -> Json:
+    if _is_list(value):
+        return [_encoded(item) for item in value]
+    return value.encode() if isinstance(value, str) else value
 
 
 def _argument(value: Json, hint: Json) -> Json:

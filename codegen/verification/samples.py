@@ -36,6 +36,8 @@ class Sample(NamedTuple):
     instance: Json
     meaning: str
     """What is special, in words."""
+    small: bool = False
+    """Whether no other part of the instance can be the reason for a fault."""
 
 
 @dataclass
@@ -109,17 +111,18 @@ class Maker:
         whole = next((each.instance for each in found.valid if each.instance == full), found.valid[0].instance)
         for sample in self._invalid(pointer, whole if extra is None or not valid.is_valid(extra) else extra):
             if not any(each is None or each.is_valid(sample.instance) for each in judges):
-                found.invalid.append(sample)
+                found.invalid.append(sample._replace(small=True))
         return found
 
     def _small(self, pointer: str, full: Json) -> Iterator[Sample]:
         """Each property alone, beside the required ones: if one of these is a fault, the property is known."""
         for one in alternatives(self._document, {"$ref": pointer}) if is_object(full) else ():
             required = {name: full[name] for name in one.get("required", []) if name in full}
-            yield Sample(pointer, required, "only the required properties")
+            yield Sample(pointer, required, "only the required properties", small=True)
             for name in [each for each in one.get("properties", {}) if each in full and each not in required]:
                 place = f"{pointer}/properties/{escape(name)}"
-                yield Sample(place, {**required, name: full[name]}, f"{name} beside the required properties")
+                meaning = f"{name} beside the required properties"
+                yield Sample(place, {**required, name: full[name]}, meaning, small=True)
 
     def _whole(self, pointer: str, full: Json, extra: Json) -> Iterator[Sample]:
         yield Sample(pointer, full, "every declared property")
@@ -154,10 +157,9 @@ class Maker:
         yield value
         if alternative["type"] == "object" and is_object(value):
             yield {name: value[name] for name in value if name in alternative.get("required", [])}
-        if alternative["type"] == "array":
-            items: list[Json] = value
+        if alternative["type"] == "array" and is_list(value):
             yield []
-            yield items + items
+            yield value + value
 
     def _invalid(self, pointer: str, instance: Json) -> Iterator[Sample]:
         for place in self._places(pointer, {"$ref": pointer}, instance):

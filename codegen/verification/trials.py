@@ -12,12 +12,20 @@ from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.responses import Response
 
 from codegen.document import Json, as_object
-from codegen.openapi import escape
-from codegen.verification.findings import Finding
-from codegen.verification.instances import EndlessError, Schema, value_at
+from codegen.verification.findings import Finding, by_dependency
+from codegen.verification.instances import EndlessError, Schema, alternatives, value_at
 from codegen.verification.names import Names, Operation
 from codegen.verification.process import Fault
-from codegen.verification.requests import form, is_json, located, media_types, parameters_of, path_of, sent
+from codegen.verification.requests import (
+    form,
+    is_json,
+    located,
+    media_types,
+    only_in_forms,
+    parameters_of,
+    path_of,
+    sent,
+)
 from codegen.verification.samples import Maker, Sample, Samples, shown
 
 CLIENT: Final = "meshapi_video_generated"
@@ -45,11 +53,13 @@ class Trials:
         """`wire` is the form of the document that the wire check is generated from."""
         self.proof = Proof()
         self.made: list[dict[str, Any]] = []
-        self._places: list[tuple[str, str]] = []
+        self._places: list[tuple[str, str, bool]] = []
         self._document, self._names = document, names
         self._maker = Maker(document, wire)
-        for name in as_object(as_object(document.get("components")).get("schemas")):
-            self._add_component(f"#/components/schemas/{escape(name)}")
+        in_forms = only_in_forms(document)
+        for pointer in by_dependency(document):
+            if pointer not in in_forms:
+                self._add_component(pointer)
         for (tag, name), operation in names.operations.items():
             self._add_operation(f"{CLIENT}.api.{tag}.{name}", operation)
         self.proof.trials = len(self.made)
@@ -58,12 +68,12 @@ class Trials:
         """The place and the reason of a fault."""
         if isinstance(fault.step, str):
             return Finding(self._names.place_of(fault.step), f"`{fault.step}`: {fault.reason}")
-        pointer, subject = self._places[fault.step]
-        return Finding(pointer, f"{subject} {fault.reason}")
+        pointer, subject, certain = self._places[fault.step]
+        return Finding(pointer, f"{subject} {fault.reason}", certain)
 
-    def _add(self, pointer: str, subject: str, **trial: object) -> None:
+    def _add(self, pointer: str, subject: str, *, certain: bool = True, **trial: object) -> None:
         self.made.append(trial)
-        self._places.append((pointer, subject))
+        self._places.append((pointer, subject, certain))
 
     def _samples(self, pointer: str) -> Samples:
         samples = self._maker.samples(pointer)
@@ -87,7 +97,7 @@ class Trials:
 
     def _add_instance(self, sample: Sample, code: str, **trial: object) -> None:
         subject = f"`{code}`: the instance {shown(sample.instance)} ({sample.meaning})"
-        self._add(sample.pointer, subject, text=json.dumps(sample.instance), **trial)
+        self._add(sample.pointer, subject, certain=sample.small, text=json.dumps(sample.instance), **trial)
 
     def _add_operation(self, module: str, operation: Operation) -> None:
         try:
@@ -154,7 +164,7 @@ class Trials:
         if body.get("required") and not bodies:
             return
         needed = bodies[0][1] if bodies else {}
-        base = {"kind": "request", "module": module, "method": operation.endpoint.method}
+        base: dict[str, Any] = {"kind": "request", "module": module, "method": operation.endpoint.method}
         template = operation.pointer.split("/")[2].replace("~1", "/").replace("~0", "~")
         for where, argument, value, _ in rest:
             given = {**arguments, argument: value}
@@ -177,10 +187,19 @@ class Trials:
                 pairs = form(sample.instance) if each.body_type is BodyType.DATA else None
                 if each.body_type is BodyType.DATA and pairs is None:
                     continue
-                yield (
-                    sample.pointer,
-                    {"body": sample.instance, "body_type": each.body_type.value, "form": pairs, "model": _model(each)},
-                )
+                sending = {"body": sample.instance, "body_type": each.body_type.value, "form": pairs}
+                files = self._files(pointer) if each.body_type is BodyType.FILES else []
+                yield sample.pointer, {**sending, "files": files, "model": _model(each)}
+
+    def _files(self, pointer: str) -> list[str]:
+        """The properties of a form that are files."""
+        return [
+            name
+            for one in alternatives(self._document, {"$ref": pointer})
+            for name, declared in as_object(one.get("properties")).items()
+            if '"binary"' in json.dumps(declared)
+            or any(each.get("format") == "binary" for each in alternatives(self._document, declared))
+        ]
 
 
 def _model(body: Body) -> str | None:
