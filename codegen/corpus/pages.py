@@ -107,7 +107,11 @@ def _added(document: dict[str, Json], path: str, method: str, today: dict[str, J
     components = merged.setdefault("components", {})
     for kind, name, value in reached:
         new_name = renamed.get(_pointer(kind, name), _pointer(kind, name)).rpartition("/")[2]
-        components.setdefault(kind, {})[new_name.replace("~1", "/").replace("~0", "~")] = _rewritten(value, renamed)
+        added = _rewritten(value, renamed)
+        # The title names the class, too.
+        if _pointer(kind, name) in renamed and is_object(added) and "title" in added:
+            added["title"] = f"Added{added['title']}"
+        components.setdefault(kind, {})[new_name.replace("~1", "/").replace("~0", "~")] = added
     for name, scheme in as_object(as_object(document.get("components")).get("securitySchemes")).items():
         components.setdefault("securitySchemes", {}).setdefault(name, scheme)
     return merged

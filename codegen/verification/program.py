@@ -87,7 +87,7 @@ class _Announcer:
 
 
 def _import_all(packages: tuple[str, ...], output: TextIO) -> int:
-    sys.meta_path.insert(0, _Announcer(packages, output))  # type: ignore[arg-type]  # it finds nothing
+    sys.meta_path.insert(0, _Announcer(packages, output))
     faults = dict[str, str]()
     names = list(packages)
     while names:
@@ -190,7 +190,10 @@ class _Trials:
     def try_request(self, trial: dict[str, Any]) -> str:
         function = importlib.import_module(trial["module"])._get_kwargs  # noqa: SLF001
         hints = typing.get_type_hints(function)
-        arguments = {name: _argument(value, hints[name]) for name, value in trial["arguments"].items()}
+        # An argument that is left out may have a default, which is then sent. UNSET is not sent.
+        unset = importlib.import_module(f"{self._task['client']}.types").UNSET
+        arguments = {name: unset for name, hint in hints.items() if type(unset) in typing.get_args(hint)}
+        arguments |= {name: _argument(value, hints[name]) for name, value in trial["arguments"].items()}
         if "body" in trial:
             hint = getattr(self._models, trial["model"]) if trial["model"] else hints["body"]
             arguments["body"] = _form(trial, hint) if trial["files"] else _argument(trial["body"], hint)

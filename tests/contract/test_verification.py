@@ -202,10 +202,11 @@ def test_samples_have_each_alternative_and_each_wrong_type() -> None:
     assert {"a": None, "b": [1]} in valid
     assert {"a": "text", "b": [2]} in valid
     assert {"a": "text", "b": []} in valid
-    for instance in ("text", {"a": 7, "b": [1]}, {"a": "text", "b": {}}, {"a": "text", "b": ["text"]}, {"b": [1]}):
-        assert [instance, {**instance, "unknown-field": "anything"} if isinstance(instance, dict) else instance][
-            1
-        ] in invalid
+    assert "text" in invalid
+    assert {"a": 7, "b": [1], "unknown-field": "anything"} in invalid
+    assert {"a": "text", "b": {}, "unknown-field": "anything"} in invalid
+    assert {"a": "text", "b": ["text"], "unknown-field": "anything"} in invalid
+    assert {"b": [1], "unknown-field": "anything"} in invalid
 
 
 def test_a_wire_form_that_checks_less_demands_less() -> None:
@@ -280,7 +281,7 @@ def test_forms_are_expected_as_pairs_of_texts() -> None:
 def test_components_of_forms_alone_are_no_json() -> None:
     media = {"schema": {"$ref": "#/components/schemas/Upload"}}
     upload = {"requestBody": {"content": {"multipart/form-data": media}}, "responses": {}}
-    document = {**document_with(Upload={}), "paths": {"/a": {"post": upload}}}
+    document: Json = {**document_with(Upload={}), "paths": {"/a": {"post": upload}}}
     assert only_in_forms(document) == {"#/components/schemas/Upload"}
     document["paths"]["/b"] = {"get": {"responses": {"200": {"content": {"application/json": media}}}}}
     assert only_in_forms(document) == set()
