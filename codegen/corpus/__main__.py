@@ -33,13 +33,7 @@ The results:
 
 def main() -> None:
     """Prints the table and the totals. The exit code is 1 if an operation is broken."""
-    parser = argparse.ArgumentParser(
-        prog="nox -s corpus --", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with the documents")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only files whose name contains TEXT")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes at a time (default: 2)")
-    parser.add_argument("--full", action="store_true", help="print whole reasons, not only their beginning")
+    parser = argument_parser()
     options = parser.parse_args()
     if not options.folder.is_dir():
         parser.error(f"{options.folder} is not a folder")
@@ -53,6 +47,18 @@ def main() -> None:
     except CodegenError as error:
         sys.exit(f"corpus: {error}")
     sys.exit(1 if broken else 0)
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """The arguments of the command."""
+    parser = argparse.ArgumentParser(
+        prog="nox -s corpus --", description=_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with the documents")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only files whose name contains TEXT")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes at a time (default: 2)")
+    parser.add_argument("--full", action="store_true", help="print whole reasons, not only their beginning")
+    return parser
 
 
 def _run(found: list[Page], workers: int, *, full: bool) -> int:

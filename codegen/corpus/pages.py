@@ -71,10 +71,20 @@ def _pages(name: str, document: dict[str, Json], today: dict[str, Json]) -> Iter
     if "openapi" not in document:
         yield _case(name, document, today)
         return
-    for path, operations in as_object(document.get("paths")).items():
-        for method in METHODS:
-            if is_object(operations) and method in operations:
-                yield Page(name, f"{method.upper()} {path}", _added(document, path, method, today))
+    found = [
+        (path, method)
+        for path, operations in as_object(document.get("paths")).items()
+        for method in METHODS
+        if is_object(operations) and method in operations
+    ]
+    for path, method in found:
+        yield Page(name, f"{method.upper()} {path}", _added(document, path, method, today))
+    if not found:
+        # A document of schemas alone: each gets an operation.
+        for schema in as_object(as_object(document.get("components")).get("schemas")):
+            operation = _operation(schema)
+            only = {**document, "paths": {"/v1/trial": {"get": operation}}}
+            yield Page(name, f"the schema {schema}", _added(only, "/v1/trial", "get", today))
 
 
 def _case(name: str, case: dict[str, Json], today: dict[str, Json]) -> Page:
@@ -87,11 +97,15 @@ def _case(name: str, case: dict[str, Json], today: dict[str, Json]) -> Page:
     samples = [[str(part) for part in sample] for sample in as_list(case.get("samples"))]
     if case.get("schemas") and not case.get("paths"):
         first = samples[0][0] if samples else next(iter(case["schemas"]))
-        response = {"description": "ok", "content": {"application/json": {"schema": _reference("schemas", first)}}}
-        document["paths"]["/v1/trial"] = {
-            "get": {"operationId": "get-trial-v-1-trial-get", "tags": ["trial"], "responses": {"200": response}}
-        }
+        document["paths"]["/v1/trial"] = {"get": _operation(first)}
     return Page(name, ", ".join(sorted(case.keys() & _CASE_KEYS - {"samples"})), document, samples)
+
+
+def _operation(schema: str) -> dict[str, Json]:
+    """An operation whose response is a component."""
+    media = {"application/json": {"schema": {"$ref": _pointer("schemas", schema)}}}
+    responses = {"200": {"description": "ok", "content": media}}
+    return {"operationId": "get-trial-v-1-trial-get", "tags": ["trial"], "responses": responses}
 
 
 def _added(document: dict[str, Json], path: str, method: str, today: dict[str, Json]) -> dict[str, Json]:
@@ -168,10 +182,6 @@ def _rewritten(value: Json, renamed: dict[str, str]) -> Json:
         return value
     head = "/".join(value.split("/")[:4])
     return renamed[head] + value.removeprefix(head) if head in renamed else value
-
-
-def _reference(kind: str, name: str) -> dict[str, Json]:
-    return {"$ref": _pointer(kind, name)}
 
 
 def _pointer(kind: str, name: str) -> str:

@@ -25,7 +25,6 @@ from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
 from codegen.regenerate import generate_overlaid
 from codegen.verification import sample_faults, verify
-from codegen.verification.type_check import CACHE
 
 TIMEOUT: Final = 300.0
 """Seconds for one operation."""
@@ -50,20 +49,20 @@ class Outcome(NamedTuple):
     seconds: float = 0.0
 
 
-def run_page(page: Page, cache: Path) -> Outcome:
+def run_page(page: Page) -> Outcome:
     """Generates and verifies the code of one page."""
     if page.problem:
         return Outcome(Kind.REFUSED, page.problem)
     started = time.perf_counter()
     try:
-        kind, reason = _run(page, cache)
+        kind, reason = _run(page)
     # A defect of this project, or of a generator that hides it.
     except Exception as error:  # noqa: BLE001 - it is a row of the table
         kind, reason = Kind.BROKEN, f"{type(error).__name__}: {error}"
     return Outcome(kind, reason, time.perf_counter() - started)
 
 
-def _run(page: Page, cache: Path) -> tuple[Kind, str]:
+def _run(page: Page) -> tuple[Kind, str]:
     with tempfile.TemporaryDirectory() as scratch:
         generated = Path(scratch, "generated")
         try:
@@ -72,7 +71,7 @@ def _run(page: Page, cache: Path) -> tuple[Kind, str]:
         except CodegenError as error:
             return Kind.REFUSED, str(error)
         try:
-            proof = verify(generated, cache=cache)
+            proof = verify(generated)
         except CodegenError as error:
             return Kind.FOUND, str(error)
         faults = sample_faults(generated, [(schema, text, said) for schema, text, said in page.samples])
@@ -89,9 +88,9 @@ def run_pages(found: Sequence[Page], *, workers: int = 2, timeout: float = TIMEO
     done: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(found)):
         waiting.put(number)
-    processes = [_Worker(CACHE.with_name(f"corpus-{number}"), timeout) for number in range(workers)]
+    processes = [Worker(timeout) for _ in range(workers)]
 
-    def work(worker: _Worker) -> None:
+    def work(worker: Worker) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
                 number = waiting.get_nowait()
@@ -110,39 +109,41 @@ def run_pages(found: Sequence[Page], *, workers: int = 2, timeout: float = TIMEO
             worker.stop()
 
 
-class _Worker:
+class Worker:
     """A process that runs pages one after the other. It is ended if a page takes too long, and started again."""
 
-    def __init__(self, cache: Path, timeout: float, run: Callable[[Page, Path], Outcome] = run_page) -> None:
-        self._cache, self._timeout, self._run = cache, timeout, run
+    def __init__(self, timeout: float, run: Callable[[Page], Outcome] = run_page) -> None:
+        self._timeout, self._run = timeout, run
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
-        self._stopped = False
 
     def run(self, page: Page) -> Outcome:
+        """The outcome of one page."""
         started = time.perf_counter()
-        pipe = self._pipe or self._start()
         try:
+            pipe = self._pipe or self._start()
             pipe.send(page)
             if pipe.poll(self._timeout):
                 outcome: Outcome = pipe.recv()
                 return outcome
-            reason = f"no end within {self._timeout:.0f} s"
+            reason = f"no end within {self._timeout:g} s"
         except (EOFError, OSError):
             reason = "the process ended before the page did"
         self._kill()
         return Outcome(Kind.BROKEN, reason, time.perf_counter() - started)
 
     def stop(self) -> None:
-        self._stopped = True
+        """Ends the process."""
         self._kill()
 
     def _start(self) -> Connection:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self._cache, self._run), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, self._run), daemon=True)
         self._process.start()
         theirs.close()
+        # The time that the imports take is not the time of a page.
+        self._pipe.recv()
         return self._pipe
 
     def _kill(self) -> None:
@@ -157,9 +158,10 @@ class _Worker:
         process.join()
 
 
-def _serve(pipe: Connection, cache: Path, run: Callable[[Page, Path], Outcome]) -> None:
+def _serve(pipe: Connection, run: Callable[[Page], Outcome]) -> None:
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
+    pipe.send("ready")
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:
-            pipe.send(run(pipe.recv(), cache))
+            pipe.send(run(pipe.recv()))

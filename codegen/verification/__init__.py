@@ -16,14 +16,11 @@ from codegen.verification.findings import Finding, refusal
 from codegen.verification.names import Declared, Names, names_of
 from codegen.verification.process import run_trials
 from codegen.verification.trials import CLIENT, WIRE, Proof, Trials
-from codegen.verification.type_check import CACHE, TypeFault, type_faults
+from codegen.verification.type_check import TypeFault, type_faults
 
 
-def verify(generated: Path, *, cache: Path = CACHE) -> Proof:
-    """Raises a `CodegenError` that names the schema, the property and the reason, if generated code is wrong.
-
-    `cache` is mypy's. Processes that run at the same time should have one each.
-    """
+def verify(generated: Path) -> Proof:
+    """Raises a `CodegenError` that names the schema, the property and the reason, if generated code is wrong."""
     document = read_mapping(generated / "openapi.json")
     adapted = adapt(document)
     names = names_of(adapted.client, adapted.wire)
@@ -31,7 +28,7 @@ def verify(generated: Path, *, cache: Path = CACHE) -> Proof:
     task = {"folder": str(generated.resolve()), "client": CLIENT, "wire": WIRE, "trials": trials.made}
     findings = [trials.finding(fault) for fault in run_trials(task)]
     if not findings:
-        faults = type_faults(generated, [CLIENT, WIRE], cache)
+        faults = type_faults(generated, [CLIENT, WIRE])
         findings = [_type_finding(generated, names, fault) for fault in faults]
     if findings:
         raise refusal(document, findings)

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import jsonschema_rs
-from hypothesis import find, settings
-from hypothesis import strategies as st
-from hypothesis.errors import HypothesisException
 
 from codegen.document import Json, as_list, is_list, is_object
 
@@ -211,7 +207,7 @@ def _one_string(schema: Schema) -> Json:
     valid = jsonschema_rs.validator_for(
         {key: schema[key] for key in ("pattern", "minLength", "maxLength") if key in schema}
     )
-    return next(text for text in _candidates(schema, example) if valid.is_valid(text))
+    return next(text for text in _candidates(schema, example) if text is not None and valid.is_valid(text))
 
 
 def _candidates(schema: Schema, example: str) -> Iterator[Json]:
@@ -219,16 +215,9 @@ def _candidates(schema: Schema, example: str) -> Iterator[Json]:
     yield from (text for text in given if isinstance(text, str))
     yield example
     yield from _TEXTS
-    least, most = schema.get("minLength", 0), schema.get("maxLength", math.inf)
-    once = settings(database=None, deadline=None, max_examples=200)
-    try:
-        # In Python, `$` also matches before a final newline. In JSON Schema it does not.
-        texts: st.SearchStrategy[str] = st.from_regex(str(schema["pattern"]))
-        fitting = texts.filter(lambda text: least <= len(text) <= most and not text.endswith("\n"))
-        yield find(fitting, lambda _text: True, settings=once, random=random.Random(0))  # noqa: S311 - not a secret
-    # Python cannot read some patterns of JavaScript.
-    except (HypothesisException, ValueError, OverflowError, RecursionError) as error:
-        raise EndlessError from error
+    from codegen.verification.patterns import matching  # noqa: PLC0415 - see there
+
+    yield matching(str(schema["pattern"]), schema.get("minLength", 0), schema.get("maxLength", math.inf))
     raise EndlessError
 
 

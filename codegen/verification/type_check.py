@@ -13,7 +13,7 @@ from codegen.document import ROOT
 from codegen.errors import CodegenError
 
 CACHE: Final = ROOT / ".cache" / "verification"
-"""With a warm cache, mypy needs a tenth of the time."""
+"""With a warm cache, mypy needs a tenth of the time. Several processes may use it: it is a database."""
 _TIMEOUT: Final = 300.0
 
 
@@ -25,7 +25,7 @@ class TypeFault(NamedTuple):
     message: str
 
 
-def type_faults(folder: Path, packages: list[str], cache: Path) -> list[TypeFault]:
+def type_faults(folder: Path, packages: list[str], cache: Path = CACHE) -> list[TypeFault]:
     """The errors of `mypy --strict` in packages of a folder."""
     done = _run(folder, packages, cache)
     # Exit codes above 1 are failures of mypy itself: a broken cache, for example, or one that another process uses.

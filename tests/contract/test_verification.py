@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Final
@@ -20,10 +19,8 @@ from codegen.verification import process, sample_faults, verify
 from codegen.verification.findings import Finding, refusal
 from codegen.verification.requests import form, only_in_forms, sent
 from codegen.verification.samples import Maker
-from codegen.verification.type_check import CACHE, type_faults
+from codegen.verification.type_check import type_faults
 
-# Two processes should not share the cache of mypy.
-OWN_CACHE: Final = CACHE.with_name(f"verification-{os.environ.get('PYTEST_XDIST_WORKER', 'tests')}")
 USAGE: Final = "models/video_task_usage.py"
 GET: Final = "api/video/get_video_generation.py"
 AT_USAGE: Final = "#/components/schemas/VideoTaskUsage"
@@ -42,7 +39,7 @@ def broken(fresh_code: Path, folder: Path, path: str, old: str, new: str) -> Pat
 
 
 def test_the_code_of_today_is_proven_completely(fresh_code: Path) -> None:
-    proof = verify(fresh_code, cache=OWN_CACHE)
+    proof = verify(fresh_code)
     assert proof.trials > 400
     assert proof.left_out == 0
     assert proof.unproven == {}
@@ -131,20 +128,20 @@ def test_wrong_code_is_refused_with_its_place_and_a_reason(
     fresh_code: Path, tmp_path: Path, path: str, old: str, new: str, message: str
 ) -> None:
     with pytest.raises(CodegenError, match=message):
-        verify(broken(fresh_code, tmp_path, path, old, new), cache=OWN_CACHE)
+        verify(broken(fresh_code, tmp_path, path, old, new))
 
 
 def test_code_that_hangs_is_refused_in_time(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "TIMEOUT", 2.0)
     hanging = broken(fresh_code, tmp_path, USAGE, "", "while True: pass")
     with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*does not end within 2 s"):
-        verify(hanging, cache=OWN_CACHE)
+        verify(hanging)
 
 
 def test_code_that_prints_does_not_disturb_the_check(fresh_code: Path, tmp_path: Path) -> None:
     printing = broken(fresh_code, tmp_path, USAGE, "", "print('[\"end\"]', flush=True)")
     with pytest.raises(CodegenError, match="ModuleNotFoundError"):
-        verify(broken(printing, tmp_path / "again", GET, "", "import no_such_module"), cache=OWN_CACHE)
+        verify(broken(printing, tmp_path / "again", GET, "", "import no_such_module"))
 
 
 def test_generated_code_gets_no_secret_of_the_environment(
@@ -153,7 +150,7 @@ def test_generated_code_gets_no_secret_of_the_environment(
     monkeypatch.setenv("MESHAPI_API_KEY", "secret")
     curious = "import os\nraise ValueError(sorted(os.environ))"
     with pytest.raises(CodegenError) as caught:
-        verify(broken(fresh_code, tmp_path, USAGE, "", curious), cache=OWN_CACHE)
+        verify(broken(fresh_code, tmp_path, USAGE, "", curious))
     assert "ValueError: [" in str(caught.value)
     assert "MESHAPI_API_KEY" not in str(caught.value)
 
