@@ -22,8 +22,22 @@ def as_json_schema(document: Schema, *, nullable: bool = False) -> Schema:
     """
     old = str(document.get("openapi", "")).startswith("3.0")
     rewritten: Schema = _rewritten(document, Keys.KEYWORDS, nullable=nullable or old)
-    _add_discriminators(rewritten)
+    schemas = as_object(as_object(rewritten.get("components")).get("schemas"))
+    for (target, name), values in tags_of(rewritten).items():
+        schema = schemas.get(target.removeprefix(_SCHEMAS))
+        declared = as_object(schema.get("properties")).get(name) if is_object(schema) else None
+        if is_object(declared) and not declared.keys() & {"enum", "const", "$ref", "allOf"}:
+            declared["enum"] = sorted(values)
     return rewritten
+
+
+def tags_of(document: Schema) -> dict[tuple[str, str], set[str]]:
+    """The values of discriminators, by the place of the schema that they select and the name of the property."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for found in _discriminated(document):
+        for target, value in _values(found):
+            values.setdefault((target, str(found["discriminator"].get("propertyName"))), set()).add(value)
+    return values
 
 
 def judge(document: Schema, pointer: str, *, formats: bool) -> jsonschema_rs.Validator:
@@ -65,24 +79,6 @@ def _nullable(schema: Schema) -> Schema:
             rest["enum"] = [*rest["enum"], None]
         return rest
     return {"anyOf": [rest, {"type": "null"}]}
-
-
-def _add_discriminators(document: Schema) -> None:
-    """Writes the values of each discriminator into the schemas that it selects."""
-    schemas = as_object(as_object(document.get("components")).get("schemas"))
-    values: dict[tuple[str, str], set[str]] = {}
-    for found in _discriminated(document):
-        name = str(found["discriminator"].get("propertyName"))
-        mapped = _values(found)
-        for target in {target for target, _ in mapped}:
-            values.setdefault((target.removeprefix(_SCHEMAS), name), set()).update(
-                value for one, value in mapped if one == target
-            )
-    for (target, name), allowed in values.items():
-        schema = schemas.get(target)
-        declared = as_object(schema.get("properties")).get(name) if is_object(schema) else None
-        if is_object(declared) and not declared.keys() & {"enum", "const", "$ref", "allOf"}:
-            declared["enum"] = sorted(allowed)
 
 
 def _discriminated(value: Json) -> Iterator[Schema]:

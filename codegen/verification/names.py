@@ -19,6 +19,7 @@ from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser.errors import GeneratorError
 from openapi_python_client.parser.openapi import Endpoint, GeneratorData
 from openapi_python_client.parser.properties import (
+    Class,
     EnumProperty,
     LiteralEnumProperty,
     ModelProperty,
@@ -65,6 +66,8 @@ class Names:
     """By the name of a module in the package `models`."""
     wire: dict[str, Declared] = field(default_factory=dict[str, Declared])
     """By the name of the class."""
+    wire_pointers: dict[str, str] = field(default_factory=dict[str, str])
+    """The places of the components that have another name in the form for the wire package."""
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict[tuple[str, str], Operation])
     """By the names of the tag and of the function."""
 
@@ -73,8 +76,12 @@ class Names:
         return next((one.name for one in self.models.values() if one.pointer == pointer), None)
 
     def wire_of(self, pointer: str) -> str | None:
-        """The name of the wire type of a schema."""
-        return next((one.name for one in self.wire.values() if one.pointer == pointer), None)
+        """The name of the wire type of a component."""
+        return next((one.name for one in self.wire.values() if one.pointer == self.wire_pointer(pointer)), None)
+
+    def wire_pointer(self, pointer: str) -> str:
+        """The place of a component in the form of the document for the wire package, which may have another name."""
+        return self.wire_pointers.get(pointer, pointer)
 
     def place_of(self, dotted: str) -> str:
         """The schema or the operation that a module, or a wire type, is made from."""
@@ -95,12 +102,25 @@ def names_of(client: Schema, wire: Schema) -> Names:
     names = Names()
     _add_client(names, client)
     _add_wire(names, wire)
+    _add_wire_pointers(names, client, wire)
     return names
 
 
-def _add_client(names: Names, document: Schema) -> None:
+def _add_wire_pointers(names: Names, client: Schema, wire: Schema) -> None:
+    present = as_object(as_object(wire.get("components")).get("schemas"))
+    for name in as_object(as_object(client.get("components")).get("schemas")):
+        other = str(Class.from_string(string=name, config=_config()).name)
+        if name not in present and other in present:
+            names.wire_pointers[f"#/components/schemas/{escape(name)}"] = f"#/components/schemas/{other}"
+
+
+def _config() -> Config:
     settings = ConfigFile.load_from_path(GENERATOR_CONFIG)
-    config = Config.from_sources(settings, MetaType.NONE, GENERATOR_CONFIG, "utf-8", overwrite=False, output_path=None)
+    return Config.from_sources(settings, MetaType.NONE, GENERATOR_CONFIG, "utf-8", overwrite=False, output_path=None)
+
+
+def _add_client(names: Names, document: Schema) -> None:
+    config = _config()
     data = GeneratorData.from_dict(document, config=config)
     if isinstance(data, GeneratorError):
         raise CodegenError(f"openapi-python-client: {data.header}: {data.detail}")

@@ -229,7 +229,8 @@ def _body_otherwise(trial: dict[str, Any], content: bytes) -> str:
     if trial["body_type"] == "data":
         pairs = [list(pair) for pair in parse_qsl(content.decode(), keep_blank_values=True)]
         return "" if sorted(pairs) == sorted(trial["form"]) else f"is sent as {content.decode()}"
-    absent = [name for name in trial["body"] if f'name="{name}"'.encode() not in content]
+    sent = [name for name, value in trial["body"].items() if value not in ([], None)]
+    absent = [name for name in sent if f'name="{name}"'.encode() not in content]
     return f"is sent without {absent[0]}" if absent else ""
 
 

@@ -13,7 +13,7 @@ import jsonschema_rs
 from codegen.document import Json, is_list, is_object
 from codegen.openapi import escape
 from codegen.verification.instances import EndlessError, Schema, alternatives, instance_of, one_of
-from codegen.verification.json_schema import as_json_schema, judge
+from codegen.verification.json_schema import as_json_schema, judge, tags_of
 
 _ONE_OF_EACH: Final[dict[str, Json]] = {
     "string": "text",
@@ -80,13 +80,14 @@ class Maker:
         self._document = as_json_schema(document)
         self._lenient = as_json_schema(document, nullable=True)
         self._wire = as_json_schema(wire, nullable=True)
+        self._tags = tags_of(document)
 
-    def samples(self, pointer: str) -> Samples:
-        """The instances of the schema at a place of the document."""
+    def samples(self, pointer: str, wire_pointer: str = "") -> Samples:
+        """The instances of the schema at a place of the document. Its form for the wire check may be elsewhere."""
         found = Samples()
         try:
             valid = judge(self._document, pointer, formats=True)
-            judges = [judge(self._lenient, pointer, formats=False), _judge_or_none(self._wire, pointer)]
+            judges = [judge(self._lenient, pointer, formats=False), _judge_or_none(self._wire, wire_pointer or pointer)]
             full = instance_of(self._document, {"$ref": pointer})
         except EndlessError:
             found.problem = "no valid instance can be made"
@@ -109,8 +110,11 @@ class Maker:
             found.problem = "no valid instance can be made"
             return found
         whole = next((each.instance for each in found.valid if each.instance == full), found.valid[0].instance)
+        tags = {name: min(values) for (target, name), values in self._tags.items() if target == pointer}
         for sample in self._invalid(pointer, whole if extra is None or not valid.is_valid(extra) else extra):
-            if not any(each is None or each.is_valid(sample.instance) for each in judges):
+            # msgspec demands the tag of a type in a union, and not where the type stands alone.
+            tagged = {**tags, **sample.instance} if is_object(sample.instance) else sample.instance
+            if not any(each is None or each.is_valid(tagged) for each in judges):
                 found.invalid.append(sample._replace(small=True))
         return found
 

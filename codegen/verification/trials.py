@@ -76,7 +76,7 @@ class Trials:
         self._places.append((pointer, subject, certain))
 
     def _samples(self, pointer: str) -> Samples:
-        samples = self._maker.samples(pointer)
+        samples = self._maker.samples(pointer, self._names.wire_pointer(pointer))
         self.proof.left_out += samples.left_out
         if samples.problem:
             self.proof.unproven[pointer] = samples.problem
