@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+import signal
 import sys
 import textwrap
 import time
@@ -40,6 +41,8 @@ def main() -> None:
     found = [page for page in pages(options.folder) if options.only in page.source]
     if not found:
         sys.exit(f"corpus: {options.folder} holds no OpenAPI document")
+    # So that the workers are ended, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("corpus: ended by a signal"))
     try:
         broken = _run(found, options.workers, full=options.full)
     except KeyboardInterrupt:

@@ -157,8 +157,8 @@ def _add_model(names: Names, declared: PropertyProtocol, pointer: str) -> None:
         case ListProperty():
             _add_model(names, declared.inner_property, f"{pointer}/items")
         case UnionProperty():
-            for inner in declared.inner_properties:
-                _add_model(names, inner, pointer)
+            for index, inner in enumerate(declared.inner_properties):
+                _add_model(names, inner, f"{pointer}/oneOf/{index}")
         case EnumProperty() | LiteralEnumProperty():
             names.models.setdefault(
                 str(declared.class_info.module_name), Declared(str(declared.class_info.name), pointer)

@@ -110,7 +110,7 @@ class Maker:
             found.problem = "no valid instance can be made"
             return found
         whole = next((each.instance for each in found.valid if each.instance == full), found.valid[0].instance)
-        tags = {name: min(values) for (target, name), values in self._tags.items() if target == pointer}
+        tags = {name: whole[name] for target, name in self._tags if target == pointer and name in whole}
         for sample in self._invalid(pointer, whole if extra is None or not valid.is_valid(extra) else extra):
             # msgspec demands the tag of a type in a union, and not where the type stands alone.
             tagged = {**tags, **sample.instance} if is_object(sample.instance) else sample.instance
