@@ -12,6 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from codegen.corpus.pages import Page, pages
 from codegen.corpus.runs import Kind, Outcome, run_pages
@@ -42,7 +44,7 @@ def main() -> None:
     if not found:
         sys.exit(f"corpus: {options.folder} holds no OpenAPI document")
     # So that the workers are ended, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("corpus: ended by a signal"))
+    signal.signal(signal.SIGTERM, _end)
     try:
         broken = _run(found, options.workers, full=options.full)
     except KeyboardInterrupt:
@@ -50,6 +52,10 @@ def main() -> None:
     except CodegenError as error:
         sys.exit(f"corpus: {error}")
     sys.exit(1 if broken else 0)
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit("corpus: ended by a signal")
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -92,7 +98,9 @@ def row(page: Page, outcome: Outcome, width: int, *, full: bool = False) -> list
     lines = list(_wrapped(head, width, " " * 4))
     if outcome.reason:
         reason = outcome.reason if full else short(outcome.reason)
-        lines += [each for line in reason.splitlines() for each in _wrapped(f"    {line}", width, " " * 6)]
+        for line in reason.splitlines():
+            # An indented line is a part of a remedy: it can be pasted only as it is.
+            lines += [f"    {line}"] if line.startswith(" ") else _wrapped(f"    {line}", width, " " * 6)
     return lines
 
 
