@@ -13,6 +13,7 @@ from codegen.openapi import Keys
 from codegen.verification.instances import Schema
 
 _SCHEMAS: Final = "#/components/schemas/"
+_DOCUMENT: Final = "urn:document"
 
 
 def as_json_schema(document: Schema, *, nullable: bool = False) -> Schema:
@@ -40,14 +41,21 @@ def tags_of(document: Schema) -> dict[tuple[str, str], set[str]]:
     return values
 
 
-def judge(document: Schema, pointer: str, *, formats: bool) -> jsonschema_rs.Validator:
-    """A validator for the schema at a place of a document that `as_json_schema` made."""
-    parts: Schema = {key: document[key] for key in ("paths", "components") if key in document}
-    # A reference is a URI, in which the braces of a path are not allowed.
-    reference = quote(pointer, safe="#/~!$&'()*+,;=:@-._")
-    return jsonschema_rs.validator_for(
-        {"$ref": reference, **parts}, validate_formats=formats, ignore_unknown_formats=True
-    )
+class Judge:
+    """Says which instances are valid by the schemas of a document that `as_json_schema` made."""
+
+    def __init__(self, document: Schema) -> None:
+        """The parts of the document are read once, because a document may have hundreds of schemas."""
+        parts: Schema = {key: document[key] for key in ("paths", "components") if key in document}
+        self._registry = jsonschema_rs.Registry([(_DOCUMENT, parts)])
+
+    def validator(self, pointer: str, *, formats: bool) -> jsonschema_rs.Validator:
+        """A validator for the schema at a place. Raises a `ValueError` if it is no JSON Schema."""
+        # A reference is a URI, in which the braces of a path are not allowed.
+        reference = _DOCUMENT + quote(pointer, safe="#/~!$&'()*+,;=:@-._")
+        return jsonschema_rs.validator_for(
+            {"$ref": reference}, validate_formats=formats, ignore_unknown_formats=True, registry=self._registry
+        )
 
 
 def _rewritten(value: Json, keys: Keys, *, nullable: bool) -> Json:

@@ -42,6 +42,11 @@ def run_trials(task: dict[str, Any]) -> list[Fault]:
         output, ended = done.stdout, f"ends the process with the exit code {done.returncode}"
     except subprocess.TimeoutExpired as error:
         output, ended = error.stdout or b"", f"does not end within {TIMEOUT:.0f} s"
+    return faults_in(output, ended)
+
+
+def faults_in(output: bytes, ended: str) -> list[Fault]:
+    """The faults that the program wrote. `ended` says how it ended, if it did not come to its end."""
     lines = [json.loads(line) for line in output.decode().splitlines() if line.endswith("]")]
     faults = [Fault(step, reason) for kind, *words in lines if kind == "fault" for step, reason in [words]]
     if not lines or lines[-1] != ["end"]:

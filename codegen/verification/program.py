@@ -34,9 +34,12 @@ _forbidding = False
 
 def main() -> None:
     """Reads the task, and reports its faults."""
-    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    run(json.load(sys.stdin), os.fdopen(os.dup(1), "w", encoding="utf-8"))
+
+
+def run(task: dict[str, Any], output: TextIO) -> None:
+    """Tries out the code that a task names, reports its faults, and ends the process."""
     os.dup2(2, 1)
-    task = json.load(sys.stdin)
     # If the parent process is killed, nothing else ends a module that hangs.
     faulthandler.dump_traceback_later(task["timeout"] + 1, exit=True)
     sys.path.insert(0, task["folder"])

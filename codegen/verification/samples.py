@@ -13,7 +13,7 @@ import jsonschema_rs
 from codegen.document import Json, is_list, is_object
 from codegen.openapi import escape
 from codegen.verification.instances import EndlessError, Schema, alternatives, instance_of, one_of
-from codegen.verification.json_schema import as_json_schema, judge, tags_of
+from codegen.verification.json_schema import Judge, as_json_schema, tags_of
 
 _ONE_OF_EACH: Final[dict[str, Json]] = {
     "string": "text",
@@ -78,16 +78,18 @@ class Maker:
     def __init__(self, document: Schema, wire: Schema) -> None:
         """`wire` is the form of the document that the wire check is generated from: it may check less."""
         self._document = as_json_schema(document)
-        self._lenient = as_json_schema(document, nullable=True)
-        self._wire = as_json_schema(wire, nullable=True)
+        self._judge = Judge(self._document)
+        self._lenient_judge = Judge(as_json_schema(document, nullable=True))
+        self._wire_judge = Judge(as_json_schema(wire, nullable=True))
         self._tags = tags_of(document)
 
     def samples(self, pointer: str, wire_pointer: str = "") -> Samples:
         """The instances of the schema at a place of the document. Its form for the wire check may be elsewhere."""
         found = Samples()
         try:
-            valid = judge(self._document, pointer, formats=True)
-            judges = [judge(self._lenient, pointer, formats=False), _judge_or_none(self._wire, wire_pointer or pointer)]
+            valid = self._judge.validator(pointer, formats=True)
+            lenient = self._lenient_judge.validator(pointer, formats=False)
+            wire = _validator_or_none(self._wire_judge, wire_pointer or pointer)
             full = instance_of(self._document, {"$ref": pointer})
         except EndlessError:
             found.problem = "no valid instance can be made"
@@ -114,7 +116,7 @@ class Maker:
         for sample in self._invalid(pointer, whole if extra is None or not valid.is_valid(extra) else extra):
             # msgspec demands the tag of a type in a union, and not where the type stands alone.
             tagged = {**tags, **sample.instance} if is_object(sample.instance) else sample.instance
-            if not any(each is None or each.is_valid(tagged) for each in judges):
+            if wire is not None and not lenient.is_valid(tagged) and not wire.is_valid(tagged):
                 found.invalid.append(sample._replace(small=True))
         return found
 
@@ -210,9 +212,9 @@ def _at(instance: Json, keys: tuple[str | int, ...]) -> Json:
     return instance
 
 
-def _judge_or_none(document: Schema, pointer: str) -> jsonschema_rs.Validator | None:
+def _validator_or_none(judge: Judge, pointer: str) -> jsonschema_rs.Validator | None:
     """None if the form of the document for the wire check has no such schema, so that nothing has to be refused."""
     try:
-        return judge(document, pointer, formats=False)
+        return judge.validator(pointer, formats=False)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return None

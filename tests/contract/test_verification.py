@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 import codegen.regenerate
+import codegen.verification
 from codegen.document import DOCUMENT, Json
 from codegen.errors import CodegenError
 from codegen.overlay import apply_overlay
@@ -20,6 +21,7 @@ from codegen.verification.findings import Finding, refusal
 from codegen.verification.requests import form, only_in_forms, sent
 from codegen.verification.samples import Maker
 from codegen.verification.type_check import type_faults
+from contract import verification_server
 
 USAGE: Final = "models/video_task_usage.py"
 GET: Final = "api/video/get_video_generation.py"
@@ -170,9 +172,8 @@ def test_wrong_code_replaces_nothing(fresh_code: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(codegen.regenerate, "generate", generate_wrongly)
     target = tmp_path / "generated"
     shutil.copytree(fresh_code, target)
-    for dry_run in (True, False):
-        with pytest.raises(CodegenError, match=f"The generated code would be wrong:\n{AT_USAGE}: "):
-            regenerate(target, dry_run=dry_run, report_file=tmp_path / "report.md")
+    with pytest.raises(CodegenError, match=f"The generated code would be wrong:\n{AT_USAGE}: "):
+        regenerate(target, report_file=tmp_path / "report.md")
     assert "no_such_module" not in (target / CLIENT / USAGE).read_text(encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["generated"]
 
@@ -311,3 +312,13 @@ def test_samples_of_known_texts_are_tried(fresh_code: Path) -> None:
     assert sample_faults(fresh_code, [("VideoTaskUsage", right, "refused"), ("VideoTaskUsage", "{}", "?")]) == [
         f"{right} is not valid, and the wire check accepts it"
     ]
+
+
+def test_the_forking_stand_in_finds_the_same(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codegen.verification, "run_trials", verification_server.run_trials)
+    assert verify(fresh_code).trials > 400
+    with pytest.raises(CodegenError, match=f"{AT_USAGE}/properties/total_tokens: .* accepts it"):
+        verify(broken(fresh_code, tmp_path, "__init__.py", "total_tokens: int", "total_tokens: Any"))
+    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*ends the process"):
+        verify(broken(fresh_code, tmp_path / "again", USAGE, "", "import os\nos._exit(0)"))
+    assert verify(fresh_code).trials > 400
