@@ -11,7 +11,7 @@ from openapi_python_client.parser.bodies import Body, BodyType
 from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.responses import Response
 
-from codegen.document import Json, as_object
+from codegen.document import Json, as_object, is_object
 from codegen.verification.findings import Finding, by_dependency
 from codegen.verification.instances import EndlessError, Schema, alternatives, value_at
 from codegen.verification.names import Names, Operation
@@ -190,6 +190,8 @@ class Trials:
             pointer = f"{place}/content/{parts[media_type]}/schema"
             for sample in self._samples(pointer).valid[:_FEW]:
                 pairs = form(sample.instance) if each.body_type is BodyType.DATA else None
+                if each.body_type is not BodyType.JSON and not _is_sendable(sample.instance):
+                    continue
                 if each.body_type is BodyType.DATA and pairs is None:
                     continue
                 sending = {"body": sample.instance, "body_type": each.body_type.value, "form": pairs}
@@ -205,6 +207,11 @@ class Trials:
             if '"binary"' in json.dumps(declared)
             or any(each.get("format") == "binary" for each in alternatives(self._document, declared))
         ]
+
+
+def _is_sendable(form: Json) -> bool:
+    """Whether a value can be sent as a form, which has no null."""
+    return is_object(form) and None not in form.values()
 
 
 def _model(body: Body) -> str | None:
