@@ -238,6 +238,13 @@ def regenerate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def corpus(session: nox.Session) -> None:
+    """Feed each operation of a folder of OpenAPI documents through the generators, as an added page; `-- FOLDER`."""
+    install_groups(session, "codegen")
+    session.run("python", "-m", "codegen.corpus", *session.posargs)
+
+
+@nox.session(default=False)
 def vendor(session: nox.Session) -> None:
     """Write openapi.yaml from published pages or OpenAPI files: `nox -s vendor -- SOURCE...`."""
     install_groups(session, "codegen")

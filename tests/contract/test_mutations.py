@@ -29,7 +29,7 @@ from codegen.errors import CodegenError
 from codegen.file_diff import unified_diff
 from codegen.merge import dump
 from codegen.regenerate import CLIENT, WIRE, regenerate
-from contract.instances import one_instance
+from codegen.verification.instances import one_instance
 from contract.mutations import MUTATIONS, Doc, Mutation, P, R
 from contract.trials import Trial, TrialServer
 

@@ -19,17 +19,8 @@ import meshapi_video_wire as wire
 from codegen.document import DOCUMENT, OVERLAY, Json, is_list, is_object
 from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
-from contract.instances import (
-    ANYTHING,
-    FRACTIONS,
-    TEXT,
-    WHOLE,
-    Schema,
-    alternatives,
-    component,
-    one_instance,
-    valid_instances,
-)
+from codegen.verification.instances import Schema, alternatives, component, one_instance
+from contract.instances import ANYTHING, FRACTIONS, TEXT, WHOLE, valid_instances
 from meshapi_video import InvalidResponse, VideoTaskResponse, parse_task
 from meshapi_video._transport.contract import _decoder, check_task
 from meshapi_video_generated import models, types

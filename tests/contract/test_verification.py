@@ -1,0 +1,324 @@
+"""Generated code that is wrong is refused before it replaces anything, and the refusal says where and why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import codegen.regenerate
+import codegen.verification
+from codegen.document import DOCUMENT, Json
+from codegen.errors import CodegenError
+from codegen.overlay import apply_overlay
+from codegen.parsing import parse_mapping, read_mapping
+from codegen.regenerate import CLIENT, WIRE, generate, regenerate
+from codegen.verification import process, sample_faults, verify
+from codegen.verification.findings import Finding, refusal
+from codegen.verification.requests import form, only_in_forms, sent
+from codegen.verification.samples import Maker
+from codegen.verification.type_check import type_faults
+from contract import verification_server
+
+USAGE: Final = "models/video_task_usage.py"
+GET: Final = "api/video/get_video_generation.py"
+AT_USAGE: Final = "#/components/schemas/VideoTaskUsage"
+AT_GET: Final = r"#/paths/~1v1~1video~1generations~1\{task_id\}/get"
+
+
+def broken(fresh_code: Path, folder: Path, path: str, old: str, new: str) -> Path:
+    """A copy of today's code with one text replaced. An empty `old` adds a line at the end."""
+    copy = folder / "generated"
+    shutil.copytree(fresh_code, copy)
+    file = copy / (WIRE if path == "__init__.py" else CLIENT) / path
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new) if old else f"{text}\n{new}\n", encoding="utf-8")
+    return copy
+
+
+def test_the_code_of_today_is_proven_completely(fresh_code: Path) -> None:
+    proof = verify(fresh_code)
+    assert proof.trials > 400
+    assert proof.left_out == 0
+    assert proof.unproven == {}
+    assert not list(fresh_code.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "message"),
+    [
+        pytest.param(
+            USAGE,
+            '"total_tokens": total_tokens',
+            '"total_tokens": completion_tokens + 1',
+            AT_USAGE
+            + ": `meshapi_video_generated.models.VideoTaskUsage`: the instance .* comes back from the model as",
+            id="a wrong to_dict",
+        ),
+        pytest.param(
+            "__init__.py",
+            "total_tokens: int",
+            "total_tokens: Any",
+            AT_USAGE + r"/properties/total_tokens: `meshapi_video_wire.VideoTaskUsage`: .* accepts it",
+            id="a missing check",
+        ),
+        pytest.param(
+            "__init__.py",
+            "total_tokens: int",
+            "total_tokens: int | UnsetType = UNSET",
+            AT_USAGE + r": `meshapi_video_wire.VideoTaskUsage`: .*no property total_tokens.* accepts it",
+            id="a required property that may be absent",
+        ),
+        pytest.param(
+            "__init__.py",
+            "total_tokens: int",
+            "total_tokens: str",
+            AT_USAGE + ".*is valid, and the wire check refuses it: Expected `str`, got `int`",
+            id="a check that refuses valid values",
+        ),
+        pytest.param(
+            "__init__.py",
+            "total_tokens: int",
+            'total_tokens: Annotated[str, Meta(pattern="[")]',
+            AT_USAGE + ": `meshapi_video_wire.VideoTaskUsage`: no decoder: error: unterminated character set",
+            id="a type without a decoder",
+        ),
+        pytest.param(
+            GET,
+            "response_422 = HTTPValidationError.from_dict(response.json())",
+            "response_422 = HTTPValidationError.from_dict({})",
+            AT_GET + "/responses/422/content.*the response .* with the status 422 comes back",
+            id="a response that is parsed wrongly",
+        ),
+        pytest.param(
+            GET,
+            '"/v1/video/generations/{task_id}"',
+            '"/v1/videos/{task_id}"',
+            AT_GET + "/parameters/0.* is sent to the path /v1/videos/text, not to /v1/video/generations/text",
+            id="a request to the wrong path",
+        ),
+        pytest.param(GET, "", "import no_such_module", AT_GET + ": .*ModuleNotFoundError", id="an import that fails"),
+        pytest.param(USAGE, "", "raise SystemExit(0)", AT_USAGE + ": .*SystemExit: 0", id="an exit"),
+        pytest.param(
+            USAGE,
+            "",
+            "import os\nos._exit(0)",
+            AT_USAGE + ": .*ends the process with the exit code 0",
+            id="an end of the process",
+        ),
+        pytest.param(
+            USAGE,
+            "",
+            'import socket\nsocket.create_connection(("127.0.0.1", 9))',
+            AT_USAGE + ": .*RuntimeError: generated code must not use socket",
+            id="a use of the network",
+        ),
+        pytest.param(
+            USAGE,
+            "    total_tokens: int",
+            '    total_tokens: int = "none"',
+            AT_USAGE + "/properties/total_tokens: mypy refuses line .*Incompatible types in assignment",
+            id="a type that mypy refuses",
+        ),
+    ],
+)
+def test_wrong_code_is_refused_with_its_place_and_a_reason(
+    fresh_code: Path, tmp_path: Path, path: str, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(CodegenError, match=message):
+        verify(broken(fresh_code, tmp_path, path, old, new))
+
+
+def test_code_that_hangs_is_refused_in_time(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 2.0)
+    hanging = broken(fresh_code, tmp_path, USAGE, "", "while True: pass")
+    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*does not end within 2 s"):
+        verify(hanging)
+
+
+def test_code_that_prints_does_not_disturb_the_check(fresh_code: Path, tmp_path: Path) -> None:
+    printing = broken(fresh_code, tmp_path, USAGE, "", "print('[\"end\"]', flush=True)")
+    with pytest.raises(CodegenError, match="ModuleNotFoundError"):
+        verify(broken(printing, tmp_path / "again", GET, "", "import no_such_module"))
+
+
+def test_generated_code_gets_no_secret_of_the_environment(
+    fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESHAPI_API_KEY", "secret")
+    curious = "import os\nraise ValueError(sorted(os.environ))"
+    with pytest.raises(CodegenError) as caught:
+        verify(broken(fresh_code, tmp_path, USAGE, "", curious))
+    assert "ValueError: [" in str(caught.value)
+    assert "MESHAPI_API_KEY" not in str(caught.value)
+
+
+def test_a_cache_that_mypy_cannot_use_changes_nothing(fresh_code: Path, tmp_path: Path) -> None:
+    no_folder = tmp_path / "file"
+    no_folder.write_text("no cache")
+    assert type_faults(fresh_code, [WIRE], no_folder) == []
+
+
+def test_wrong_code_replaces_nothing(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def generate_wrongly(into: Path, document: Path, overlay: Path) -> None:
+        generate(into, document, overlay)
+        module = into / CLIENT / USAGE
+        module.write_text(module.read_text(encoding="utf-8") + "\nimport no_such_module\n", encoding="utf-8")
+
+    monkeypatch.setattr(codegen.regenerate, "generate", generate_wrongly)
+    target = tmp_path / "generated"
+    shutil.copytree(fresh_code, target)
+    with pytest.raises(CodegenError, match=f"The generated code would be wrong:\n{AT_USAGE}: "):
+        regenerate(target, report_file=tmp_path / "report.md")
+    assert "no_such_module" not in (target / CLIENT / USAGE).read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["generated"]
+
+
+def document_with(**schemas: Json) -> dict[str, Json]:
+    return {"openapi": "3.1.0", "paths": {}, "components": {"schemas": schemas}}
+
+
+def instances(document: dict[str, Json], name: str = "It", *, wire: dict[str, Json] | None = None) -> tuple[Json, Json]:
+    """The valid and the invalid instances of a component."""
+    samples = Maker(document, wire or document).samples(f"#/components/schemas/{name}")
+    assert samples.problem == ""
+    return [each.instance for each in samples.valid], [each.instance for each in samples.invalid]
+
+
+def test_samples_have_each_alternative_and_each_wrong_type() -> None:
+    schema = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"a": {"type": ["string", "null"]}, "b": {"type": "array", "items": {"enum": [1, 2]}}},
+    }
+    valid, invalid = instances(document_with(It=schema))
+    assert valid[:3] == [{"a": "text"}, {"a": "text", "b": [1]}, {"a": "text", "b": [1], "unknown-field": "anything"}]
+    assert {"a": None, "b": [1]} in valid
+    assert {"a": "text", "b": [2]} in valid
+    assert {"a": "text", "b": []} in valid
+    assert "text" in invalid
+    assert {"a": 7, "b": [1], "unknown-field": "anything"} in invalid
+    assert {"a": "text", "b": {}, "unknown-field": "anything"} in invalid
+    assert {"a": "text", "b": ["text"], "unknown-field": "anything"} in invalid
+    assert {"b": [1], "unknown-field": "anything"} in invalid
+
+
+def test_a_wire_form_that_checks_less_demands_less() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    _, invalid = instances(document_with(It=schema), wire=document_with(It={"type": "object"}))
+    assert invalid == ["text", 7, 7.5, True, None, []]
+
+
+def test_the_value_of_a_discriminator_is_known_and_another_one_is_invalid() -> None:
+    kind = {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
+    choice = {
+        "oneOf": [{"$ref": "#/components/schemas/A"}, {"$ref": "#/components/schemas/B"}],
+        "discriminator": {"propertyName": "kind", "mapping": {"first": "#/components/schemas/A"}},
+    }
+    document = document_with(It=choice, A=kind, B=kind)
+    valid, _ = instances(document)
+    assert valid == [{"kind": "first"}, {"kind": "first", "unknown-field": "anything"}, {"kind": "B"}]
+    assert {"kind": "no such value", "unknown-field": "anything"} in instances(document, "A")[1]
+
+
+def test_nullable_counts_in_3_0_alone() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "nullable": True}}}
+    document = document_with(It=schema)
+    assert {"a": None} not in instances(document)[0]
+    assert {"a": None} not in instances(document)[1]
+    assert {"a": None} in instances({**document, "openapi": "3.0.3"})[0]
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ({"type": "string", "minLength": 9, "maxLength": 1}, "no valid instance"),
+        ({"$ref": "#/components/schemas/It"}, "no valid instance"),
+        (False, "no valid instance"),
+        ({"type": "string", "pattern": "("}, "no JSON Schema"),
+    ],
+)
+def test_a_schema_without_a_valid_instance_is_counted(schema: Json, problem: str) -> None:
+    document = document_with(It=schema)
+    assert problem in Maker(document, document).samples("#/components/schemas/It").problem
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "pairs"),
+    [
+        ({"in": "query"}, True, [("p", "true")]),
+        ({"in": "query"}, "", None),
+        ({"in": "query"}, None, None),
+        ({"in": "query"}, [1, "b"], [("p", "1"), ("p", "b")]),
+        ({"in": "query", "explode": False}, [1, "b"], [("p", "1,b")]),
+        ({"in": "query", "style": "pipeDelimited"}, [1, "b"], [("p", "1|b")]),
+        ({"in": "query"}, {"a": 1, "b": "c"}, [("a", "1"), ("b", "c")]),
+        ({"in": "query", "explode": False}, {"a": 1, "b": "c"}, [("p", "a,1,b,c")]),
+        ({"in": "query", "style": "deepObject"}, {"a": 1}, [("p[a]", "1")]),
+        ({"in": "query"}, {"a": {"b": 1}}, None),
+        ({"in": "path"}, [1, 2], [("p", "1,2")]),
+        ({"in": "path", "style": "matrix"}, 1, None),
+        ({"in": "header"}, {"a": 1, "b": 2}, [("p", "a,1,b,2")]),
+        ({"in": "header", "explode": True}, {"a": 1}, [("p", "a=1")]),
+        ({"in": "cookie"}, 1.5, [("p", "1.5")]),
+    ],
+)
+def test_parameters_are_expected_as_the_standard_says(parameter: Json, value: Json, pairs: Json) -> None:
+    assert sent({"name": "p", **parameter}, value) == pairs
+
+
+def test_forms_are_expected_as_pairs_of_texts() -> None:
+    assert form({"a": [1, 2], "b": "c"}) == [("a", "1"), ("a", "2"), ("b", "c")]
+    assert form({"a": {"b": 1}}) is None
+
+
+def test_components_of_forms_alone_are_no_json() -> None:
+    media = {"schema": {"$ref": "#/components/schemas/Upload"}}
+    upload = {"requestBody": {"content": {"multipart/form-data": media}}, "responses": {}}
+    document: Json = {**document_with(Upload={}), "paths": {"/a": {"post": upload}}}
+    assert only_in_forms(document) == {"#/components/schemas/Upload"}
+    document["paths"]["/b"] = {"get": {"responses": {"200": {"content": {"application/json": media}}}}}
+    assert only_in_forms(document) == set()
+
+
+def test_the_remedy_of_a_refusal_can_be_pasted() -> None:
+    document = read_mapping(DOCUMENT)
+    place = "#/components/schemas/VideoTaskResponse/properties/seed"
+    message = str(refusal(document, [Finding(f"{place}/oneOf/7", "first"), Finding(place, "second")]))
+    assert message.startswith(f"The generated code would be wrong:\n{place}: first.\nThe model can")
+    action = parse_mapping("actions:\n" + message.partition("\n\n")[2], "the remedy")["actions"][0]
+    overlay = {"overlay": "1.0.0", "info": {"title": "t", "version": "1"}, "actions": [action]}
+    task = apply_overlay(document, overlay)["components"]["schemas"]["VideoTaskResponse"]
+    assert "seed" not in task["properties"]
+
+
+def test_a_refusal_without_a_place_in_the_document_is_readable() -> None:
+    assert str(refusal({}, [Finding("#", "wrong")])).startswith("The generated code would be wrong:\n#: wrong.\nChange")
+
+
+def test_only_a_few_faults_are_printed() -> None:
+    document = document_with(**{f"S{number}": {} for number in range(9)})
+    findings = [Finding(f"#/components/schemas/S{number}", "wrong") for number in range(9)]
+    assert "There are 4 more faults." in str(refusal(document, findings))
+
+
+def test_samples_of_known_texts_are_tried(fresh_code: Path) -> None:
+    right = json.dumps({"completion_tokens": 1, "total_tokens": 2})
+    assert sample_faults(fresh_code, [("VideoTaskUsage", right, "ok"), ("VideoTaskUsage", "{}", "refused")]) == []
+    assert sample_faults(fresh_code, [("VideoTaskUsage", right, "refused"), ("VideoTaskUsage", "{}", "?")]) == [
+        f"{right} is not valid, and the wire check accepts it"
+    ]
+
+
+def test_the_forking_stand_in_finds_the_same(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codegen.verification, "run_trials", verification_server.run_trials)
+    assert verify(fresh_code).trials > 400
+    with pytest.raises(CodegenError, match=f"{AT_USAGE}/properties/total_tokens: .* accepts it"):
+        verify(broken(fresh_code, tmp_path, "__init__.py", "total_tokens: int", "total_tokens: Any"))
+    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*ends the process"):
+        verify(broken(fresh_code, tmp_path / "again", USAGE, "", "import os\nos._exit(0)"))
+    assert verify(fresh_code).trials > 400
