@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import enum
 import json
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -136,6 +137,25 @@ def check_references(document: dict[str, Json]) -> None:
             if below is None:
                 raise CodegenError(f"the reference {reference} leads into an example or another value, not to a schema")
             keys = below
+
+
+def check_version(document: dict[str, Json], where: object) -> None:
+    """Raises a `CodegenError` unless the document states OpenAPI 3.0 or 3.1: the generators read no other version."""
+    if "swagger" in document:
+        found = f"is Swagger {document['swagger']}"
+    elif "openapi" not in document:
+        raise CodegenError(
+            f"{where} is not OpenAPI: it has no key `openapi` at its top. Name a document of OpenAPI 3.0 or 3.1."
+        )
+    else:
+        version: Json = document["openapi"]
+        if isinstance(version, str) and re.fullmatch(r"3\.[01]\.\d+(-\S+)?", version):
+            return
+        found = f"has the OpenAPI version {version!r}"
+    raise CodegenError(
+        f"{where} {found}, but this program reads the versions 3.0 and 3.1 (for example '3.1.0'). Ask the publisher "
+        "for the document in one of these versions, or convert it."
+    )
 
 
 def inline_components(document: dict[str, Json]) -> dict[str, Json]:

@@ -65,7 +65,8 @@ def apply_overlay(document: dict[str, Json], overlay: dict[str, Json]) -> dict[s
             name = f"overlay action {number} (target {action.target})"
             raise CodegenError(
                 f"{name} {error}.\nThe reason for this action: {action.description}\n"
-                "Compare the document with the overlay, then change or remove the action."
+                "Compare the document with the overlay. If the publisher has made this repair, remove the action; "
+                "otherwise change it."
             ) from error
     return repaired
 

@@ -31,7 +31,7 @@ from codegen.diff.report import OVERLAID, Report, compare_generated
 from codegen.document import DOCUMENT, GENERATED, OVERLAY, ROOT, Json
 from codegen.errors import CodegenError
 from codegen.extensions import without_extensions
-from codegen.openapi import check_references
+from codegen.openapi import check_references, check_version
 from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
 from codegen.refusals import check_document
@@ -49,7 +49,9 @@ def generate(into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY) -> 
     The result depends on the two documents, on `generator-config.yml` and on the pinned generators, and
     on nothing else: the generators are called as functions, and functions read no configuration files.
     """
-    overlaid = apply_overlay(without_extensions(read_mapping(document)), read_mapping(overlay))
+    published = read_mapping(document)
+    check_version(published, document.name)
+    overlaid = apply_overlay(without_extensions(published), read_mapping(overlay))
     # With the checksum, every change of the document changes generated/, and so shows up in review.
     overlaid[SOURCE_CHECKSUM] = hashlib.sha256(document.read_bytes()).hexdigest()
     generate_overlaid(into, overlaid)

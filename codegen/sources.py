@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from codegen.document import Json, as_object, is_object
 from codegen.errors import CodegenError
-from codegen.openapi import METHODS
+from codegen.openapi import METHODS, check_version
 from codegen.parsing import MAX_BYTES, parse_json, parse_mapping, read_bytes
 
 _ACCEPT = "text/markdown, application/yaml, application/json, text/plain"
@@ -170,15 +170,8 @@ def _parse(text: str, name: str, *, is_json: bool, lines_above: int = 0) -> dict
 
 
 def _check(document: dict[str, Json], where: str) -> None:
-    """Refuses a text that is not an OpenAPI 3 document. The generators check the details."""
-    if "openapi" not in document:
-        raise CodegenError(f"{where} is not OpenAPI: it has no key `openapi` at its top. Name an OpenAPI 3 document.")
-    version = document["openapi"]
-    if not isinstance(version, str) or not re.match(r"3\.\d+\.\d+", version):
-        raise CodegenError(
-            f"{where} has the OpenAPI version {version!r}, but this program reads 3.x (for example '3.1.0'). "
-            "Name an OpenAPI 3 document."
-        )
+    """Refuses a text that is not a document of OpenAPI 3.0 or 3.1. The generators check the details."""
+    check_version(document, where)
     if "paths" not in document:
         raise CodegenError(f"{where} describes no operation: it has no `paths`. Name a document that has `paths`.")
     for part in ("paths", "webhooks", "components"):

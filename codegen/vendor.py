@@ -27,7 +27,7 @@ Each SOURCE is one of
   page.md                       a page of the documentation, saved as Markdown
   https://docs.example/a/page   a page of the documentation; its Markdown is read
                                 from the same address with .md appended
-  api.yaml, https://….json      a plain OpenAPI 3 document, in YAML or JSON
+  api.yaml, https://….json      a plain document of OpenAPI 3.0 or 3.1
 
 The document of one page is copied byte for byte. The documents of several
 sources are merged; the order of the sources does not matter. The next step is

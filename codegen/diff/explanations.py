@@ -7,7 +7,9 @@ with a document than the rules of the report know. What nothing explains has to 
 
 from __future__ import annotations
 
+import functools
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -41,7 +43,8 @@ def unexplained(api: list[ApiChange], changes: list[Change], *documents: dict[st
         schemas = as_object(as_object(document.get("components")).get("schemas"))
         for name, schema in schemas.items():
             places |= {_Place(name, properties) for target, properties in _uses(as_object(schema)) if target in changed}
-    return [change for change in api if not any(_explains(place, change) for place in places)]
+    index = _Index(places)
+    return [change for change in api if not index.explains(change)]
 
 
 def _place(pointer: str) -> _Place:
@@ -60,25 +63,63 @@ def _uses(schema: dict[str, Json]) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield component_name({"$ref": reference}), ()
 
 
-def _explains(place: _Place, change: ApiChange) -> bool:
-    module = imported_module(change)
-    if module is not None:
-        return module in _MODULES_OF_TYPES
-    # A member of a class has a path that ends with the names of the class and of the member.
-    *_, holder, member = f".{change.path}".split(".")
-    if holder == WIRE_PACKAGE:
-        holder, member = member, ""
-    class_name, names = _bare(holder), [_bare(name) for name in place.properties]
-    in_member = not member or any(name in _bare(member) for name in names)
-    if place.component is None:
-        return bool(names) and in_member
-    if class_name == _bare(place.component):
-        return in_member or not names
+class _Index:
+    """Finds the places that may explain a change of the code. A large document has thousands of both."""
+
+    def __init__(self, places: set[_Place]) -> None:
+        self._any = bool(places)
+        self._in_operations: set[str] = set()
+        # A class is called after a component or a property: its name begins with one of these.
+        self._by_beginning: defaultdict[str, set[_Place]] = defaultdict(set)
+        for component, properties in places:
+            names = tuple(map(_bare, properties))
+            if component is None:
+                self._in_operations.update(names)
+                continue
+            place = _Place(_bare(component), names)
+            for beginning in (_bare(component), *names):
+                self._by_beginning[beginning].add(place)
+
+    def explains(self, change: ApiChange) -> bool:
+        """Whether one of the places explains a change of the code."""
+        module = imported_module(change)
+        if module is not None:
+            return self._any and module in _MODULES_OF_TYPES
+        # A member of a class has a path that ends with the names of the class and of the member.
+        *_, holder, member = f".{change.path}".split(".")
+        if holder == WIRE_PACKAGE:
+            holder, member = member, ""
+        class_name, name = _bare(holder), _bare(member) if member else None
+        if self._in_operations and (name is None or not self._in_operations.isdisjoint(_parts(name))):
+            return True
+        beginnings = [class_name[:end] for end in range(len(class_name) + 1)]
+        return any(
+            _explains(place, class_name, name)
+            for beginning in beginnings
+            for place in self._by_beginning.get(beginning, ())
+        )
+
+
+def _explains(place: _Place, class_name: str, member: str | None) -> bool:
+    """Whether a place in a component explains a change in a class whose name begins like the component or a property.
+
+    All names are bare. `member` is None for a change of the class itself.
+    """
+    names = place.properties
+    if not names or member is None or any(name in member for name in names):
+        return True
     # An object without a name of its own has a class that is called after its component and property, or only one.
-    is_inside = any(class_name.startswith(name) for name in (_bare(place.component), *names))
-    return is_inside and (in_member or not names or names[-1] in class_name)
+    return class_name != place.component and names[-1] in class_name
 
 
+def _parts(text: str) -> Iterator[str]:
+    """Every text that `text` contains."""
+    for start in range(len(text) + 1):
+        for end in range(start, len(text) + 1):
+            yield text[start:end]
+
+
+@functools.cache
 def _bare(name: str) -> str:
     """A name without the spelling that each generator gives it."""
     return re.sub(r"[\W_]", "", name).lower()

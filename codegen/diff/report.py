@@ -86,8 +86,9 @@ class Report(NamedTuple):
         lines = breaking or ["No name or signature changed in a way that breaks."]
         if self.annotations:
             lines += ["", "Annotations that changed:", ""]
+            unexplained = set(self.unexplained)
             for change in self.annotations:
-                note = ". **No change of the document explains it.**" if change in self.unexplained else ""
+                note = ". **No change of the document explains it.**" if change in unexplained else ""
                 lines.append(f"- `{change.path}`: {change.meaning}{note}")
         return ["## The Python API\n", *lines, ""]
 

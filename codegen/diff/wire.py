@@ -112,11 +112,12 @@ class _Normal(ast.NodeTransformer):
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        self.generic_visit(node)
         if not isinstance(node.op, ast.BitOr):
+            self.generic_visit(node)
             return node
-        members = sorted(map(ast.unparse, _members(node)), key=lambda name: (name in _ABSENT, name))
-        return ast.parse(" | ".join(members), mode="eval").body
+        members = [ast.unparse(self.visit(each)) for each in _members(node)]
+        # One name with the text of the union: it is only written out, and to parse it would take most of the time.
+        return ast.Name(" | ".join(sorted(members, key=lambda name: (name in _ABSENT, name))))
 
 
 def _is_empty(metadata: ast.expr) -> bool:

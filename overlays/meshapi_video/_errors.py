@@ -187,7 +187,7 @@ class InvalidResponse(MeshVideoError):
 
     path: str | None
     """The JSON path of the wrong value (`$.content.video_url`). None if the body is not JSON
-    (an HTML page, a truncated response), or is about another task."""
+    (an HTML page, a truncated response), is about another task, or cannot be parsed."""
     body: str
     """The beginning of the response body as text, with the API key redacted."""
 

@@ -37,3 +37,9 @@ def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
 def _cut(text: str, longest: int, length: int) -> str:
     mark = f"… ({length:,} characters)"
     return text[: longest - len(mark)] + mark
+
+
+def describe(error: Exception) -> str:
+    """The message of an exception that a check or a parser raised."""
+    # The messages of the other types need the name: that of a KeyError is only the key.
+    return str(error) if isinstance(error, ValueError | RecursionError) else f"{type(error).__name__}: {error}"

@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from codegen.diff import explanations
 from codegen.diff.explanations import unexplained
 from codegen.diff.report import OVERLAID, compare_generated
 from codegen.diff.severity import ApiChange, Change, Severity
@@ -159,3 +160,23 @@ def test_a_type_that_only_the_generator_changed_makes_a_report_of_additions_brea
     status = f"- `{WIRE}.VideoTaskResponse.status`: `str` became `fly`. **No change of the document explains it.**"
     assert status in lines
     assert [change.pointer for change in report.to_acknowledge][1:] == [WIRE, f"{WIRE}.VideoTaskResponse.status"]
+
+
+def test_the_work_for_a_large_document_grows_with_its_size_and_not_with_its_square(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[object] = []
+    explains = explanations._explains
+    monkeypatch.setattr(
+        explanations, "_explains", lambda place, *names: compared.append(place) or explains(place, *names)
+    )
+    places = [(f"Clip{n:04}", f"part{m}") for n in range(1000) for m in range(5)]
+    changes = [
+        Change(Severity.BREAKING, f"#/components/schemas/{schema}/properties/{name}", "") for schema, name in places
+    ]
+    api = [ApiChange(f"models.{schema.lower()}.{schema}.{name}", "`str` became `int`") for schema, name in places]
+    # None of the changes explains the last one.
+    assert unexplained([*api, ApiChange("models.other.Other.part1", "")], changes) == [
+        ApiChange("models.other.Other.part1", "")
+    ]
+    assert len(compared) <= 5 * len(api)

@@ -85,9 +85,18 @@ def test_a_page_without_exactly_one_valid_document_is_an_error_that_changes_no_f
         ("api.yaml", "a: [", "api.yaml is not valid YAML"),
         ("api.yaml", "a: 1\n---\nb: 2", "expected a single document"),
         ("api.yaml", "title: an overlay", "api.yaml is not OpenAPI: it has no key `openapi` at its top"),
-        ("api.yaml", "swagger: '2.0'", "api.yaml is not OpenAPI: it has no key `openapi` at its top"),
-        ("api.yaml", PLAIN.replace("3.1.0", "4.0.0"), "has the OpenAPI version '4.0.0', but this program reads 3.x"),
-        ("api.yaml", PLAIN.replace("3.1.0", "3.1"), "has the OpenAPI version 3.1, but this program reads 3.x"),
+        ("api.yaml", "swagger: '2.0'", "api.yaml is Swagger 2.0, but this program reads the versions 3.0 and 3.1"),
+        *(
+            ("api.yaml", PLAIN.replace("3.1.0", version), f"has the OpenAPI version {shown}, but this program reads")
+            for version, shown in (
+                ("3.2.0", "'3.2.0'"),
+                ("4.0.0", "'4.0.0'"),
+                ("3.10.0", "'3.10.0'"),
+                ("3.1", "3.1"),
+                ("", "None"),
+                ("[3]", "[3]"),
+            )
+        ),
         ("api.yaml", "openapi: 3.1.0\ninfo: {}\n", "api.yaml describes no operation: it has no `paths`"),
         ("api.yaml", "openapi: 3.1.0\npaths: [a]", "#/paths should be a mapping, not list"),
         ("api.yaml", "openapi: 3.1.0\npaths: {/a: }", "/a in #/paths should be a mapping, not NoneType"),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections import ChainMap
 from types import MappingProxyType
+from typing import Annotated, Any, Final, NoReturn
 
+import msgspec
 import pytest
 
 from meshapi_video import (
@@ -25,6 +28,7 @@ from meshapi_video import (
 )
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._tasks import require_task, video_or_raise
+from meshapi_video._transport import contract
 from meshapi_video._transport.contract import check_task
 from meshapi_video._transport.exceptions import typed_errors
 
@@ -94,6 +98,65 @@ def test_a_body_that_only_the_generated_parser_cannot_parse_is_an_invalid_respon
         raise too_deep
     assert caught.value.path is None
     assert caught.value.__suppress_context__
+
+
+def raises(error: Exception) -> Any:  # noqa: ANN401 - it stands for any function of generated code
+    def fail(*_arguments: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
+# What the generated parser raises for a date that is none, and for a property that the check does not demand.
+PARSER_ERRORS: Final = [
+    (ValueError("Invalid isoformat string: 'soon'"), "the response cannot be parsed: Invalid isoformat string: 'soon'"),
+    (KeyError("title"), "the response cannot be parsed: KeyError: 'title'"),
+    (
+        TypeError("'int' object is not iterable"),
+        "the response cannot be parsed: TypeError: 'int' object is not iterable",
+    ),
+    (AttributeError("no attribute"), "the response cannot be parsed: AttributeError: no attribute"),
+    (RecursionError("too deep"), "the response cannot be parsed: too deep"),
+]
+
+
+@pytest.mark.parametrize(("error", "message"), PARSER_ERRORS, ids=lambda value: type(value).__name__)
+def test_whatever_the_generated_parser_raises_is_an_invalid_response(
+    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(VideoTaskResponse, "from_dict", raises(error))
+    with pytest.raises(InvalidResponse) as caught:
+        parse_task(b'{"id": "t", "status": "x"}')
+    assert (str(caught.value), caught.value.path) == (message, None)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+class UnusableUnion(msgspec.Struct):
+    tags: list[str] | list[int]
+
+
+class UnusablePattern(msgspec.Struct):
+    tags: Annotated[str, msgspec.Meta(pattern=r"^\p{L}+$")]
+
+
+@pytest.mark.parametrize("unusable", [UnusableUnion, UnusablePattern, None])
+def test_a_type_that_msgspec_cannot_use_refuses_each_body(
+    unusable: type[msgspec.Struct] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if unusable is None:
+        monkeypatch.delattr("meshapi_video_wire.VideoTaskResponse")
+    else:
+        monkeypatch.setattr("meshapi_video_wire.VideoTaskResponse", unusable)
+    fresh = runpy.run_path(str(contract.__file__))
+    for _ in range(2):
+        with pytest.raises(InvalidResponse, match="no response can be checked, because of a bug in meshapi-video: "):
+            fresh["check_task"](b'{"id": "t", "status": "x"}')
+
+
+def test_whatever_the_check_raises_is_an_invalid_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract, "_convert", raises(TypeError("Type unions are not supported")))
+    with pytest.raises(InvalidResponse, match=r"^the response cannot be checked: TypeError: Type unions are not"):
+        check_task(b'{"id": "t", "status": "x"}')
 
 
 @pytest.mark.parametrize("as_text", [True, False])

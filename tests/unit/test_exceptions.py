@@ -97,3 +97,8 @@ def test_the_root_message_is_the_first_message_in_the_chain_of_errors() -> None:
     assert root_message(outer) == "certificate has expired"
     assert root_message(RuntimeError("its own")) == "its own"
     assert root_message(ValueError()) == "ValueError"
+
+
+def test_an_error_of_the_users_own_hook_stays_as_it_is() -> None:
+    with pytest.raises(KeyError), typed_errors("t", SETTINGS, 2.5):
+        raise KeyError("a bug in a hook")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Final, cast
+from functools import partial
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 import msgspec
 
 from meshapi_video._errors import InvalidResponse
+from meshapi_video._text import describe
+from meshapi_video._transport.tracebacks import hidden_frames
 from meshapi_video_generated.models import VideoTaskResponse
-from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _PATH: Final = re.compile(r" - at `(?P<path>\$.*)`$")
 
@@ -27,17 +29,35 @@ def _parse_float(text: str) -> int | float:
 _decoder: Final = msgspec.json.Decoder(float_hook=_parse_float)
 _fast_decoder: Final = msgspec.json.Decoder()
 
-# msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. A decoder
-# prepares its type, with all nested types. So there is one decoder for each type, made while its module is imported.
-msgspec.json.Decoder(WireTask)
+
+def _prepared() -> Callable[[object], object]:
+    """The check of a parsed body: it returns if the body is a task as in the document."""
+    # msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. A decoder
+    # prepares its type, with all nested types. So there is one decoder for each type, made while its module is
+    # imported.
+    try:
+        from meshapi_video_wire import VideoTaskResponse as WireTask  # noqa: PLC0415 - the import may fail, too
+
+        msgspec.json.Decoder(WireTask)
+    except Exception as error:  # noqa: BLE001 - a type, or a pattern in it, that msgspec cannot use
+        reason = describe(error)
+
+        def refuse(_parsed: object) -> NoReturn:
+            raise InvalidResponse(f"no response can be checked, because of a bug in meshapi-video: {reason}")
+
+        return refuse
+    return partial(msgspec.convert, type=WireTask)
+
+
+_convert: Final = _prepared()
 
 
 def check_task(body: bytes | str) -> dict[str, object]:
     """`body` as Python's own types. Raises `InvalidResponse` unless it is a task as in the document."""
     try:
         parsed: object = _fast_decoder.decode(body)
-        msgspec.convert(parsed, WireTask)
-    except (msgspec.DecodeError, ValueError, RecursionError):
+        _convert(parsed)
+    except Exception:  # noqa: BLE001 - whatever it is, the careful check turns it into an InvalidResponse
         # This is rare, so that the fast decoder comes first.
         parsed = _check_carefully(body)
     return cast("dict[str, object]", parsed)
@@ -50,9 +70,13 @@ def _check_carefully(body: bytes | str) -> object:
         # This may be JSON that Python cannot handle: thousands of digits or levels.
         raise InvalidResponse(f"the response is not JSON, or cannot be parsed: {error}") from None
     try:
-        msgspec.convert(parsed, WireTask)
+        _convert(parsed)
     except msgspec.ValidationError as error:
         raise _violation(error) from None
+    except InvalidResponse:
+        raise
+    except Exception as error:  # noqa: BLE001 - the generated type decides what may be raised
+        raise InvalidResponse(f"the response cannot be checked: {describe(error)}") from None
     return parsed
 
 
@@ -74,13 +98,17 @@ def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse
     in `additional_properties`. Raises `InvalidResponse`, with the JSON path of the wrong value.
     Anyone can send a request to a callback's address: `get` the task before you act on the result.
     """
-    try:
-        # A parsed body is encoded again, so that the same JSON gives the same result, parsed or not.
-        body = payload if isinstance(payload, bytes | str) else json.dumps(payload, allow_nan=False, default=dict)
-        parsed = check_task(body)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidResponse(f"the payload is not JSON, or cannot be parsed: {error}") from None
-    return VideoTaskResponse.from_dict(parsed)
+    with hidden_frames():
+        try:
+            # A parsed body is encoded again, so that the same JSON gives the same result, parsed or not.
+            body = payload if isinstance(payload, bytes | str) else json.dumps(payload, allow_nan=False, default=dict)
+            parsed = check_task(body)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidResponse(f"the payload is not JSON, or cannot be parsed: {error}") from None
+        try:
+            return VideoTaskResponse.from_dict(parsed)
+        except Exception as error:  # noqa: BLE001 - the generated parser decides what may be raised
+            raise InvalidResponse(f"the response cannot be parsed: {describe(error)}") from None
 
 
 def _violation(error: msgspec.ValidationError) -> InvalidResponse:

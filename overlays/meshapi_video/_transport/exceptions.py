@@ -16,6 +16,7 @@ from meshapi_video._errors import (
     MeshVideoError,
     format_seconds,
 )
+from meshapi_video._text import describe
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # `from None` everywhere: the frames of the original error hold the request's headers, and so the key.
 
+_GENERATED: Final = "meshapi_video_generated"
 _LONGEST_DESCRIPTION: Final = 500
 """The characters that an error keeps of an unexpected exception's message."""
 _LONGEST_TRACEBACK: Final = 10_000
@@ -41,10 +43,22 @@ def typed_errors(task_id: str, settings: Settings, seconds: float) -> Generator[
     except TimeoutError:
         message = f"no complete response from {settings.base_url} within {format_seconds(seconds)}"
         raise with_task_id(ConnectionTimeout(message), task_id) from None
-    except (ValueError, RecursionError) as error:
-        # The body matches the contract, but is nested too deeply for the generated parser.
-        message = settings.api_key.redact(f"the response cannot be parsed: {error}")
+    except Exception as error:
+        # A library may raise these two for a hostile response.
+        if not (isinstance(error, ValueError | RecursionError) or _is_of_parser(error)):
+            raise
+        # Or the body matches the contract, but the generated parser fails: the body may be nested too deeply.
+        message = settings.api_key.redact(f"the response cannot be parsed: {describe(error)}")
+        # The frames hold the body.
+        _remove_frames(error)
         raise with_task_id(InvalidResponse(message), task_id) from None
+
+
+def _is_of_parser(error: Exception) -> bool:
+    """Whether generated code raised an exception itself, and not the session that it called."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    packages = [module.partition(".")[0] for module in modules]
+    return [each for each in packages if each in {"meshapi_video", _GENERATED}][-1:] == [_GENERATED]
 
 
 @contextlib.contextmanager
