@@ -20,7 +20,7 @@ from pathlib import Path
 
 import datamodel_code_generator
 import openapi_python_client
-from datamodel_code_generator import InputFileType, LiteralType, PythonVersion
+from datamodel_code_generator import DatetimeClassType, InputFileType, LiteralType, PythonVersion
 from datamodel_code_generator.enums import DataModelType
 
 from codegen.adaptation import adapt
@@ -150,6 +150,9 @@ def _generate_wire(source: Path, module: Path) -> None:
         enum_field_as_literal=LiteralType.All,
         use_msgspec_tagged_unions=True,
         use_msgspec_nullable_enum_alias=True,
+        # The types that the client package has for these formats.
+        output_datetime_class=DatetimeClassType.Datetime,
+        use_standard_primitive_types=True,
     )
 
 

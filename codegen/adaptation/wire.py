@@ -20,10 +20,12 @@ from codegen.client_names import class_name
 from codegen.document import Json, as_list, as_object, is_list, is_object
 from codegen.openapi import escape, resolve
 
-_DROPPED: Final = ("default", "example", "examples", "format", "xml", "externalDocs", "x-enum-varnames")
+_DROPPED: Final = ("default", "example", "examples", "xml", "externalDocs", "x-enum-varnames")
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_CONSTRAINTS: Final = (*_BOUNDS, "multipleOf", "minLength", "maxLength", "pattern")
+_OF_TEXTS: Final = ("minLength", "maxLength", "pattern")
+_CONSTRAINTS: Final = (*_BOUNDS, "multipleOf", *_OF_TEXTS)
+_TYPED: Final = frozenset({"date-time", "date", "uuid"})
 _SCALARS: Final = ("string", "integer", "number", "boolean", "null")
 
 
@@ -51,6 +53,8 @@ def _reduce(schema: Schema, notes: list[Note]) -> None:
         for keyword in [*schema]:
             if keyword not in ("$ref", "description", PLACE):
                 del schema[keyword]
+    if "format" in schema:
+        _typed_format(schema)
     if schema.pop("uniqueItems", False):
         notes.append(Note(f"{place_of(schema)}/uniqueItems", "Whether the items differ is not checked."))
     if is_object(schema.get("additionalProperties")) and schema.get("properties"):
@@ -65,6 +69,15 @@ def _reduce(schema: Schema, notes: list[Note]) -> None:
         else:
             schema["pattern"] = pattern
     _bounds(schema, notes)
+
+
+def _typed_format(schema: Schema) -> None:
+    """Keeps a format that has a type, without the keywords that msgspec checks on texts only."""
+    if schema["format"] not in _TYPED or "enum" in schema or "const" in schema:
+        del schema["format"]
+        return
+    for keyword in _OF_TEXTS:
+        schema.pop(keyword, None)
 
 
 def _bounds(schema: Schema, notes: list[Note]) -> None:
@@ -148,7 +161,7 @@ def _join(kind: str, parts: list[Schema], schema: Schema, notes: list[Note]) -> 
         return {**joined, "enum": list(dict.fromkeys(known))} if kind in ("string", "integer") else joined
     constrained = [part for part in parts if any(keyword in part for keyword in _CONSTRAINTS)]
     if len(parts) == 1:
-        return {**joined, **{keyword: parts[0][keyword] for keyword in _CONSTRAINTS if keyword in parts[0]}}
+        return {**joined, **{key: parts[0][key] for key in (*_CONSTRAINTS, "format") if key in parts[0]}}
     if len(constrained) == len(parts):
         meaning = "msgspec cannot check the constraints of several members of one type: not checked."
         notes.append(Note(place_of(schema), meaning))

@@ -13,6 +13,7 @@ from typing import Final
 
 import jsonschema_rs
 
+from codegen.adaptation.patterns import python_pattern
 from codegen.document import Json, as_list, is_list, is_object
 
 Schema = dict[str, Json]
