@@ -176,7 +176,9 @@ class Maker:
                 yield Sample(place.pointer, place.replaced(instance, "no such value"), "an unknown value there")
             for one in found:
                 inner = _at(instance, place.keys)
-                for name in one.get("required", []) if is_object(inner) else ():
+                # No type has a place for a required property that is not declared.
+                declared = [name for name in one.get("required", []) if name in one.get("properties", {})]
+                for name in declared if is_object(inner) else ():
                     rest = {key: value for key, value in inner.items() if key != name}
                     yield Sample(place.pointer, place.replaced(instance, rest), f"no property {name}")
 
