@@ -18,10 +18,7 @@ import warnings
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-import datamodel_code_generator
 import openapi_python_client
-from datamodel_code_generator import DatetimeClassType, InputFileType, LiteralType, PythonVersion
-from datamodel_code_generator.enums import DataModelType
 
 from codegen.adaptation import adapt
 from codegen.adaptation.bodies import binary_types
@@ -37,10 +34,10 @@ from codegen.parsing import read_mapping
 from codegen.refusals import check_document
 from codegen.refusals.parsed import readable, wire_refusal
 from codegen.verification import verify
+from codegen.wire_generator import generate_wire
 
 CLIENT = "meshapi_video_generated"
 WIRE = "meshapi_video_wire"
-_HEADER = "# Generated from openapi.yaml by `nox -s regenerate`. Do not edit: change the overlay instead."
 
 
 def generate(into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY) -> None:
@@ -73,7 +70,7 @@ def generate_overlaid(into: Path, overlaid: dict[str, Json]) -> None:
         _write(adapted.wire, source)
         (into / WIRE).mkdir()
         with _strict(lambda text: wire_refusal(overlaid, text).message()):
-            _generate_wire(source, into / WIRE / "__init__.py")
+            generate_wire(source, into / WIRE / "__init__.py")
     # Isolated: ruff must not read the nearest configuration. The rules are named, because newer default rules would
     # rewrite `*args: Any` to `object`, and mypy refuses that.
     ruff = ("--isolated", "--no-cache", "--quiet", "--target-version=py311", str(into))
@@ -133,27 +130,6 @@ def _generate_client(source: Path, package: Path, content_types: dict[str, str])
     errors = openapi_python_client.generate(config=config)
     if errors:
         raise CodegenError("\n".join(f"{error.header}: {error.detail}" for error in errors))
-
-
-def _generate_wire(source: Path, module: Path) -> None:
-    datamodel_code_generator.generate(
-        source,
-        output=module,
-        input_file_type=InputFileType.OpenAPI,
-        output_model_type=DataModelType.MsgspecStruct,
-        target_python_version=PythonVersion.PY_311,
-        formatters=[],
-        strict_refs=True,
-        allow_remote_refs=False,
-        custom_file_header=_HEADER,
-        # msgspec decodes enums of texts and of integers only. A `Literal` may have values of both.
-        enum_field_as_literal=LiteralType.All,
-        use_msgspec_tagged_unions=True,
-        use_msgspec_nullable_enum_alias=True,
-        # The types that the client package has for these formats.
-        output_datetime_class=DatetimeClassType.Datetime,
-        use_standard_primitive_types=True,
-    )
 
 
 @contextlib.contextmanager

@@ -12,14 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import datamodel_code_generator
-from datamodel_code_generator import InputFileType, PythonVersion
-from datamodel_code_generator.enums import DataModelType
-from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser.errors import GeneratorError
 from openapi_python_client.parser.openapi import Endpoint, GeneratorData
 from openapi_python_client.parser.properties import (
-    Class,
     EnumProperty,
     LiteralEnumProperty,
     ModelProperty,
@@ -31,11 +26,13 @@ from openapi_python_client.parser.properties.protocol import PropertyProtocol
 from openapi_python_client.parser.properties.union import UnionProperty
 from openapi_python_client.schema import OpenAPI
 
-from codegen.document import GENERATOR_CONFIG, as_object, is_object
+from codegen.adaptation.bodies import binary_types
+from codegen.client_names import class_name, client_config, python_name
+from codegen.document import as_object, is_object
 from codegen.errors import CodegenError
 from codegen.openapi import METHODS, escape
-from codegen.refusals.names import python_name
 from codegen.verification.instances import Schema
+from codegen.wire_generator import generate_wire
 
 _SCHEMAS: Final = "#/components/schemas/"
 
@@ -109,18 +106,13 @@ def names_of(client: Schema, wire: Schema) -> Names:
 def _add_wire_pointers(names: Names, client: Schema, wire: Schema) -> None:
     present = as_object(as_object(wire.get("components")).get("schemas"))
     for name in as_object(as_object(client.get("components")).get("schemas")):
-        other = str(Class.from_string(string=name, config=_config()).name)
+        other = class_name(name)
         if name not in present and other in present:
             names.wire_pointers[f"#/components/schemas/{escape(name)}"] = f"#/components/schemas/{other}"
 
 
-def _config() -> Config:
-    settings = ConfigFile.load_from_path(GENERATOR_CONFIG)
-    return Config.from_sources(settings, MetaType.NONE, GENERATOR_CONFIG, "utf-8", overwrite=False, output_path=None)
-
-
 def _add_client(names: Names, document: Schema) -> None:
-    config = _config()
+    config = client_config(content_types=binary_types(document))
     data = GeneratorData.from_dict(document, config=config)
     if isinstance(data, GeneratorError):
         raise CodegenError(f"openapi-python-client: {data.header}: {data.detail}")
@@ -189,15 +181,7 @@ def _add_wire(names: Names, document: Schema) -> None:
         metadata = Path(scratch, "metadata.json")
         source = Path(scratch, "openapi.json")
         source.write_text(json.dumps(document), encoding="utf-8")
-        datamodel_code_generator.generate(
-            source,
-            output=Path(scratch, "wire.py"),
-            input_file_type=InputFileType.OpenAPI,
-            output_model_type=DataModelType.MsgspecStruct,
-            target_python_version=PythonVersion.PY_311,
-            formatters=[],
-            emit_model_metadata=metadata,
-        )
+        generate_wire(source, Path(scratch, "wire.py"), metadata)
         for model in json.loads(metadata.read_text(encoding="utf-8"))["models"]:
             pointer = "#" + model["source_ref"].partition("#")[2]
             properties = {one["name"]: one["original_name"] or one["alias"] for one in model["fields"]}
