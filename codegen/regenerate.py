@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import importlib.metadata
 import io
 import json
 import subprocess
@@ -25,7 +26,7 @@ from datamodel_code_generator.enums import DataModelType
 from openapi_python_client.config import Config, ConfigFile, MetaType
 
 from codegen.adaptation import adapt
-from codegen.diff.operations import SOURCE_CHECKSUM
+from codegen.diff.operations import GENERATORS, SOURCE_CHECKSUM
 from codegen.diff.report import OVERLAID, Report, compare_generated
 from codegen.document import DOCUMENT, GENERATED, GENERATOR_CONFIG, OVERLAY, ROOT, Json
 from codegen.errors import CodegenError
@@ -38,6 +39,8 @@ from codegen.verification import verify
 
 CLIENT = "meshapi_video_generated"
 WIRE = "meshapi_video_wire"
+# The programs that write the code.
+_PROGRAMS = ("datamodel-code-generator", "openapi-python-client", "ruff")
 _HEADER = "# Generated from openapi.yaml by `nox -s regenerate`. Do not edit: change the overlay instead."
 
 
@@ -62,7 +65,9 @@ def generate_overlaid(into: Path, overlaid: dict[str, Json]) -> None:
     check_document(overlaid)
     adapted = adapt(overlaid)
     into.mkdir(parents=True, exist_ok=True)
-    _write(overlaid, into / OVERLAID)
+    # With the versions, the report can tell a change of a generator from a change of the document.
+    versions = {program: importlib.metadata.version(program) for program in _PROGRAMS}
+    _write({**overlaid, GENERATORS: versions}, into / OVERLAID)
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch, OVERLAID)
         _write(adapted.client, source)
