@@ -72,7 +72,7 @@ def test_a_name_that_an_upgrade_removes_is_breaking(older: Path) -> None:
     )
     report = compare_generated(older, GENERATED)
     assert report.severity is Severity.BREAKING
-    assert any(change.pointer.endswith("VideoTaskUsage.removed") for change in report.to_acknowledge)
+    assert any("VideoTaskUsage.old" in change.pointer for change in report.to_acknowledge), report.to_acknowledge
 
 
 def test_a_document_that_changes_with_the_upgrade_has_its_own_changes(older: Path) -> None:
