@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import importlib.metadata
 import io
 import json
 import subprocess
@@ -23,7 +24,7 @@ import openapi_python_client
 from codegen.adaptation import adapt
 from codegen.adaptation.bodies import binary_types
 from codegen.client_names import client_config
-from codegen.diff.operations import SOURCE_CHECKSUM
+from codegen.diff.operations import GENERATORS, SOURCE_CHECKSUM
 from codegen.diff.report import OVERLAID, Report, compare_generated
 from codegen.document import DOCUMENT, GENERATED, OVERLAY, ROOT, Json
 from codegen.errors import CodegenError
@@ -38,6 +39,8 @@ from codegen.wire_generator import generate_wire
 
 CLIENT = "meshapi_video_generated"
 WIRE = "meshapi_video_wire"
+# The programs that write the code.
+_PROGRAMS = ("datamodel-code-generator", "openapi-python-client", "ruff")
 
 
 def generate(into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY) -> None:
@@ -61,7 +64,9 @@ def generate_overlaid(into: Path, overlaid: dict[str, Json]) -> None:
     check_document(overlaid)
     adapted = adapt(overlaid)
     into.mkdir(parents=True, exist_ok=True)
-    _write(overlaid, into / OVERLAID)
+    # With the versions, the report can tell a change of a generator from a change of the document.
+    versions = {program: importlib.metadata.version(program) for program in _PROGRAMS}
+    _write({**overlaid, GENERATORS: versions}, into / OVERLAID)
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch, OVERLAID)
         _write(adapted.client, source)

@@ -70,9 +70,10 @@ def _write(files: dict[Path, bytes]) -> None:
                 Path(scratch, path.name).write_bytes(content)
             _replace(list(files), Path(scratch))
     except OSError as error:
-        path = error.filename2 or error.filename
+        # The error of a full disk names no file.
+        path = error.filename2 or error.filename or folder
         raise CodegenError(
-            f"{path} cannot be written: {error.strerror}. Check the file and its permissions."
+            f"{path} cannot be written: {error.strerror}. Check its permissions and the space on the disk."
         ) from error
 
 
@@ -110,6 +111,10 @@ def main() -> None:
         addresses = vendor(names, datetime.datetime.now(datetime.UTC).date())
     except CodegenError as problem:
         sys.exit(f"vendor: {problem}\n{DOCUMENT.name} and {LOCK.name} are unchanged.")
+    except KeyboardInterrupt:
+        sys.exit(
+            f"vendor: interrupted. {DOCUMENT.name} and {LOCK.name} belong together: both are old, or both are new."
+        )
     sys.stdout.write("".join(f"vendored {address}\n" for address in addresses))
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from codegen.diff.explanations import unexplained
-from codegen.diff.operations import compare_documents
+from codegen.diff.operations import GENERATORS, compare_documents
 from codegen.diff.python_api import compare_python_api
 from codegen.diff.severity import ApiChange, Change, Severity
-from codegen.document import ROOT, Json
+from codegen.document import ROOT, Json, as_object
 from codegen.errors import CodegenError
 from codegen.file_diff import FileChange, compare_files
 from codegen.parsing import read_mapping
@@ -34,6 +34,8 @@ class Report(NamedTuple):
     annotations: list[ApiChange]
     unexplained: list[ApiChange]
     """Those of the annotations for which the document has no change that callers could notice."""
+    generators: tuple[str, ...] = ()
+    """The generators whose version changed, each with its old and its new version."""
 
     @property
     def severity(self) -> Severity | None:
@@ -60,14 +62,22 @@ class Report(NamedTuple):
             return "no change\n"
         current = current_version()
         following = next_version(current, self.severity)
+        cause = "document" if self.document or not self.generators else "upgrade of a generator"
         parts = [
-            "# What this document changes for users of the SDK\n",
+            f"# What this {cause} changes for users of the SDK\n",
             f"Overall: **{_name(self.severity)}**. The version is {current}; the next one should be {following}.\n",
+            *self._generators_part(),
             *self._document_part(),
             *self._files_part(),
             *self._api_part(),
         ]
         return "\n".join(parts)
+
+    def _generators_part(self) -> list[str]:
+        if not self.generators:
+            return []
+        cause = "" if self.document else " The document is the same, so each change below is a change of a generator."
+        return ["## The generators\n", f"The versions changed: {', '.join(self.generators)}.{cause}\n"]
 
     def _document_part(self) -> list[str]:
         if not self.document:
@@ -87,8 +97,11 @@ class Report(NamedTuple):
         if self.annotations:
             lines += ["", "Annotations that changed:", ""]
             unexplained = set(self.unexplained)
+            reason = "No change of the document explains it."
+            if self.generators:
+                reason = f"{reason} A generator changed: {', '.join(self.generators)}."
             for change in self.annotations:
-                note = ". **No change of the document explains it.**" if change in unexplained else ""
+                note = f". **{reason}**" if change in unexplained else ""
                 lines.append(f"- `{change.path}`: {change.meaning}{note}")
         return ["## The Python API\n", *lines, ""]
 
@@ -105,7 +118,19 @@ def compare_generated(old: Path, new: Path) -> Report:
     documents = read_overlaid(old), read_overlaid(new)
     changes = compare_documents(*documents)
     breaking_api, annotations = compare_python_api(old, new)
-    return Report(changes, files, breaking_api, annotations, unexplained(annotations, changes, *documents))
+    reasonless = unexplained(annotations, changes, *documents)
+    return Report(changes, files, breaking_api, annotations, reasonless, _changed_generators(*documents))
+
+
+def _changed_generators(old: dict[str, Json], new: dict[str, Json]) -> tuple[str, ...]:
+    before, after = as_object(old.get(GENERATORS)), as_object(new.get(GENERATORS))
+    # Code from a time when no version was recorded says nothing about an upgrade.
+    names = sorted(before.keys() | after.keys()) if before and after else []
+    return tuple(
+        f"{name} from {before.get(name, 'none')} to {after.get(name, 'none')}"
+        for name in names
+        if before.get(name) != after.get(name)
+    )
 
 
 def read_overlaid(generated: Path) -> dict[str, Json]:

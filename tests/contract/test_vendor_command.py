@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import sys
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -35,6 +38,23 @@ def test_a_lock_that_cannot_be_written_leaves_the_document_unchanged(checkout: C
     checkout.document.unlink()
     checkout.vendor_error(checkout.folder / "page.md")
     assert not checkout.document.exists()
+
+
+def test_a_full_disk_leaves_both_files_unchanged(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_path: Path, _content: bytes) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source = checkout.source("page.md", PAGE)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert f"{checkout.folder} cannot be written: No space left on device" in checkout.vendor_error(source)
+
+
+def test_an_interrupted_vendoring_says_in_which_state_the_files_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_arguments: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("codegen.vendor.vendor", interrupted)
+    assert str(exit_code(monkeypatch, "page.md")).startswith("vendor: interrupted. ")
 
 
 def test_the_first_vendoring_creates_both_files(checkout: Checkout) -> None:
