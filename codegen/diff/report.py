@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from codegen.adaptation import Note, adapt
 from codegen.diff.explanations import unexplained
 from codegen.diff.operations import GENERATORS, compare_documents
 from codegen.diff.python_api import compare_python_api
@@ -36,6 +37,8 @@ class Report(NamedTuple):
     """Those of the annotations for which the document has no change that callers could notice."""
     generators: tuple[str, ...] = ()
     """The generators whose version changed, each with its old and its new version."""
+    notes: tuple[Note, ...] = ()
+    """What the new document says and the generated code does not check, beyond what the old one said."""
 
     @property
     def severity(self) -> Severity | None:
@@ -68,6 +71,7 @@ class Report(NamedTuple):
             f"Overall: **{_name(self.severity)}**. The version is {current}; the next one should be {following}.\n",
             *self._generators_part(),
             *self._document_part(),
+            *self._notes_part(),
             *self._files_part(),
             *self._api_part(),
         ]
@@ -84,6 +88,12 @@ class Report(NamedTuple):
             return ["## The document\n", "No change.\n"]
         rows = [f"| **{_name(c.severity)}** | `{_cell(c.pointer)}` | {_cell(c.meaning)} |" for c in self.document]
         return ["## The document\n", "| severity | where | what it means in Python |", "|---|---|---|", *rows, ""]
+
+    def _notes_part(self) -> list[str]:
+        if not self.notes:
+            return []
+        rows = [f"| `{_cell(note.pointer)}` | {_cell(note.meaning)} |" for note in self.notes]
+        return ["## What the generated code leaves out\n", "| where | what and why |", "|---|---|", *rows, ""]
 
     def _files_part(self) -> list[str]:
         if not self.files:
@@ -119,7 +129,9 @@ def compare_generated(old: Path, new: Path) -> Report:
     changes = compare_documents(*documents)
     breaking_api, annotations = compare_python_api(old, new)
     reasonless = unexplained(annotations, changes, *documents)
-    return Report(changes, files, breaking_api, annotations, reasonless, _changed_generators(*documents))
+    left_out_before, left_out = (adapt(document).notes for document in documents)
+    notes = tuple(note for note in left_out if note not in left_out_before)
+    return Report(changes, files, breaking_api, annotations, reasonless, _changed_generators(*documents), notes)
 
 
 def _changed_generators(old: dict[str, Json], new: dict[str, Json]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from datamodel_code_generator.parser.jsonschema import JsonSchemaObject
+from datamodel_code_generator.parser._schema_object import JsonSchemaObject
 from openapi_python_client.schema.openapi_schema_pydantic import Schema
 
 from codegen.document import Json

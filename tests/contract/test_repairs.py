@@ -35,7 +35,8 @@ def pages(published: dict[str, Json]) -> dict[str, Json]:
 
 
 def repaired(document: dict[str, Json]) -> dict[str, Json]:
-    return apply_overlay(document, read_mapping(OVERLAY))["paths"]
+    paths: dict[str, Json] = apply_overlay(document, read_mapping(OVERLAY))["paths"]
+    return paths
 
 
 @pytest.mark.parametrize("stated", [BEARER, [], [{"Other": []}]])
