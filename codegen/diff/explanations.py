@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 from codegen.diff.severity import ApiChange, Change, Severity
 from codegen.diff.wire import WIRE_PACKAGE, imported_module
 from codegen.document import Json, as_object
-from codegen.openapi import component_name, references
+from codegen.openapi import METHODS, component_name, escape, references
+from codegen.refusals.names import python_name
 
 # The modules whose types the generator of the wire package uses.
 _MODULES_OF_TYPES: Final = frozenset(
@@ -41,7 +42,28 @@ def unexplained(api: list[ApiChange], changes: list[Change], *documents: dict[st
         schemas = as_object(as_object(document.get("components")).get("schemas"))
         for name, schema in schemas.items():
             places |= {_Place(name, properties) for target, properties in _uses(as_object(schema)) if target in changed}
-    return [change for change in api if not any(_explains(place, change) for place in places)]
+    arguments = {name for document in documents for name in _explained_functions(document, noticed, changed)}
+    return [
+        change
+        for change in api
+        if not (_function(change) in arguments or any(_explains(place, change) for place in places))
+    ]
+
+
+def _explained_functions(document: dict[str, Json], noticed: list[str], changed: set[str | None]) -> Iterator[str]:
+    """The functions whose operation changed, or refers to a component that changed."""
+    for path, operations in as_object(document.get("paths")).items():
+        for method in METHODS:
+            operation = as_object(as_object(operations).get(method))
+            pointer = f"#/paths/{escape(path)}"
+            is_changed = any(each.startswith((f"{pointer}/{method}", f"{pointer}/parameters")) for each in noticed)
+            if is_changed or {component_name({"$ref": each}) for each in references(operation)} & changed:
+                yield python_name(operation.get("operationId"))
+
+
+def _function(change: ApiChange) -> str | None:
+    """The name of the function if an argument changed."""
+    return change.path.split(".")[-2] if change.path.endswith(")") else None
 
 
 def _place(pointer: str) -> _Place:
@@ -61,6 +83,8 @@ def _uses(schema: dict[str, Json]) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _explains(place: _Place, change: ApiChange) -> bool:
+    if _function(change) is not None:
+        return False
     module = imported_module(change)
     if module is not None:
         return module in _MODULES_OF_TYPES
@@ -69,7 +93,7 @@ def _explains(place: _Place, change: ApiChange) -> bool:
     if holder == WIRE_PACKAGE:
         holder, member = member, ""
     class_name, names = _bare(holder), [_bare(name) for name in place.properties]
-    in_member = not member or any(name in _bare(member) for name in names)
+    in_member = not member or any(_is_spelled(member, name) for name in names)
     if place.component is None:
         return bool(names) and in_member
     if class_name == _bare(place.component):
@@ -77,6 +101,11 @@ def _explains(place: _Place, change: ApiChange) -> bool:
     # An object without a name of its own has a class that is called after its component and property, or only one.
     is_inside = any(class_name.startswith(name) for name in (_bare(place.component), *names))
     return is_inside and (in_member or not names or names[-1] in class_name)
+
+
+def _is_spelled(member: str, name: str) -> bool:
+    """Whether a generator may give the name of a property this spelling: `class_`, `field_1st`, `created_at_1`."""
+    return re.fullmatch(rf"(field)?{re.escape(name)}", _bare(re.sub(r"_\d+$", "", member))) is not None
 
 
 def _bare(name: str) -> str:
