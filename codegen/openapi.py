@@ -78,7 +78,7 @@ def types_of(schema: Json) -> Types:
     if not is_object(schema) or not schema.keys() & {"$ref", "oneOf", "anyOf", "allOf", "type", "enum", "properties"}:
         return Types(frozenset({"Any"}), nullable=False)
     if "$ref" in schema:
-        return Types(frozenset({component_name(schema)}), nullable=False)
+        return Types(frozenset({component_name(schema)}), bool(schema.get("nullable")))
     combined: Json = schema.get("oneOf") or schema.get("anyOf") or schema.get("allOf")
     members = [types_of(member) for member in as_list(combined)]
     if not members:

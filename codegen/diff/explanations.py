@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from codegen.client_names import python_name
 from codegen.diff.severity import ApiChange, Change, Severity
 from codegen.diff.wire import WIRE_PACKAGE, imported_module
 from codegen.document import Json, as_object
-from codegen.openapi import component_name, references
+from codegen.openapi import METHODS, component_name, escape, references
 
 # The modules whose types the generator of the wire package uses.
 _MODULES_OF_TYPES: Final = frozenset(
@@ -44,7 +45,29 @@ def unexplained(api: list[ApiChange], changes: list[Change], *documents: dict[st
         for name, schema in schemas.items():
             places |= {_Place(name, properties) for target, properties in _uses(as_object(schema)) if target in changed}
     index = _Index(places)
-    return [change for change in api if not index.explains(change)]
+    functions = {name for document in documents for name in _explained_functions(document, noticed, changed)}
+
+    def is_explained(change: ApiChange) -> bool:
+        function = _function(change)
+        return index.explains(change) if function is None else function in functions
+
+    return [change for change in api if not is_explained(change)]
+
+
+def _explained_functions(document: dict[str, Json], noticed: list[str], changed: set[str | None]) -> Iterator[str]:
+    """The functions whose operation changed, or refers to a component that changed."""
+    for path, operations in as_object(document.get("paths")).items():
+        for method in METHODS:
+            operation = as_object(as_object(operations).get(method))
+            pointer = f"#/paths/{escape(path)}"
+            is_changed = any(each.startswith((f"{pointer}/{method}", f"{pointer}/parameters")) for each in noticed)
+            if is_changed or {component_name({"$ref": each}) for each in references(operation)} & changed:
+                yield python_name(operation.get("operationId"))
+
+
+def _function(change: ApiChange) -> str | None:
+    """The name of the function if an argument changed."""
+    return change.path.split(".")[-2] if change.path.endswith(")") else None
 
 
 def _place(pointer: str) -> _Place:
@@ -89,34 +112,33 @@ class _Index:
         *_, holder, member = f".{change.path}".split(".")
         if holder == WIRE_PACKAGE:
             holder, member = member, ""
-        class_name, name = _bare(holder), _bare(member) if member else None
-        if self._in_operations and (name is None or not self._in_operations.isdisjoint(_parts(name))):
+        class_name, names = _bare(holder), _spelled(member) if member else None
+        if self._in_operations and (names is None or not self._in_operations.isdisjoint(names)):
             return True
         beginnings = [class_name[:end] for end in range(len(class_name) + 1)]
         return any(
-            _explains(place, class_name, name)
+            _explains(place, class_name, names)
             for beginning in beginnings
             for place in self._by_beginning.get(beginning, ())
         )
 
 
-def _explains(place: _Place, class_name: str, member: str | None) -> bool:
+def _explains(place: _Place, class_name: str, member: frozenset[str] | None) -> bool:
     """Whether a place in a component explains a change in a class whose name begins like the component or a property.
 
-    All names are bare. `member` is None for a change of the class itself.
+    All names are bare. `member` has the names that the property may have; it is None for a change of the class itself.
     """
     names = place.properties
-    if not names or member is None or any(name in member for name in names):
+    if not names or member is None or not member.isdisjoint(names):
         return True
     # An object without a name of its own has a class that is called after its component and property, or only one.
     return class_name != place.component and names[-1] in class_name
 
 
-def _parts(text: str) -> Iterator[str]:
-    """Every text that `text` contains."""
-    for start in range(len(text) + 1):
-        for end in range(start, len(text) + 1):
-            yield text[start:end]
+def _spelled(member: str) -> frozenset[str]:
+    """The properties to which a generator may give this name: `class_`, `field_1st`, `created_at_1`."""
+    bare = _bare(re.sub(r"_\d+$", "", member))
+    return frozenset({bare, bare.removeprefix("field")})
 
 
 @functools.cache

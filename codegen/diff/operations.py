@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from codegen.client_names import python_name
+from codegen.diff.effective import argument_names, media_types, parameter, parsed_media_type
 from codegen.diff.schemas import SchemaComparison
 from codegen.diff.severity import Change, Handler, Severity, format_value
 from codegen.document import Json, as_list, as_object
-from codegen.openapi import METHODS, Direction, escape, inline_components, same
+from codegen.openapi import METHODS, Direction, escape, inline_components, same, types_of
 
 SOURCE_CHECKSUM: Final = "x-source-sha256"
 """The key under which an overlaid document keeps the checksum of the published document."""
@@ -50,8 +52,12 @@ class _DocumentComparison(SchemaComparison):
             "security": self._security,
             "tags": documentation,
             "openapi": self._openapi_version,
+            **dict.fromkeys(("webhooks", "jsonSchemaDialect", "externalDocs"), self._unread),
         }
         self.compare_keys(self.old, self.new, "#", handlers)
+
+    def _unread(self, _old: Json, _new: Json, pointer: str) -> None:
+        self.add(Severity.COSMETIC, pointer, f"No generated code reads `{pointer.rpartition('/')[2]}`.")
 
     def _openapi_version(self, old: Json, new: Json, pointer: str) -> None:
         def major_and_minor(version: Json) -> list[str]:
@@ -65,7 +71,8 @@ class _DocumentComparison(SchemaComparison):
     def _servers(self, old: Json, new: Json, pointer: str) -> None:
         def first_server(servers: Json) -> Json:
             first = as_object((as_list(servers) or [{}])[0])
-            return _without(first, ["description"])
+            url = str(first.get("url", "")).rstrip("/")
+            return {**_without(first, ["description", "name"]), **({"url": url} if "url" in first else {})}
 
         before, after = first_server(old), first_server(new)
         if same(before, after):
@@ -76,7 +83,12 @@ class _DocumentComparison(SchemaComparison):
 
     def _security(self, old: Json, new: Json, pointer: str) -> None:
         change = f"{format_value(new)}; it was {format_value(old)}"
-        self.add(Severity.BREAKING, pointer, f"The authorization of a request is {change}.")
+        severity, kept = Severity.BREAKING, [each for each in as_list(old) if each in as_list(new)]
+        if as_list(old) and (new == [] or {} in as_list(new)):
+            severity, change = Severity.ADDITIVE, f"no longer necessary: {change}"
+        elif as_list(old) and len(kept) == len(as_list(old)):
+            severity, change = Severity.COSMETIC, f"possible as before: {change}"
+        self.add(severity, pointer, f"The authorization of a request is {change}.")
 
     def _security_schemes(self, old_schemes: Json, new_schemes: Json, pointer: str) -> None:
         old, new = as_object(old_schemes), as_object(new_schemes)
@@ -85,7 +97,7 @@ class _DocumentComparison(SchemaComparison):
             if name not in old:
                 self.add(Severity.ADDITIVE, place, f"The security scheme {name} was added.")
             else:
-                self.compare_keys(old[name], new.get(name), place, {})
+                self.compare_keys(old[name], new.get(name), place, {"bearerFormat": self._unread})
 
     def _paths(self, old: Json, new: Json, pointer: str) -> None:
         old_paths, new_paths = as_object(old), as_object(new)
@@ -104,13 +116,17 @@ class _DocumentComparison(SchemaComparison):
                 self.add(Severity.ADDITIVE, pointer, f"The function {_function(new)} was added.")
             return
 
-        def operation_id(_old: Json, _new: Json, place: str) -> None:
+        def operation_id(before: Json, after: Json, place: str) -> None:
+            if before and after and is_same_name(before, after):
+                self.add(Severity.COSMETIC, place, "The function has the same name in Python.")
+                return
             self.add(Severity.BREAKING, place, f"The function {_function(old)} was renamed to {_function(new)}.")
 
         def tags(before: Json, after: Json, place: str) -> None:
             # The first tag names the package that holds the function's module.
-            if as_list(before)[:1] != as_list(after)[:1]:
-                operation_id(before, after, place)
+            first, second = ((as_list(each) or ["default"])[0] for each in (before, after))
+            if not is_same_name(first, second):
+                self.add(Severity.BREAKING, place, f"The function {_function(old)} was moved to {_function(new)}.")
             else:
                 self.add(Severity.COSMETIC, place, "The first tag, which names the package, is the same.")
 
@@ -122,6 +138,7 @@ class _DocumentComparison(SchemaComparison):
             "requestBody": self._request_body,
             "responses": self._responses,
             "servers": self._servers,
+            "callbacks": self._unread,
         }
         self.compare_keys(old, new, pointer, handlers)
 
@@ -131,28 +148,43 @@ class _DocumentComparison(SchemaComparison):
             return {(str(each.get("in")), str(each.get("name"))): (n, each) for n, each in enumerate(listed)}
 
         before, after = by_name(old), by_name(new)
+        old_names, new_names = argument_names(before), argument_names(after)
+        taken = {argument: key for key, argument in new_names.items()}
         for key in sorted(before.keys() | after.keys()):
             name = f"`{key[1]}`"
             if key not in after:
                 place = f"{pointer}/{before[key][0]}"
                 self.add(Severity.BREAKING, place, f"The argument {name} was removed: passing it raises TypeError.")
             elif key not in before:
-                index, parameter = after[key]
+                index, added = after[key]
                 severity, meaning = Severity.ADDITIVE, f"The optional argument {name} was added."
-                if parameter.get("required"):
+                if added.get("required"):
                     severity, meaning = Severity.BREAKING, f"The required argument {name} was added."
-                elif key[1] in [known for _, known in before]:
-                    severity = Severity.BREAKING
-                    meaning += " The existing argument of the same name has another name now."
+                elif as_object(added.get("schema")).get("default") is not None:
+                    severity, meaning = Severity.BREAKING, f"The argument {name} was added. Its default is sent."
                 self.add(severity, f"{pointer}/{index}", meaning)
             else:
                 self._parameter(before[key][1], after[key][1], f"{pointer}/{after[key][0]}", name)
+                if old_names[key] != new_names[key]:
+                    other = taken.get(old_names[key])
+                    index = after[other or key][0]
+                    if other is None:
+                        index = max((after[each][0] for each in after if each not in before), default=index)
+                    meaning = f"The argument `{old_names[key]}` is now called `{new_names[key]}`."
+                    self.add(Severity.BREAKING, f"{pointer}/{index}", meaning)
 
     def _parameter(self, old: Json, new: Json, pointer: str, name: str) -> None:
         def schema(before: Json, after: Json, place: str) -> None:
             self.compare_schema(before or {}, after or {}, place, Direction.REQUEST, f"The argument {name}")
 
-        self.compare_keys(old, new, pointer, {"required": self._required(f"The argument {name}"), "schema": schema})
+        if same(old, new):
+            return
+        before, after = parameter(old), parameter(new)
+        if same(before, after):
+            self.add(Severity.COSMETIC, pointer, f"The argument {name} is sent as before; only the notation changed.")
+            return
+        handlers: dict[str, Handler] = {"required": self._required(f"The argument {name}"), "schema": schema}
+        self.compare_keys(before, after, pointer, handlers)
 
     def _request_body(self, old: Json, new: Json, pointer: str) -> None:
         if old is None or new is None:
@@ -165,6 +197,9 @@ class _DocumentComparison(SchemaComparison):
         def content(before: Json, after: Json, place: str) -> None:
             self._content(before, after, place, Direction.REQUEST, "The argument `body`")
 
+        if not same(old, new) and same({"required": False, **old}, {"required": False, **new}):
+            self.add(Severity.COSMETIC, f"{pointer}/required", "The argument `body` is optional, as before.")
+            return
         self.compare_keys(old, new, pointer, {"required": self._required("The argument `body`"), "content": content})
 
     def _required(self, subject: str) -> Handler:
@@ -181,7 +216,10 @@ class _DocumentComparison(SchemaComparison):
             if status not in new:
                 self.add(Severity.BREAKING, place, f"A response with status {status} is no longer parsed.")
             elif status not in old:
-                severity = Severity.BREAKING if status.startswith("2") else Severity.ADDITIVE
+                # The result may have one more type. Any includes all types.
+                known = {name for each in old.values() for name in _result(each)}
+                is_known = bool(_result(new[status]) & {*known, "Any"}) or "Any" in known
+                severity = Severity.ADDITIVE if is_known and not status.startswith("2") else Severity.BREAKING
                 self.add(severity, place, f"A response with status {status} is now described and parsed.")
             elif not same(old[status], new[status]):
                 self._response(old[status], new[status], place, status)
@@ -193,28 +231,49 @@ class _DocumentComparison(SchemaComparison):
         def headers(_before: Json, _after: Json, place: str) -> None:
             self.add(Severity.COSMETIC, place, "The description of the response's headers changed; no code reads them.")
 
-        self.compare_keys(old, new, pointer, {"content": content, "headers": headers})
+        self.compare_keys(old, new, pointer, {"content": content, "headers": headers, "links": self._unread})
 
     def _content(self, old_content: Json, new_content: Json, pointer: str, direction: Direction, subject: str) -> None:
-        old, new = as_object(old_content), as_object(new_content)
+        old, new = media_types(old_content), media_types(new_content)
+        is_read = direction is Direction.RESPONSE
+        if same(old, new):
+            self.add(Severity.COSMETIC, pointer, f"{subject} is described as before; only the notation changed.")
+            return
+        if is_read and parsed_media_type(old) != parsed_media_type(new):
+            change = f"{parsed_media_type(new) or 'nothing'}; it was {parsed_media_type(old) or 'nothing'}"
+            # Each media type of the change is named below.
+            place = f"{pointer}/{escape(parsed_media_type(new) or parsed_media_type(old) or '')}"
+            self.add(Severity.BREAKING, place, f"{subject} is parsed as {change}.")
         for media_type in sorted(old.keys() | new.keys()):
             place = f"{pointer}/{escape(media_type)}"
+            unread = is_read and media_type not in (parsed_media_type(old), parsed_media_type(new))
             if media_type not in new:
-                self.add(Severity.BREAKING, place, f"{subject} is no longer described as {media_type}.")
+                severity = Severity.COSMETIC if unread else Severity.BREAKING
+                self.add(severity, place, f"{subject} is no longer described as {media_type}.")
             elif media_type not in old:
-                severity = Severity.ADDITIVE if direction is Direction.REQUEST else Severity.BREAKING
+                # The type of the body chooses the media type. The same type twice is sent in the other way.
+                known = {name for each in old.values() for name in types_of(as_object(each).get("schema")).names}
+                is_same_type = bool(types_of(as_object(new[media_type]).get("schema")).names & known)
+                severity = Severity.BREAKING if not is_read and is_same_type else Severity.ADDITIVE
+                severity = Severity.COSMETIC if is_read else severity
                 self.add(severity, place, f"{subject} is now also described as {media_type}.")
+            elif unread and not same(old[media_type], new[media_type]):
+                self.add(Severity.COSMETIC, place, f"{subject} is not parsed as {media_type}.")
             else:
 
                 def schema(before: Json, after: Json, at: str) -> None:
                     self.compare_schema(before or {}, after or {}, at, direction, subject)
 
-                self.compare_keys(old[media_type], new[media_type], place, {"schema": schema})
+                handlers: dict[str, Handler] = {"schema": schema}
+                if is_read:
+                    handlers["encoding"] = self._unread
+                self.compare_keys(old[media_type], new[media_type], place, handlers)
 
     # Components and schemas.
 
     def _components(self, old: Json, new: Json, pointer: str) -> None:
         handlers: dict[str, Handler] = {"schemas": self._schemas, "securitySchemes": self._security_schemes}
+        handlers |= dict.fromkeys(("examples", "links", "callbacks", "headers", "pathItems"), self._unread)
         self.compare_keys(as_object(old), as_object(new), pointer, handlers)
 
     def _schemas(self, old_schemas: Json, new_schemas: Json, pointer: str) -> None:
@@ -226,12 +285,24 @@ class _DocumentComparison(SchemaComparison):
             elif name not in old:
                 self.add(Severity.ADDITIVE, place, f"The class {name} was added.")
             else:
-                self.compare_schema(old[name], new[name], place, self.directions[name], f"`{name}`")
+                direction = self.directions[name]
+                self.compare_schema(old[name], new[name], place, direction, f"`{name}`", is_component=True)
 
 
 def _function(operation: Json) -> str:
     tag = (as_list(operation.get("tags")) or ["default"])[0]
     return f"`{tag}.{operation.get('operationId', '?')}`"
+
+
+def is_same_name(old: Json, new: Json) -> bool:
+    """Whether two names of the document are one name in Python."""
+    return python_name(old) == python_name(new)
+
+
+def _result(response: Json) -> frozenset[str]:
+    """The types that a response has in Python. A response without a body that is parsed may be anything."""
+    content = media_types(as_object(response).get("content"))
+    return types_of(as_object(content.get(parsed_media_type(content) or "")).get("schema")).names
 
 
 def _without(mapping: dict[str, Json], keys: Iterable[str]) -> dict[str, Json]:

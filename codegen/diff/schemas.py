@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from codegen.diff.severity import Comparison, Handler, Severity, format_value
+from codegen.diff.effective import NO_EFFECT, class_name, effective, python_names
+from codegen.diff.severity import DOCUMENTATION, Comparison, Handler, Severity, format_value
 from codegen.document import Json, as_list, as_object, is_object
 from codegen.openapi import Direction, Types, directions_of, escape, same, types_of
 
@@ -16,8 +17,8 @@ _LOWER_BOUNDS: Final = frozenset({"minimum", "exclusiveMinimum", "minLength", "m
 _UPPER_BOUNDS: Final = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
 _OTHER_RULES: Final = frozenset({"pattern", "multipleOf", "uniqueItems"})
 
-# Neither generator makes a type or a check of these formats.
-_IGNORED_FORMATS: Final = frozenset({None, "int32", "int64", "float", "double", "password"})
+# The wire package does not check these.
+_UNCHECKED: Final = frozenset({"uniqueItems", "minProperties", "maxProperties"})
 
 SchemaHandler = Callable[[Json, Json, str, Direction, str], None]
 
@@ -30,24 +31,48 @@ class SchemaComparison(Comparison):
         self.old, self.new = old, new
         self.directions = directions_of(old, new)
 
-    def compare_schema(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
-        """Adds what changed in a schema. `subject` begins each sentence: "The argument `limit`"."""
+    def compare_schema(
+        self,
+        old: Json,
+        new: Json,
+        pointer: str,
+        direction: Direction,
+        subject: str,
+        *,
+        invariant: bool = False,
+        is_component: bool = False,
+    ) -> None:
+        """Adds what changed in a schema. `subject` begins each sentence: "The argument `limit`".
+
+        An item of a list is invariant: mypy accepts neither a wider nor a narrower type.
+        """
         if same(old, new):
             return
-        if not is_object(old) or not is_object(new):
-            self.add_unknown(old, new, pointer)
-            return
         count_before = len(self.changes)
-        self._types(types_of(old), types_of(new), pointer, direction, subject)
+        self._words(old, new, pointer)
+        before = effective(self.old, old, direction, is_component=is_component)
+        after = effective(self.new, new, direction, is_component=is_component)
+        if _format(old) != _format(new) and _format(before) == _format(after):
+            self.add(Severity.COSMETIC, f"{pointer}/format", f"{subject} has the same type in Python.")
+        if not is_object(before) or not is_object(after):
+            self.add_unknown(old, new, pointer)
+        elif not same(_without_words(before), _without_words(after)):
+            self._types(types_of(before), types_of(after), pointer, direction, subject, invariant=invariant)
+            self._keywords(_without_words(before), _without_words(after), pointer, direction, subject)
+        if len(self.changes) == count_before:
+            self.add(Severity.COSMETIC, pointer, f"{subject} is the same in Python; only the notation changed.")
 
+    def _keywords(
+        self, old: dict[str, Json], new: dict[str, Json], pointer: str, direction: Direction, subject: str
+    ) -> None:
         def compared_already(_old: Json, _new: Json, _pointer: str) -> None:
             """Adds nothing: `_types` and `_properties` compare these keys."""
 
         def with_subject(handler: SchemaHandler) -> Handler:
             return lambda before, after, place: handler(before, after, place, direction, subject)
 
-        def title(_before: Json, _after: Json, place: str) -> None:
-            self._title(old, place)
+        def title(before: Json, after: Json, place: str) -> None:
+            self._title(old, before, after, place)
 
         def required(before: Json, after: Json, place: str) -> None:
             known = as_object(old.get("properties")).keys() | as_object(new.get("properties")).keys()
@@ -56,38 +81,44 @@ class SchemaComparison(Comparison):
             # The properties are declared elsewhere, for example in an `allOf`.
             self.add_unknown(before, after, place)
 
+        def default(before: Json, after: Json, place: str) -> None:
+            self._default(before, after, place, direction, subject)
+
         handlers: dict[str, Handler] = {
-            **dict.fromkeys(("$ref", "type", "nullable", "properties"), compared_already),
+            **dict.fromkeys(("$ref", "type", "nullable", "properties", "format"), compared_already),
             **dict.fromkeys(("oneOf", "anyOf", "allOf"), with_subject(self._members)),
             **dict.fromkeys(_LOWER_BOUNDS | _UPPER_BOUNDS | _OTHER_RULES, with_subject(self._rule)),
-            "format": with_subject(self._format),
             "required": required,
             "enum": with_subject(self._enum),
             "const": with_subject(self._const),
-            "default": with_subject(self._default),
+            "default": default,
             "items": with_subject(self._items),
             "additionalProperties": with_subject(self._additional_properties),
             "title": title,
         }
         self.compare_keys(old, new, pointer, handlers)
         self._properties(old, new, f"{pointer}/properties", direction, subject)
-        if len(self.changes) == count_before:
-            self.add(Severity.COSMETIC, pointer, f"{subject} is the same in Python; only the notation changed.")
 
-    def _title(self, old: Json, pointer: str) -> None:
-        component = re.fullmatch("#/components/schemas/[^/]+/title", pointer)
-        if component or "properties" in old or "enum" in old:
+    def _words(self, old: Json, new: Json, pointer: str) -> None:
+        """Adds the changes of words, and of keywords that no generated code reads."""
+        if not is_object(old) or not is_object(new):
+            return
+        for key in sorted((old.keys() | new.keys()) & NO_EFFECT):
+            if not same(old.get(key), new.get(key)):
+                self.add(Severity.COSMETIC, f"{pointer}/{key}", f"No generated code reads `{key}`.")
+        for key in sorted((old.keys() | new.keys()) & DOCUMENTATION):
+            if (key in old) != (key in new) or not same(old.get(key), new.get(key)):
+                self.add(Severity.COSMETIC, f"{pointer}/{key}", f"Documentation only: `{key}` changed.")
+
+    def _title(self, schema: Json, old: Json, new: Json, pointer: str) -> None:
+        component = re.fullmatch("#/components/schemas/([^/]+)/title", pointer)
+        name = component[1] if component else ""
+        if component and class_name(str(old or name)) == class_name(str(new or name)):
+            self.add(Severity.COSMETIC, pointer, "The class has the same name.")
+        elif component or "properties" in schema or "enum" in schema or schema.get("type") == "object":
             self.add(Severity.BREAKING, pointer, "The class was renamed: importing the old name raises ImportError.")
         else:
             self.add(Severity.COSMETIC, pointer, "Documentation only: this title names no class.")
-
-    def _format(self, old: Json, new: Json, pointer: str, _direction: Direction, subject: str) -> None:
-        if {old, new} <= _IGNORED_FORMATS:
-            self.add(Severity.COSMETIC, pointer, f"{subject} has the same type in Python.")
-        else:
-            change = f"{format_value(old)} became {format_value(new)}"
-            meaning = f"The format of {_mid_sentence(subject)} is checked, or has a Python type of its own: {change}."
-            self.add(Severity.BREAKING, pointer, meaning)
 
     def _members(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
         """Compares the members of `oneOf`, `anyOf` and `allOf`, if their types do not show the whole change."""
@@ -96,6 +127,12 @@ class SchemaComparison(Comparison):
         added = [(index, member) for index, member in enumerate(new_members) if not _contains(old_members, member)]
         if all(_is_simple(member) for member in [*removed, *(member for _, member in added)]):
             return
+        if not removed or not added:
+            # An alternative that has a type of its own shows in the types.
+            others = types_of({"oneOf": old_members if added else new_members}).names
+            changed = [types_of(member).names for member in [*removed, *(member for _, member in added)]]
+            if "allOf" not in pointer.rpartition("/")[2] and not any(names & (others | {"dict"}) for names in changed):
+                return
         pairs = list(zip(removed, added, strict=False))
         if len(removed) != len(added) or any(types_of(before) != types_of(after) for before, (_, after) in pairs):
             self.add_unknown(old, new, pointer)
@@ -103,10 +140,19 @@ class SchemaComparison(Comparison):
         for before, (index, after) in pairs:
             self.compare_schema(before, after, f"{pointer}/{index}", direction, subject)
 
-    def _types(self, old: Types, new: Types, pointer: str, direction: Direction, subject: str) -> None:
+    def _types(
+        self, old: Types, new: Types, pointer: str, direction: Direction, subject: str, *, invariant: bool
+    ) -> None:
+        if invariant and "Any" not in old.names | new.names:
+            direction = Direction.REQUEST | Direction.RESPONSE
         if old.names != new.names:
-            widened = bool(new.names - old.names) and "Any" not in old.names
-            narrowed = bool(old.names - new.names) and "Any" not in new.names
+            # Python accepts an int in place of a float, but no list of ints in place of a list of floats.
+            promoted_old = old.names | ({"int"} if "float" in old.names and not invariant else set())
+            promoted_new = new.names | ({"int"} if "float" in new.names and not invariant else set())
+            becomes_type = "Any" in old.names and "Any" not in new.names
+            becomes_any = "Any" in new.names and "Any" not in old.names
+            widened = becomes_any or (bool(new.names - promoted_old) and not becomes_type) or becomes_type
+            narrowed = (bool(old.names - promoted_new) and not becomes_any) or becomes_type
             severity = _severity(direction, widened=widened, narrowed=narrowed)
             self.add(severity, pointer, f"{subject} is now {new.in_python}; it was {old.in_python}.")
         if old.nullable != new.nullable:
@@ -124,22 +170,51 @@ class SchemaComparison(Comparison):
                 error = "reading it raises AttributeError" if is_read else "passing it raises TypeError"
                 self.add(Severity.BREAKING, place, f"{member} was removed: {error}.")
             elif name not in old_properties:
-                required = name in new_required and Direction.REQUEST in direction
-                severity = Severity.BREAKING if required else Severity.ADDITIVE
-                self.add(severity, place, f"{member} was added{' and must be passed' if required else ''}.")
+                self._added_property(old, new, place, direction, member)
             else:
                 if (name in old_required) != (name in new_required):
-                    # An absent property is UNSET in Python: one more value to read, one less value to pass.
-                    severity = _severity(direction, widened=name in old_required, narrowed=name in new_required)
-                    if name in new_required:
-                        change = "is always present and never UNSET" if is_read else "must be passed"
-                    else:
-                        change = "may be absent, and is UNSET then" if is_read else "need not be passed"
-                    self.add(severity, place, f"{member} {change}.")
+                    self._presence(place, direction, member, required=name in new_required)
                 self.compare_schema(old_properties[name], new_properties[name], place, direction, member)
+        self._attribute_names(old_properties, new_properties, pointer, subject)
+
+    def _added_property(self, old: Json, new: Json, pointer: str, direction: Direction, member: str) -> None:
+        added = as_object(as_object(new).get("properties"))
+        name = next(each for each in added if pointer.endswith(f"/{escape(each)}"))
+        if name in as_list(new.get("required")):
+            reason = "must be passed" if Direction.REQUEST in direction else "is required, also of responses in tests"
+            self.add(Severity.BREAKING, pointer, f"{member} was added and {reason}.")
+        elif Direction.RESPONSE in direction and not as_object(old.get("properties")):
+            meaning = f"{member} was added: it is no longer among the additional properties."
+            self.add(Severity.BREAKING, pointer, meaning)
+        else:
+            self.add(Severity.ADDITIVE, pointer, f"{member} was added.")
+
+    def _presence(self, pointer: str, direction: Direction, member: str, *, required: bool) -> None:
+        # An absent property is UNSET in Python: one more value to read, one less value to pass.
+        is_read = Direction.RESPONSE in direction
+        if required:
+            change = "is now required, also of responses in tests" if is_read else "must be passed"
+            self.add(Severity.BREAKING, pointer, f"{member} {change}.")
+        else:
+            change = "may be absent, and is UNSET then" if is_read else "need not be passed"
+            self.add(_severity(direction, widened=True, narrowed=False), pointer, f"{member} {change}.")
+
+    def _attribute_names(self, old: dict[str, Json], new: dict[str, Json], pointer: str, subject: str) -> None:
+        """Adds each attribute that has the value of another property now, and each property with another attribute."""
+        before, after = python_names(old), python_names(new)
+        properties = {attribute: name for name, attribute in after.items()}
+        for name, attribute in before.items():
+            if name in after and after[name] != attribute:
+                taken = properties.get(attribute)
+                place = f"{pointer}/{escape(taken or name)}"
+                meaning = f"`{attribute}` of {_mid_sentence(subject)} is now called `{after[name]}`"
+                other = f"; `{attribute}` is now the property {taken}" if taken else ""
+                self.add(Severity.BREAKING, place, f"{meaning}{other}.")
 
     def _items(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
-        self.compare_schema(old or {}, new or {}, pointer, direction, f"An item of {_mid_sentence(subject)}")
+        self.compare_schema(
+            old or {}, new or {}, pointer, direction, f"An item of {_mid_sentence(subject)}", invariant=True
+        )
 
     def _enum(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
         if old is None or new is None:
@@ -173,11 +248,10 @@ class SchemaComparison(Comparison):
         change = f"{format_value(new)}; it was {format_value(old)}"
         self.add(Severity.BREAKING, pointer, f"The only value of {_mid_sentence(subject)} is {change}.")
 
-    def _default(self, old: Json, new: Json, pointer: str, _direction: Direction, subject: str) -> None:
-        if old is None and new is None:
-            self.add(Severity.COSMETIC, pointer, f"{subject} is None by default, as before.")
-            return
-        severity = Severity.ADDITIVE if old is None else Severity.BREAKING
+    def _default(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        # Callers that leave the value out send the default. Nobody passes a value that is only read.
+        is_passed = Direction.REQUEST in direction
+        severity = Severity.BREAKING if is_passed or old is not None else Severity.ADDITIVE
         change = f"{format_value(new)}; it was {format_value(old)}"
         self.add(severity, pointer, f"The default of {_mid_sentence(subject)} is {change}.")
 
@@ -203,8 +277,10 @@ class SchemaComparison(Comparison):
         if old is None or new is None or keyword in _LOWER_BOUNDS | _UPPER_BOUNDS:
             narrowed = new is not None and (old is None or (new > old) == (keyword in _LOWER_BOUNDS))
             widened = not narrowed
-        # A wider rule does not change the Python type of a value that is read.
-        severity = Severity.BREAKING if narrowed and Direction.REQUEST in direction else Severity.ADDITIVE
+        # The wire package checks what is read. The server checks what is passed.
+        severity = Severity.BREAKING if narrowed else Severity.ADDITIVE
+        if Direction.REQUEST not in direction and keyword in _UNCHECKED:
+            severity = Severity.COSMETIC
         change = " and ".join(word for word, applies in (("narrower", narrowed), ("wider", widened)) if applies)
         values = f"{keyword} is {format_value(new)}; it was {format_value(old)}"
         self.add(severity, pointer, f"The rule for {_mid_sentence(subject)} is {change}: {values}.")
@@ -214,6 +290,15 @@ def _severity(direction: Direction, *, widened: bool, narrowed: bool) -> Severit
     """More possible values break callers that read them; fewer allowed values break callers that pass them."""
     breaks = (widened and Direction.RESPONSE in direction) or (narrowed and Direction.REQUEST in direction)
     return Severity.BREAKING if breaks else Severity.ADDITIVE
+
+
+def _format(schema: Json) -> Json:
+    return schema.get("format") if is_object(schema) else None
+
+
+def _without_words(schema: Json) -> Json:
+    """A schema without words, at its top. In the nested schemas, words do not matter either, but they are compared."""
+    return {key: value for key, value in schema.items() if key not in DOCUMENTATION} if is_object(schema) else schema
 
 
 def _mid_sentence(subject: str) -> str:

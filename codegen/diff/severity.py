@@ -43,7 +43,7 @@ class ApiChange(NamedTuple):
 Handler = Callable[[Json, Json, str], None]
 """Compares an old and a new value at a place. None stands for a value that is absent."""
 
-_DOCUMENTATION: Final = frozenset(
+DOCUMENTATION: Final = frozenset(
     {"description", "summary", "example", "examples", "externalDocs", "deprecated", "xml", "$comment"}
 )
 _MAX_VALUE_LENGTH: Final = 60
@@ -75,7 +75,7 @@ class Comparison:
             if (key in old) == (key in new) and same(before, after):
                 continue
             place = f"{pointer}/{escape(key)}"
-            if key in _DOCUMENTATION:
+            if key in DOCUMENTATION:
                 self.add(Severity.COSMETIC, place, f"Documentation only: `{key}` changed.")
             else:
                 handlers.get(key, self.add_unknown)(before, after, place)

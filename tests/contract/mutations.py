@@ -39,10 +39,13 @@ class Mutation:
     """A pattern for the error that stops the generation; empty if the generation succeeds."""
     decodes: str = "VideoTaskResponse"
     """The name of the schema whose instance the generated code should decode."""
+    unseen: str = ""
+    """The reason why no program of a caller can see the change; the severity is then stated here."""
     breaks_sdk: bool = False
     """Whether the change removes a name that the hand-written SDK imports."""
 
     def apply(self, document: Doc) -> Doc:
+        """The document after the change."""
         changed = copy.deepcopy(document)
         self.step(changed)
         return changed
@@ -143,6 +146,53 @@ def null_or(**schema: object) -> dict[str, object]:
     return {"oneOf": [renamed, {"type": "null"}]}
 
 
+def with_kinds(document: Doc) -> Doc:
+    """The document with two more schemas, which have one property of each kind: for callers that read, and that pass."""
+    grown = copy.deepcopy(document)
+    for name, user in (("Seen", R), ("Given", P)):
+        grown["components"]["schemas"][name] = {
+            "type": "object",
+            "title": name,
+            "required": ["code"],
+            "properties": {
+                "code": {"type": "string"},
+                "thumbUrl": {"type": "string"},
+                "x-y": {"type": "string"},
+                "numbers": {"type": "array", "items": {"type": ["integer", "null"]}},
+                "floats": {"type": "array", "items": {"type": "number"}},
+                "ratio": {"type": "number"},
+                "count": {"type": "integer", "minimum": 1, "maximum": 9},
+                "anything": {},
+                "free": {"type": "object"},
+                "names": {"type": ["array", "null"], "items": {"type": "string"}},
+                "map": {"type": "object", "additionalProperties": {"type": "integer"}},
+                "either": {"oneOf": [{"type": "string"}, {"type": "integer"}]},
+                "kind": {"type": "string", "enum": ["a", "b"]},
+                "when": {"type": "string", "format": "date-time"},
+                "inner": {"type": "object", "properties": {"a": {"type": "string"}, name.lower(): {"type": "string"}}},
+                "default": {"$ref": f"#/components/schemas/{name}Part"},
+            },
+        }
+        grown["components"]["schemas"][f"{name}Part"] = {
+            "type": "object",
+            "title": f"{name}Part",
+            "properties": {"a": {"type": "string"}, "b": {"type": "integer"}},
+        }
+        find(grown, f"{user}/properties")[name.lower()] = {"$ref": f"#/components/schemas/{name}"}
+    return grown
+
+
+SEEN, GIVEN = "#/components/schemas/Seen", "#/components/schemas/Given"
+
+
+def in_both(name: str, step: Callable[[str], Step], read: Severity, passed: Severity, place: str) -> list[Mutation]:
+    """One change of a value that is read, and of a value that is passed."""
+    return [
+        Mutation(f"{name} (read)", step(SEEN), read, SEEN + place, decodes="Seen"),
+        Mutation(f"{name} (passed)", step(GIVEN), passed, GIVEN + place, decodes="Given"),
+    ]
+
+
 BREAKING, ADDITIVE, COSMETIC = Severity.BREAKING, Severity.ADDITIVE, Severity.COSMETIC
 STRING, INTEGER = {"type": "string"}, {"type": "integer"}
 USAGE = "#/components/schemas/VideoTaskUsage"
@@ -162,7 +212,7 @@ MUTATIONS = [
     Mutation("two operations get the same operationId", replace(f"{LIST}/operationId", "create-video-generation-v-1-video-generations-get"), refused="both called video.create_video_generation"),
     Mutation("an operation gets another tag", replace(f"{LIST}/tags", ["subpackage_lists"]), BREAKING, f"{LIST}/tags"),
     Mutation("an operation is deprecated", put(LIST, deprecated=True), COSMETIC, f"{LIST}/deprecated"),
-    Mutation("the server moves", replace("#/servers", [{"url": "https://elsewhere.example"}]), BREAKING, "#/servers"),
+    Mutation("the server moves", replace("#/servers", [{"url": "https://elsewhere.example"}]), BREAKING, "#/servers", unseen="the SDK sends its requests to its own base_url"),
     # Parameters.
     Mutation("an optional parameter is added", edit_list(f"{LIST}/parameters", add=({"name": "order", "in": "query", "schema": STRING},)), ADDITIVE, f"{LIST}/parameters/3"),
     Mutation("a required parameter is added", edit_list(f"{LIST}/parameters", add=({"name": "order", "in": "query", "required": True, "schema": STRING},)), BREAKING, f"{LIST}/parameters/3"),
@@ -173,7 +223,7 @@ MUTATIONS = [
     Mutation("a parameter may be null", put(f"{LIST}/parameters/1/schema", type=["integer", "null"]), ADDITIVE, f"{LIST}/parameters/1/schema"),
     Mutation("a parameter gets a limit", put(f"{LIST}/parameters/0/schema", maximum=100), BREAKING, f"{LIST}/parameters/0/schema/maximum"),
     # Responses.
-    Mutation("an error response is described", replace(f"{GET}/responses/404", {"description": "gone"}), ADDITIVE, f"{GET}/responses/404"),
+    Mutation("an error response is described", put(f"{GET}/responses", **{"404": {"description": "gone"}}), ADDITIVE, f"{GET}/responses/404"),
     Mutation("a response is no longer described", drop(f"{GET}/responses/422"), BREAKING, f"{GET}/responses/422"),
     Mutation("a response has another schema", replace(f"{GET}/responses/200/content/application~1json/schema", {"$ref": CONTENT}), BREAKING, f"{GET}/responses/200/content/application~1json/schema"),
     # Properties that callers read.
@@ -181,7 +231,7 @@ MUTATIONS = [
     Mutation("a response property is removed", drop(f"{R}/properties/seed"), BREAKING, f"{R}/properties/seed"),
     Mutation("a response property is renamed", rename(f"{R}/properties", "framespersecond", "fps"), BREAKING, f"{R}/properties/framespersecond"),
     Mutation("a response property becomes optional", edit_list(f"{R}/required", remove=("status",)), BREAKING, f"{R}/properties/status"),
-    Mutation("a response property becomes required", edit_list(f"{R}/required", add=("model",)), ADDITIVE, f"{R}/properties/model"),
+    Mutation("a response property becomes required", edit_list(f"{R}/required", add=("model",)), BREAKING, f"{R}/properties/model"),
     Mutation("a response property may be null", replace(f"{R}/properties/status", {"type": ["string", "null"]}), BREAKING, f"{R}/properties/status"),
     Mutation("a response property is never null", replace(f"{R}/properties/seed", INTEGER), ADDITIVE, f"{R}/properties/seed"),
     Mutation("a response property gets another type", replace(f"{R}/properties/seed", {"type": ["string", "null"]}), BREAKING, f"{R}/properties/seed"),
@@ -217,6 +267,52 @@ MUTATIONS = [
     Mutation("a request enum no longer allows a value", edit_list(f"{RESOLUTION}/enum", remove=("480p",)), BREAKING, f"{RESOLUTION}/enum", decodes="VideoGenerationSettings"),
     Mutation("a request property gets another default", put(f"{P}/properties/duration", default=10), BREAKING, f"{P}/properties/duration/default", decodes="VideoGenerationSettings"),
     Mutation("a request body becomes required", put(f"{POST}/requestBody", required=True), BREAKING, f"{POST}/requestBody/required"),
+    # The name of an attribute or an argument gets another meaning.
+    *in_both("a property takes over a name", lambda s: put(f"{s}/properties", thumb_url=STRING), BREAKING, BREAKING, "/properties/thumb_url"),
+    Mutation("a header takes over the name of an argument", edit_list(f"{LIST}/parameters", add=({"name": "limit", "in": "header", "schema": STRING},)), BREAKING, f"{LIST}/parameters/3"),
+    # Types, in both directions.
+    *in_both("a number becomes an integer", lambda s: replace(f"{s}/properties/ratio", INTEGER), ADDITIVE, BREAKING, "/properties/ratio"),
+    *in_both("an integer becomes a number", lambda s: replace(f"{s}/properties/count", {"type": "number", "minimum": 1, "maximum": 9}), BREAKING, ADDITIVE, "/properties/count"),
+    *in_both("an item is never null", lambda s: replace(f"{s}/properties/numbers/items", INTEGER), BREAKING, BREAKING, "/properties/numbers/items"),
+    *in_both("an item becomes an integer", lambda s: replace(f"{s}/properties/floats/items", INTEGER), BREAKING, BREAKING, "/properties/floats/items"),
+    *in_both("anything becomes a string", lambda s: replace(f"{s}/properties/anything", STRING), BREAKING, BREAKING, "/properties/anything"),
+    *in_both("a string becomes anything", lambda s: replace(f"{s}/properties/thumbUrl", {}), BREAKING, ADDITIVE, "/properties/thumbUrl"),
+    *in_both("a choice loses an alternative", lambda s: replace(f"{s}/properties/either", STRING), ADDITIVE, BREAKING, "/properties/either"),
+    *in_both("a choice gets an alternative", lambda s: edit_list(f"{s}/properties/either/oneOf", add=({"type": "array", "items": STRING},)), BREAKING, ADDITIVE, "/properties/either"),
+    *in_both("a map has other values", lambda s: replace(f"{s}/properties/map/additionalProperties", STRING), BREAKING, BREAKING, "/properties/map/additionalProperties"),
+    *in_both("a free object gets a named property", lambda s: put(f"{s}/properties/free", properties={"n": INTEGER}), BREAKING, ADDITIVE, "/properties/free/properties/n"),
+    *in_both("an inner object gets a property", lambda s: put(f"{s}/properties/inner/properties", b=INTEGER), ADDITIVE, ADDITIVE, "/properties/inner/properties/b"),
+    *in_both("an inner object gets a required property", lambda s: both(put(f"{s}/properties/inner/properties", b=INTEGER), put(f"{s}/properties/inner", required=["b"])), BREAKING, BREAKING, "/properties/inner/properties/b"),
+    Mutation("a required response property is added", both(put(f"{R}/properties", progress=INTEGER), edit_list(f"{R}/required", add=("progress",))), BREAKING, f"{R}/properties/progress"),
+    Mutation("a part named default becomes required", edit_list("#/components/schemas/SeenPart/required", add=("a",)), BREAKING, "#/components/schemas/SeenPart/properties/a", decodes="Seen"),
+    Mutation("a passed part named default gets a default", put("#/components/schemas/GivenPart/properties/b", default=3), BREAKING, "#/components/schemas/GivenPart/properties/b/default", decodes="Given"),
+    # Defaults and rules.
+    *in_both("a property gets a default", lambda s: put(f"{s}/properties/thumbUrl", default="x"), ADDITIVE, BREAKING, "/properties/thumbUrl/default"),
+    Mutation("a parameter gets a default", put(f"{LIST}/parameters/2/schema", default="x"), BREAKING, f"{LIST}/parameters/2/schema/default"),
+    *in_both("a string gets a pattern", lambda s: put(f"{s}/properties/code", pattern="^x"), BREAKING, BREAKING, "/properties/code/pattern"),
+    *in_both("a string gets a longest length", lambda s: put(f"{s}/properties/code", maxLength=20), BREAKING, BREAKING, "/properties/code/maxLength"),
+    *in_both("an upper bound is lower", lambda s: put(f"{s}/properties/count", maximum=8), BREAKING, BREAKING, "/properties/count/maximum"),
+    *in_both("an upper bound is higher", lambda s: put(f"{s}/properties/count", maximum=10), ADDITIVE, ADDITIVE, "/properties/count/maximum"),
+    *in_both("an item gets a bound", lambda s: put(f"{s}/properties/floats/items", minimum=0), BREAKING, BREAKING, "/properties/floats/items/minimum"),
+    *in_both("an array gets a least length", lambda s: put(f"{s}/properties/floats", minItems=1), BREAKING, BREAKING, "/properties/floats/minItems"),
+    *in_both("an array has unique items", lambda s: put(f"{s}/properties/floats", uniqueItems=True), COSMETIC, BREAKING, "/properties/floats/uniqueItems"),
+    # Bodies.
+    Mutation("a form beside JSON for the same schema", put(f"{POST}/requestBody/content", **{"application/x-www-form-urlencoded": {"schema": {"$ref": "#/components/schemas/VideoGenerationRequest"}}}), BREAKING, f"{POST}/requestBody/content/application~1x-www-form-urlencoded"),
+    Mutation("a body states its character set", rename(f"{POST}/requestBody/content", "application/json", "application/json; charset=utf-8"), COSMETIC, f"{POST}/requestBody/content"),
+    Mutation("a response states its character set", rename(f"{GET}/responses/200/content", "application/json", "application/json; charset=utf-8"), COSMETIC, f"{GET}/responses/200/content"),
+    # Only the notation.
+    Mutation("a format that no generator reads is added", put(f"{CONTENT}/properties/video_url", format="uri"), COSMETIC, f"{CONTENT}/properties/video_url/format"),
+    Mutation("explode is said aloud", put(f"{LIST}/parameters/2", explode=True, style="form"), COSMETIC, f"{LIST}/parameters/2"),
+    Mutation("an array or null is written as anyOf", replace(f"{SEEN}/properties/names", {"anyOf": [{"type": "array", "items": STRING}, {"type": "null"}]}), COSMETIC, f"{SEEN}/properties/names", decodes="Seen"),
+    Mutation("the tag gets a capital letter", replace(f"{GET}/tags", ["subpackage_Video"]), COSMETIC, f"{GET}/tags"),
+    Mutation("the server ends with a slash", replace("#/servers", [{"url": "https://api.meshapi.ai/"}]), COSMETIC, "#/servers"),
+    Mutation("properties move into a part of allOf", replace("#/components/schemas/SeenPart", {"title": "SeenPart", "allOf": [{"type": "object", "properties": {"a": STRING}}, {"type": "object", "properties": {"b": INTEGER}}]}), COSMETIC, "#/components/schemas/SeenPart", decodes="Seen"),
+    Mutation("properties are read-only or write-only", both(put(f"{SEEN}/properties/code", readOnly=True), put(f"{GIVEN}/properties/code", writeOnly=True)), COSMETIC, f"{SEEN}/properties/code/readOnly"),
+    Mutation("a webhook is described", put("#", webhooks={"done": {"post": {"operationId": "done", "responses": {"200": {"description": ""}}}}}), COSMETIC, "#/webhooks"),
+    Mutation("the content of a string is described", put(f"{SEEN}/properties/code", contentMediaType="image/png", contentEncoding="base64"), COSMETIC, f"{SEEN}/properties/code/contentMediaType"),
+    Mutation("the document has a license", put("#/info", license={"name": "MIT"}), COSMETIC, "#/info"),
+    Mutation("another way to authorize is added", both(put("#/components/securitySchemes", Key={"type": "apiKey", "in": "header", "name": "X-Key"}), put(GET, security=[{"Key": []}])), ADDITIVE, "#/components/securitySchemes/Key"),
+    Mutation("the null of a property is written as a keyword", replace(f"{GIVEN}/properties/names", {"type": "array", "items": STRING, "nullable": True}), COSMETIC, f"{GIVEN}/properties/names", decodes="Given"),
     # Cosmetic changes.
     Mutation("the order of keys changes", reverse_keys),
     Mutation("a description changes", put(GET, description="Another description."), COSMETIC, f"{GET}/description"),
@@ -233,10 +329,10 @@ MUTATIONS = [
     Mutation("a schema contains itself", put(f"{R}/properties", parent=null_or(ref=R)), ADDITIVE, f"{R}/properties/parent"),
     Mutation("two properties have the same name in snake case", put(f"{R}/properties", createdAt=INTEGER), ADDITIVE, f"{R}/properties/createdAt"),
     Mutation("a property hides a model's method", put(f"{R}/properties", to_dict=STRING), refused="a property named to_dict would hide"),
-    Mutation("a format is checked on the wire", put(f"{R}/properties/ratio", format="duration"), BREAKING, f"{R}/properties/ratio/format"),
+    Mutation("a format has no type in both generators", put(f"{R}/properties/ratio", format="duration"), COSMETIC, f"{R}/properties/ratio/format"),
     Mutation("the order of an enum changes whose members are named by position", lambda document: find(document, f"{RESOLUTION}/enum").reverse(), BREAKING, f"{RESOLUTION}/enum", decodes="VideoGenerationSettings"),
     Mutation("a property hides the additional properties", put(f"{R}/properties", additional_properties=STRING), refused="a property named additional_properties"),
-    Mutation("a keyword is unknown", put(f"{R}/properties/seed", unevaluatedFate=True), BREAKING, f"{R}/properties/seed/unevaluatedFate"),
+    Mutation("a keyword is unknown", put(f"{R}/properties/seed", unevaluatedFate=True), BREAKING, f"{R}/properties/seed/unevaluatedFate", unseen="no tool knows the keyword, so a person has to read it"),
     Mutation("an overlay action has no target", drop("#/info"), refused=r"overlay action 3 \(target \$\.info\) matches nothing"),
     Mutation("the publisher removes the prefix of the tag", both(*(replace(f"{each}/tags", ["video"]) for each in (GET, LIST, POST))), refused="overlay action 4 .* matches nothing"),
     *map(property_named, ["self", "class", "from", "client", "dash-ed", "1st", "type", "not", "print"]),

@@ -101,7 +101,7 @@ CASES: dict[str, tuple[Step, Step, Severity | None]] = {
         BREAKING,
     ),
     "a default of null is written": (nothing, put(f"{P}/properties/seed", default=None), COSMETIC),
-    "a format that is checked is added": (nothing, put(f"{R}/properties/ratio", format="hostname"), BREAKING),
+    "a format that no generator reads is added": (nothing, put(f"{R}/properties/ratio", format="hostname"), COSMETIC),
     "a format that is a type is added": (nothing, put(f"{R}/properties/ratio", format="uuid"), BREAKING),
     "a format that is ignored is added": (nothing, put(f"{R}/properties/seed", format="int64"), COSMETIC),
     "a map gets another title": (
@@ -154,6 +154,29 @@ CASES: dict[str, tuple[Step, Step, Severity | None]] = {
         replace(f"{R}/properties/x/items/properties/a", {"type": "integer"}),
         BREAKING,
     ),
+    "a body is said to be optional": (nothing, put(f"{POST}/requestBody", required=False), COSMETIC),
+    "an operation needs no key any longer": (put(GET, security=[{"HTTPBearer": []}]), put(GET, security=[]), ADDITIVE),
+    "an operation needs a key": (put(GET, security=[]), put(GET, security=[{"HTTPBearer": []}]), BREAKING),
+    "an error response has a type that the function did not return": (
+        replace(f"{GET}/responses", {"200": TASK}),
+        put(f"{GET}/responses", **{"404": TASK | {"content": {"application/json": {"schema": {"type": "string"}}}}}),
+        BREAKING,
+    ),
+    "a response also has a media type that is not parsed": (
+        nothing,
+        put(f"{OK}/content", **{"application/xml": {"schema": {"type": "string"}}}),
+        COSMETIC,
+    ),
+    "a response also has a media type that is parsed instead": (
+        nothing,
+        put(f"{OK}/content", **{"application/geo+json": {"schema": {"type": "string"}}}),
+        BREAKING,
+    ),
+    "an argument gets another name beside a parameter": (
+        nothing,
+        edit_list(f"{GET}/parameters", add=({"name": "task_id", "in": "query", "schema": {"type": "string"}},)),
+        BREAKING,
+    ),
     "nothing changes": (nothing, nothing, None),
 }
 
@@ -167,6 +190,18 @@ def test_a_change_has_its_severity_for_a_caller(
     both(prepare, step)(new)
     changes = compare_documents(old, new)
     assert max((change.severity for change in changes), default=None) is severity, changes
+
+
+@pytest.mark.parametrize("name", ["default", "example", "examples", "enum", "const", "x-part"])
+def test_a_property_may_have_the_name_of_a_keyword_and_refer_to_a_component(grown_document: Doc, name: str) -> None:
+    part = {"type": "object", "properties": {"a": {"type": "string"}}}
+    old = copy.deepcopy(grown_document)
+    both(put(SCHEMAS, Part=part), put(f"{P}/properties", **{name: {"$ref": f"{SCHEMAS}/Part"}}))(old)
+    new = copy.deepcopy(old)
+    put(f"{SCHEMAS}/Part", required=["a"])(new)
+    # Callers only pass the part.
+    (change,) = compare_documents(new, old)
+    assert (change.severity, change.pointer) == (ADDITIVE, f"{SCHEMAS}/Part/properties/a")
 
 
 def test_a_reference_in_an_example_is_not_followed(grown_document: Doc) -> None:

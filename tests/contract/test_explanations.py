@@ -16,8 +16,9 @@ from codegen.diff.severity import ApiChange, Change, Severity
 from codegen.diff.wire import WIRE_PACKAGE, compare_wire
 from codegen.document import GENERATED, Json
 from codegen.regenerate import WIRE
-from contract.mutations import P, R
+from contract.mutations import GET, LIST, P, R
 
+FUNCTION: Final = "get_video_generation_v_1_video_generations_task_id_get"
 USAGE: Final = "#/components/schemas/VideoTaskUsage"
 MODULE: Final = '''
 from __future__ import annotations
@@ -120,6 +121,15 @@ def test_documentation_and_the_order_of_a_union_do_not_count(tmp_path: Path) -> 
         (f"{WIRE}.VideoTaskResponse.seed", f"{P}/properties/seed", False),
         (f"{WIRE}.VideoTaskResponse.seed", "#/paths/~1v1~1video~1models/get", False),
         (f"{WIRE}.VideoTaskResponse.seed", "#/info", False),
+        # A part of a name is another name.
+        (f"{WIRE}.VideoTaskResponse.video_id", f"{R}/properties/id", False),
+        (f"{WIRE}.VideoTaskResponse.created_at_1", f"{R}/properties/createdAt", True),
+        (f"{WIRE}.VideoTaskResponse.field_1st", f"{R}/properties/1st", True),
+        # An argument of the function of an operation.
+        (f"client.api.video.{FUNCTION}.sync_detailed(task_id)", f"{GET}/parameters/0/schema/format", True),
+        (f"client.api.video.{FUNCTION}.sync_detailed(task_id)", f"{GET.rpartition('/')[0]}/parameters/0", True),
+        (f"client.api.video.{FUNCTION}.sync_detailed(task_id)", f"{LIST}/parameters/0", False),
+        (f"client.api.video.{FUNCTION}.sync_detailed(task_id)", f"{P}/properties/seed", False),
         # Another component, which a property refers to.
         (f"{WIRE}.VideoTaskResponse.usage", USAGE, True),
         (f"{WIRE}.VideoTaskResponse.seed", USAGE, False),
@@ -168,7 +178,7 @@ def test_the_work_for_a_large_document_grows_with_its_size_and_not_with_its_squa
     compared: list[object] = []
     explains = explanations._explains
 
-    def counting(place: explanations._Place, class_name: str, member: str | None) -> bool:
+    def counting(place: explanations._Place, class_name: str, member: frozenset[str] | None) -> bool:
         compared.append(place)
         return explains(place, class_name, member)
 

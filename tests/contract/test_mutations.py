@@ -1,6 +1,7 @@
 """The report names every change of a document, and the code of every change is complete or not written.
 
 The fixture `outcomes` generates code from every mutation, compares it, imports it and type-checks it, once.
+The judge decides the severity of each mutation by running programs of callers against the old and the new code.
 Each test then reads the outcome of its mutation. The reports are in `contract-reports/`.
 """
 
@@ -8,13 +9,11 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
@@ -30,7 +29,9 @@ from codegen.file_diff import unified_diff
 from codegen.merge import dump
 from codegen.regenerate import CLIENT, WIRE, regenerate
 from codegen.verification.instances import one_instance
-from contract.mutations import MUTATIONS, Doc, Mutation, P, R
+from contract.generating import generate_from
+from contract.judge import judge
+from contract.mutations import MUTATIONS, Doc, Mutation, P, R, with_kinds
 from contract.trials import Trial, TrialServer
 
 GUIDE = ROOT / "docs" / "regenerating.md"
@@ -46,19 +47,29 @@ class Outcome:
     error: str = ""
     failure: str = ""
     """The traceback of importing and decoding; empty if both succeeded."""
-    diagnostics: list[str] = field(default_factory=list[str])
-    """The errors that pyright reports."""
+    judged: Severity | None = None
+    """The severity by the programs of callers; None if no program sees the change."""
+    reason: str = ""
 
 
 @pytest.fixture(scope="session")
-def outcomes(grown_document: Doc, grown_code: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+def kinds_document(grown_document: Doc) -> Doc:
+    """The grown document, with a property of each kind for each direction."""
+    return with_kinds(grown_document)
+
+
+@pytest.fixture(scope="session")
+def kinds_code(kinds_document: Doc, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate_from(kinds_document, tmp_path_factory.mktemp("kinds"))
+
+
+@pytest.fixture(scope="session")
+def outcomes(kinds_document: Doc, kinds_code: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     root = tmp_path_factory.mktemp("mutations")
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir()
     with ProcessPoolExecutor(2) as pool:
-        made = list(pool.map(functools.partial(run, root, grown_code, grown_document), range(len(MUTATIONS))))
-    for outcome, diagnostics in zip(made, type_checked(root, made), strict=True):
-        outcome.diagnostics = diagnostics
+        made = list(pool.map(functools.partial(run, root, kinds_code, kinds_document), range(len(MUTATIONS))))
     return {mutation.name: outcome for mutation, outcome in zip(MUTATIONS, made, strict=True)}
 
 
@@ -81,6 +92,9 @@ def run(root: Path, grown_code: Path, grown_document: Doc, number: int) -> Outco
         outcome.error = str(error)
     else:
         outcome.failure = try_out(generated, mutation)
+        if not mutation.unseen:
+            scratch = root / f"judge-{os.getpid()}"
+            outcome.judged, outcome.reason = judge(grown_code, generated, scratch)
     text = outcome.report.markdown() if outcome.report else f"regenerate: {outcome.error}\n"
     REPORTS.joinpath(f"{slug(mutation.name)}.md").write_text(f"<!-- {mutation.name} -->\n\n{text}", encoding="utf-8")
     return outcome
@@ -112,33 +126,6 @@ def try_out(generated: Path, mutation: Mutation) -> str:
     )
 
 
-def type_checked(root: Path, outcomes: list[Outcome]) -> Iterator[list[str]]:
-    """The errors of one pyright run, for each mutation: it checks the changed files and all that they import."""
-    environments = [{"root": each.folder.name, "extraPaths": [f"{each.folder.name}/generated"]} for each in outcomes]
-    changed = [
-        f"{each.folder.name}/generated/{change.path}"
-        for each in outcomes
-        for change in (each.report.files if each.report else [])
-        if change.kind != "removed" and change.path.endswith(".py")
-    ]
-    settings = {"include": changed, "executionEnvironments": environments, "typeCheckingMode": "standard"}
-    root.joinpath("pyrightconfig.json").write_text(json.dumps(settings))
-    done = subprocess.run(
-        [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(root)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = json.loads(done.stdout)
-    assert output["summary"]["filesAnalyzed"] >= len(changed) > len(outcomes)
-    for each in outcomes:
-        yield [
-            f"{found['file']}:{found['range']['start']['line'] + 1}: {found['message']}"
-            for found in output["generalDiagnostics"]
-            if found["severity"] == "error" and Path(found["file"]).is_relative_to(each.folder)
-        ]
-
-
 @pytest.fixture(params=MUTATIONS, ids=lambda mutation: mutation.name)
 def mutation(request: pytest.FixtureRequest) -> Mutation:
     chosen: Mutation = request.param
@@ -162,19 +149,23 @@ def test_the_report_names_the_severity_and_the_place_of_each_change(mutation: Mu
     assert any(change.pointer == mutation.pointer and change.severity is mutation.severity for change in changes), text
 
 
-def test_generated_code_imports_type_checks_and_decodes(mutation: Mutation, outcome: Outcome, grown_code: Path) -> None:
+def test_programs_of_callers_decide_the_severity(mutation: Mutation, outcome: Outcome) -> None:
+    if not mutation.refused and not mutation.unseen:
+        assert outcome.judged is mutation.severity, outcome.reason
+
+
+def test_generated_code_imports_and_decodes(mutation: Mutation, outcome: Outcome, kinds_code: Path) -> None:
     if mutation.refused:
-        assert unified_diff(grown_code, outcome.folder / "generated") == ""
+        assert unified_diff(kinds_code, outcome.folder / "generated") == ""
     else:
         assert outcome.failure == ""
-        assert outcome.diagnostics == []
 
 
-def test_other_quoting_is_cosmetic_and_changes_no_code(grown_document: Doc, grown_code: Path, tmp_path: Path) -> None:
+def test_other_quoting_is_cosmetic_and_changes_no_code(kinds_document: Doc, kinds_code: Path, tmp_path: Path) -> None:
     # JSON is YAML in which everything is quoted.
     document = tmp_path / "openapi.yaml"
-    document.write_text(json.dumps(grown_document), encoding="utf-8")
-    shutil.copytree(grown_code, tmp_path / "generated")
+    document.write_text(json.dumps(kinds_document), encoding="utf-8")
+    shutil.copytree(kinds_code, tmp_path / "generated")
     report = regenerate(tmp_path / "generated", document)
     assert report.severity is Severity.COSMETIC
     assert [change.pointer for change in report.document] == ["#"]

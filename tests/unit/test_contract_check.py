@@ -139,24 +139,15 @@ class UnusablePattern(msgspec.Struct):
     tags: Annotated[str, msgspec.Meta(pattern=r"^\p{L}+$")]
 
 
-@pytest.mark.parametrize("unusable", [UnusableUnion, UnusablePattern, None])
+@pytest.mark.parametrize("unusable", [UnusableUnion, UnusablePattern])
 def test_a_type_that_msgspec_cannot_use_refuses_each_body(
-    unusable: type[msgspec.Struct] | None, monkeypatch: pytest.MonkeyPatch
+    unusable: type[msgspec.Struct], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if unusable is None:
-        monkeypatch.delattr("meshapi_video_wire.VideoTaskResponse")
-    else:
-        monkeypatch.setattr("meshapi_video_wire.VideoTaskResponse", unusable)
+    monkeypatch.setattr("meshapi_video_wire.VideoTaskResponse", unusable)
     fresh = runpy.run_path(str(contract.__file__))
     for _ in range(2):
-        with pytest.raises(InvalidResponse, match="no response can be checked, because of a bug in meshapi-video: "):
+        with pytest.raises(InvalidResponse, match="the response cannot be checked: "):
             fresh["check_task"](b'{"id": "t", "status": "x"}')
-
-
-def test_whatever_the_check_raises_is_an_invalid_response(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contract, "_convert", raises(TypeError("Type unions are not supported")))
-    with pytest.raises(InvalidResponse, match=r"^the response cannot be checked: TypeError: Type unions are not"):
-        check_task(b'{"id": "t", "status": "x"}')
 
 
 @pytest.mark.parametrize("as_text", [True, False])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from functools import partial
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -13,9 +13,10 @@ from meshapi_video._errors import InvalidResponse
 from meshapi_video._text import describe
 from meshapi_video._transport.tracebacks import hidden_frames
 from meshapi_video_generated.models import VideoTaskResponse
+from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _PATH: Final = re.compile(r" - at `(?P<path>\$.*)`$")
 
@@ -30,33 +31,18 @@ _decoder: Final = msgspec.json.Decoder(float_hook=_parse_float)
 _fast_decoder: Final = msgspec.json.Decoder()
 
 
-def _prepared() -> Callable[[object], object]:
-    """The check of a parsed body: it returns if the body is a task as in the document."""
-    # msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. A decoder
-    # prepares its type, with all nested types. So there is one decoder for each type, made while its module is
-    # imported.
-    try:
-        from meshapi_video_wire import VideoTaskResponse as WireTask  # noqa: PLC0415 - the import may fail, too
-
-        msgspec.json.Decoder(WireTask)
-    except Exception as error:  # noqa: BLE001 - a type, or a pattern in it, that msgspec cannot use
-        reason = describe(error)
-
-        def refuse(_parsed: object) -> NoReturn:
-            raise InvalidResponse(f"no response can be checked, because of a bug in meshapi-video: {reason}")
-
-        return refuse
-    return partial(msgspec.convert, type=WireTask)
-
-
-_convert: Final = _prepared()
+# msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. A decoder
+# prepares its type, with all nested types. So there is one decoder for each type, made while its module is imported.
+# If msgspec cannot use the type, each check raises the same error again.
+with contextlib.suppress(Exception):
+    msgspec.json.Decoder(WireTask)
 
 
 def check_task(body: bytes | str) -> dict[str, object]:
     """`body` as Python's own types. Raises `InvalidResponse` unless it is a task as in the document."""
     try:
         parsed: object = _fast_decoder.decode(body)
-        _convert(parsed)
+        msgspec.convert(parsed, WireTask)
     except Exception:  # noqa: BLE001 - whatever it is, the careful check turns it into an InvalidResponse
         # This is rare, so that the fast decoder comes first.
         parsed = _check_carefully(body)
@@ -70,11 +56,9 @@ def _check_carefully(body: bytes | str) -> object:
         # This may be JSON that Python cannot handle: thousands of digits or levels.
         raise InvalidResponse(f"the response is not JSON, or cannot be parsed: {error}") from None
     try:
-        _convert(parsed)
+        msgspec.convert(parsed, WireTask)
     except msgspec.ValidationError as error:
         raise _violation(error) from None
-    except InvalidResponse:
-        raise
     except Exception as error:  # noqa: BLE001 - the generated type decides what may be raised
         raise InvalidResponse(f"the response cannot be checked: {describe(error)}") from None
     return parsed
