@@ -95,7 +95,7 @@ class _DocumentComparison(SchemaComparison):
         for name in sorted(old.keys() | new.keys()):
             place = f"{pointer}/{escape(name)}"
             if name not in old:
-                self.add(Severity.ADDITIVE, place, f"The security scheme {name} was added.")
+                self.add(Severity.COSMETIC, place, f"The security scheme {name} was added; no generated code reads it.")
             else:
                 self.compare_keys(old[name], new.get(name), place, {"bearerFormat": self._unread})
 

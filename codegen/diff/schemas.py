@@ -147,8 +147,8 @@ class SchemaComparison(Comparison):
             direction = Direction.REQUEST | Direction.RESPONSE
         if old.names != new.names:
             # Python accepts an int in place of a float, but no list of ints in place of a list of floats.
-            promoted_old = old.names | ({"int"} if "float" in old.names and not invariant else set())
-            promoted_new = new.names | ({"int"} if "float" in new.names and not invariant else set())
+            promoted_old = old.names | _promoted(old, invariant=invariant)
+            promoted_new = new.names | _promoted(new, invariant=invariant)
             becomes_type = "Any" in old.names and "Any" not in new.names
             becomes_any = "Any" in new.names and "Any" not in old.names
             widened = becomes_any or (bool(new.names - promoted_old) and not becomes_type) or becomes_type
@@ -294,6 +294,10 @@ def _severity(direction: Direction, *, widened: bool, narrowed: bool) -> Severit
 
 def _format(schema: Json) -> Json:
     return schema.get("format") if is_object(schema) else None
+
+
+def _promoted(types: Types, *, invariant: bool) -> set[str]:
+    return {"int"} if "float" in types.names and not invariant else set()
 
 
 def _without_words(schema: Json) -> Json:

@@ -32,13 +32,15 @@ from mypy import api
 
 from codegen.diff.report import OVERLAID
 from codegen.diff.severity import Severity
-from codegen.document import Json, as_list, as_object, is_object
+from codegen.document import Json, as_list, as_object, is_list, is_object
 from codegen.openapi import METHODS, Direction, directions_of, resolve
 from codegen.regenerate import CLIENT, WIRE
 from contract.programs import Package
 from contract.samples import instances
 
 Facts = dict[str, Any]
+Side = tuple[Path, Package, Facts]
+"""A generated folder, the signatures of its package, and its document."""
 # A message of msgspec about a type, and the keywords with which JSON Schema states types.
 _TYPE_MESSAGE: Final = re.compile(r"Expected `[^`]*`, got `[^`]*`( - at .*)?")
 _TYPE_KEYWORDS: Final = {"type", "anyOf", "oneOf"}
@@ -49,11 +51,11 @@ def judge(old: Path, new: Path, scratch: Path) -> tuple[Severity, str]:
 
     Judgements with the same `scratch` share the cache of mypy. Many judgements begin with the same old folder.
     """
-    folders, packages, documents = (old, new), (_package(old), Package(new / CLIENT)), (_document(old), _document(new))
-    forward = broken(folders, packages, documents, scratch / "forward")
+    before, after = (old, _package(old), _document(old)), (new, Package(new / CLIENT), _document(new))
+    forward = broken(before, after, scratch / "forward")
     if forward:
         return Severity.BREAKING, forward
-    backward = broken(folders[::-1], packages[::-1], documents[::-1], scratch / "backward")
+    backward = broken(after, before, scratch / "backward")
     return (Severity.ADDITIVE, backward) if backward else (Severity.COSMETIC, "")
 
 
@@ -67,21 +69,20 @@ def _document(generated: Path) -> Facts:
     return document
 
 
-def broken(
-    folders: tuple[Path, Path], packages: tuple[Package, Package], documents: tuple[Facts, Facts], scratch: Path
-) -> str:
-    """The reason why the program of the first package does not hold with the second; empty if it holds."""
-    reason = "".join(_refused_requests(*documents)) or packages[1].vaguer(packages[0])
+def broken(one: Side, other: Side, scratch: Path) -> str:
+    """The reason why the program of one side does not hold with the other; empty if it holds."""
+    (folder, package, document), (other_folder, other_package, other_document) = one, other
+    reason = "".join(_refused_requests(document, other_document)) or other_package.vaguer(package)
     if reason:
         return reason
-    program = packages[0].program(packages[1])
-    inputs = _bodies(*documents), list(_responses(*documents))
-    before, after = (_forked(_run, folder, program, *inputs) for folder in folders)
+    program = package.program(other_package)
+    inputs = _bodies(document, other_document), list(_responses(document, other_document))
+    before, after = (_forked(_run, each, program, *inputs) for each in (folder, other_folder))
     assert "failed" not in before, before
     reason = after.get("failed") or next(_differences(before, after), "")
-    if reason or packages[0].code == packages[1].code:
+    if reason or package.code == other_package.code:
         return str(reason)
-    return _mypy(program, folders[1], scratch)
+    return _mypy(program, other_folder, scratch)
 
 
 def _differences(before: Facts, after: Facts) -> Iterator[str]:
@@ -105,7 +106,7 @@ def _kept(old: Json, new: Json) -> bool:
             for key, value in old.items()
             if key != "set by default"
         )
-    if isinstance(old, list) and isinstance(new, list):
+    if is_list(old) and is_list(new):
         return len(old) == len(new) and all(map(_kept, old, new))
     return bool(old == new)
 
@@ -209,7 +210,7 @@ def _refused_requests(old: Facts, new: Facts) -> Iterator[str]:
 
 def _constraint(error: jsonschema_rs.ValidationError) -> bool:
     """Whether a choice refuses a value, although one branch has the right type."""
-    context = getattr(error.kind, "context", None) or []
+    context: list[list[jsonschema_rs.ValidationError]] = getattr(error.kind, "context", None) or []
     return any(
         all(str(each.schema_path[-1]) not in _TYPE_KEYWORDS or _constraint(each) for each in branch)
         for branch in context
@@ -274,7 +275,7 @@ def _run(
     return facts
 
 
-def _decoded(wire: Any, models: Any, name: str, body: Json) -> Json:  # noqa: ANN401 - generated modules
+def _decoded(wire: ModuleType, models: ModuleType, name: str, body: Json) -> Json:
     text = json.dumps(body)
     try:
         msgspec.json.decode(text, type=_named(wire, name))
@@ -284,7 +285,7 @@ def _decoded(wire: Any, models: Any, name: str, body: Json) -> Json:  # noqa: AN
     return [_plain(model.from_dict(json.loads(text)) if hasattr(model, "from_dict") else body)]
 
 
-def _named(module: Any, schema: str) -> Any:  # noqa: ANN401 - a generated class
+def _named(module: ModuleType, schema: str) -> Any:  # noqa: ANN401 - a generated class
     spelled = re.sub(r"[\W_]", "", schema).lower()
     for name, value in vars(module).items():
         if isinstance(value, ModuleType) or name.startswith("_"):
@@ -296,20 +297,18 @@ def _named(module: Any, schema: str) -> Any:  # noqa: ANN401 - a generated class
 
 def _plain(value: Any) -> Json:  # noqa: ANN401 - any value of a generated package
     """A value as JSON: a model is an object of its attributes, and other values show their types."""
-    if hasattr(type(value), "__attrs_attrs__"):
-        fields = {field.name: field for field in type(value).__attrs_attrs__}
-        named = {name: _plain(getattr(value, name)) for name in fields}
-        defaults = [name for name, field in fields.items() if _is_set(field.default)]
-        return {"class": type(value).__name__, **named, "set by default": defaults}
-    if isinstance(value, dict):
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType] - the type of anything
+    name: str = kind.__name__
+    declared: Json = getattr(kind, "__attrs_attrs__", None)
+    if declared is not None:
+        fields: dict[str, Json] = {field.name: field.default for field in declared}
+        named = {field: _plain(getattr(value, field)) for field in fields}
+        return {"class": name, **named, "set by default": [field for field in fields if _is_set(fields[field])]}
+    if is_object(value):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [_plain(item) for item in value]
-    if type(value).__name__ == "Unset":
-        return "UNSET"
-    if type(value).__name__ == "BytesIO":
-        return "bytes"
-    return f"{type(value).__name__} {value!r}"
+    return {"Unset": "UNSET", "BytesIO": "bytes"}.get(name, f"{name} {value!r}")
 
 
 def _is_set(default: object) -> bool:

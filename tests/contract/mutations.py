@@ -311,7 +311,8 @@ MUTATIONS = [
     Mutation("a webhook is described", put("#", webhooks={"done": {"post": {"operationId": "done", "responses": {"200": {"description": ""}}}}}), COSMETIC, "#/webhooks"),
     Mutation("the content of a string is described", put(f"{SEEN}/properties/code", contentMediaType="image/png", contentEncoding="base64"), COSMETIC, f"{SEEN}/properties/code/contentMediaType"),
     Mutation("the document has a license", put("#/info", license={"name": "MIT"}), COSMETIC, "#/info"),
-    Mutation("another way to authorize is added", both(put("#/components/securitySchemes", Key={"type": "apiKey", "in": "header", "name": "X-Key"}), put(GET, security=[{"Key": []}])), ADDITIVE, "#/components/securitySchemes/Key"),
+    Mutation("another way to authorize is added", both(put("#/components/securitySchemes", Key={"type": "apiKey", "in": "header", "name": "X-Key"}), put(GET, security=[{"Key": list[str]()}])), COSMETIC, "#/components/securitySchemes/Key"),
+    # Waits for the adaptation: the wire package does not read this keyword in a document of version 3.1.
     Mutation("the null of a property is written as a keyword", replace(f"{GIVEN}/properties/names", {"type": "array", "items": STRING, "nullable": True}), COSMETIC, f"{GIVEN}/properties/names", decodes="Given"),
     # Cosmetic changes.
     Mutation("the order of keys changes", reverse_keys),
@@ -329,6 +330,7 @@ MUTATIONS = [
     Mutation("a schema contains itself", put(f"{R}/properties", parent=null_or(ref=R)), ADDITIVE, f"{R}/properties/parent"),
     Mutation("two properties have the same name in snake case", put(f"{R}/properties", createdAt=INTEGER), ADDITIVE, f"{R}/properties/createdAt"),
     Mutation("a property hides a model's method", put(f"{R}/properties", to_dict=STRING), refused="a property named to_dict would hide"),
+    # Waits for the adaptation, which drops this format before generation.
     Mutation("a format has no type in both generators", put(f"{R}/properties/ratio", format="duration"), COSMETIC, f"{R}/properties/ratio/format"),
     Mutation("the order of an enum changes whose members are named by position", lambda document: find(document, f"{RESOLUTION}/enum").reverse(), BREAKING, f"{RESOLUTION}/enum", decodes="VideoGenerationSettings"),
     Mutation("a property hides the additional properties", put(f"{R}/properties", additional_properties=STRING), refused="a property named additional_properties"),

@@ -52,7 +52,7 @@ def _make(document: dict[str, Json], schema: Json, variant: str, depth: int, suc
 
 def _object(document: dict[str, Json], schema: dict[str, Json], variant: str, depth: int, successor: Json) -> Json:
     declared = schema.get("properties", {})
-    later = successor.get("properties", {}) if is_object(successor) else {}
+    later: dict[str, Json] = successor.get("properties", {}) if is_object(successor) else {}
     required = schema.get("required", [])
     made: dict[str, Json] = {}
     for name in sorted({*declared, *required}):

@@ -133,7 +133,7 @@ CASES: dict[str, tuple[Step, Step, Severity | None]] = {
         COSMETIC,
     ),
     "the security scheme changes": (nothing, put("#/components/securitySchemes/HTTPBearer", scheme="basic"), BREAKING),
-    "a second security scheme is added": (nothing, put("#/components/securitySchemes", B={"type": "http"}), ADDITIVE),
+    "a second security scheme is added": (nothing, put("#/components/securitySchemes", B={"type": "http"}), COSMETIC),
     "the security scheme is removed": (nothing, drop("#/components/securitySchemes/HTTPBearer"), BREAKING),
     "a comment is added": (nothing, put(R, **{"$comment": "hello"}), COSMETIC),
     "a bound is not a number": (nothing, put(f"{P}/properties/duration", maximum="50"), BREAKING),
