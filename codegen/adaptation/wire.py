@@ -18,7 +18,7 @@ from codegen.adaptation.patterns import python_pattern
 from codegen.adaptation.places import PLACE, SCHEMAS, Schema, Slot, place_of, slots
 from codegen.client_names import class_name
 from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import escape, resolve
+from codegen.openapi import component_name, escape, resolve
 
 _DROPPED: Final = ("default", "example", "examples", "xml", "externalDocs", "x-enum-varnames")
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -41,7 +41,30 @@ def wire_form(document: dict[str, Json], notes: list[Note]) -> dict[str, Json]:
     for slot in slots(wire):
         _choice(wire, slot, notes)
         _reduce(slot.schema, notes)
+    _tag(wire)
     return _renamed(wire)
+
+
+def _tag(document: dict[str, Json]) -> None:
+    """Gives each choice that a discriminator describes members of its own.
+
+    msgspec demands the tag of a type in a choice only. Where the schema stands alone, the tag stays a property.
+    """
+    schemas = as_object(as_object(document["components"])["schemas"])
+    tagged: dict[str, Json] = {}
+    for slot in slots(document):
+        found = slot.schema.get("discriminator")
+        if found is None:
+            continue
+        copies: dict[str, str] = {}
+        for reference in found["mapping"].values():
+            name = wire_name(f"{component_name({'$ref': reference})}_by_{found['propertyName']}")
+            while name in schemas:
+                name += "_"
+            copies[reference] = f"{SCHEMAS}{name}"
+            tagged[name] = copy.deepcopy(resolve(document, {"$ref": reference}))
+        slot.put(_with_targets(slot.schema, copies))
+    schemas.update(tagged)
 
 
 def _reduce(schema: Schema, notes: list[Note]) -> None:
@@ -59,16 +82,19 @@ def _reduce(schema: Schema, notes: list[Note]) -> None:
         notes.append(Note(f"{place_of(schema)}/uniqueItems", "Whether the items differ is not checked."))
     if is_object(schema.get("additionalProperties")) and schema.get("properties"):
         del schema["additionalProperties"]
-    if "pattern" in schema:
-        pattern = python_pattern(str(schema["pattern"]))
-        if pattern is None:
-            del schema["pattern"]
-            notes.append(
-                Note(f"{place_of(schema)}/pattern", "Python cannot read this pattern as JavaScript does: not checked.")
-            )
-        else:
-            schema["pattern"] = pattern
+    _pattern(schema, notes)
     _bounds(schema, notes)
+
+
+def _pattern(schema: Schema, notes: list[Note]) -> None:
+    if "pattern" not in schema:
+        return
+    pattern = python_pattern(schema.pop("pattern"))
+    if pattern is not None:
+        schema["pattern"] = pattern
+        return
+    meaning = "Python cannot read this pattern as JavaScript does: not checked."
+    notes.append(Note(f"{place_of(schema)}/pattern", meaning))
 
 
 def _typed_format(schema: Schema) -> None:
@@ -139,6 +165,11 @@ def _joined(members: list[Schema], schema: Schema, notes: list[Note]) -> list[Sc
         for kind in kinds:
             if kind in _SCALARS:
                 scalars.setdefault(kind, []).append(member)
+    arrays = [member for member in others if types_of_schema(member) == ["array"]]
+    if len(arrays) > 1:
+        # In the client package, this is a choice with an array of anything, and the type is `Any`.
+        others = [member for member in others if member not in arrays]
+        others.append({"type": "array", "items": {PLACE: place_of(arrays[0])}, PLACE: place_of(arrays[0])})
     if "number" in scalars and "integer" in scalars:
         scalars["number"] = [*scalars["number"], *scalars.pop("integer")]
     return [*others, *(_join(kind, parts, schema, notes) for kind, parts in scalars.items())]

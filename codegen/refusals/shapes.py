@@ -5,6 +5,7 @@ Every other part of the program reads a document whose parts have the right type
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -32,9 +33,7 @@ def _keys(value: Json, place: str, checks: dict[str, Check]) -> Iterator[Refusal
 
 
 def _wrong(place: str, expected: str, value: Json) -> Refusal:
-    found = (
-        "null" if value is None else "an object" if is_object(value) else "a list" if is_list(value) else repr(value)
-    )
+    found = "an object" if is_object(value) else "a list" if is_list(value) else json.dumps(value)
     effect = "Correct it in the overlay, or remove it."
     return removal(place, f"this must be {expected}, and is {found}", effect)
 
