@@ -87,7 +87,7 @@ class Maker:
         found = Samples()
         try:
             valid = self._judge.validator(pointer, formats=True)
-            lenient = self._lenient_judge.validator(pointer, formats=False)
+            lenient = self._lenient_judge.validator(pointer, formats=True)
             wire = _validator_or_none(self._wire_judge, wire_pointer or pointer)
             full = instance_of(self._document, {"$ref": pointer})
         except EndlessError:
@@ -213,6 +213,6 @@ def _at(instance: Json, keys: tuple[str | int, ...]) -> Json:
 def _validator_or_none(judge: Judge, pointer: str) -> jsonschema_rs.Validator | None:
     """None if the form of the document for the wire check has no such schema, so that nothing has to be refused."""
     try:
-        return judge.validator(pointer, formats=False)
+        return judge.validator(pointer, formats=True)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return None
