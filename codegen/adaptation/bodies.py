@@ -67,6 +67,11 @@ def adapt_bodies(document: dict[str, Json], notes: list[Note]) -> None:
                 media["schema"] = without_null(schema)
         if content:
             body["content"] = {_lower(name): media for name, media in content.items()}
+        if len(content) > 1 and body.get("required"):
+            # The generated function gives such a body a default in any case, but lacks an import if it is required.
+            body["required"] = False
+            meaning = "The function does not demand the body, because it has several media types."
+            notes.append(Note(f"{place_of(body)}/required", meaning))
     for slot in slots(document):
         if (
             slot.use in (Use.MULTIPART, Use.FORM)
