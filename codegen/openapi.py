@@ -130,13 +130,18 @@ def resolve(document: dict[str, Json], value: Json) -> Json:
 def check_references(document: dict[str, Json]) -> None:
     """Raises a `CodegenError` for a reference that has no target, leads to itself, or leads into an example."""
     for reference in set(references(document)):
-        resolve(document, {"$ref": reference})
-        keys = Keys.KEYWORDS
-        for part in reference.split("/")[1:]:
-            below = keys.below(part)
-            if below is None:
-                raise CodegenError(f"the reference {reference} leads into an example or another value, not to a schema")
-            keys = below
+        check_reference(document, reference)
+
+
+def check_reference(document: dict[str, Json], reference: str) -> None:
+    """As `check_references`, for one of them."""
+    resolve(document, {"$ref": reference})
+    keys = Keys.KEYWORDS
+    for part in reference.split("/")[1:]:
+        below = keys.below(part)
+        if below is None:
+            raise CodegenError(f"the reference {reference} leads into an example or another value, not to a schema")
+        keys = below
 
 
 def check_version(document: dict[str, Json], where: object) -> None:
@@ -193,16 +198,21 @@ def _inline(document: dict[str, Json], operation: dict[str, Json], shared: list[
 
 def references(value: Json, keys: Keys = Keys.KEYWORDS) -> Iterator[str]:
     """Every `$ref` in a value, at any depth."""
+    return (reference for _place, reference in placed_references(value, "", keys))
+
+
+def placed_references(value: Json, place: str, keys: Keys = Keys.KEYWORDS) -> Iterator[tuple[str, str]]:
+    """The place of the object around each `$ref` in a value, and the reference. `place` is the place of the value."""
     if is_object(value):
         if isinstance(value.get("$ref"), str):
-            yield value["$ref"]
+            yield place, value["$ref"]
         for key, member in value.items():
             below = keys.below(key)
             if below is not None:
-                yield from references(member, below)
+                yield from placed_references(member, f"{place}/{escape(key)}", below)
     elif is_list(value):
-        for member in value:
-            yield from references(member)
+        for index, member in enumerate(value):
+            yield from placed_references(member, f"{place}/{index}")
 
 
 def directions_of(*documents: dict[str, Json]) -> dict[str, Direction]:

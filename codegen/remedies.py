@@ -6,6 +6,7 @@ import json
 
 from codegen.document import Json
 from codegen.merge import dump
+from codegen.openapi import Keys
 
 
 def overlay_action(pointer: str, reason: str, *, update: dict[str, Json] | None = None) -> str:
@@ -27,8 +28,14 @@ def class_setting(schema: str, class_name: str) -> str:
 
 def json_path(pointer: str) -> str:
     """A JSON pointer as the JSONPath that selects the same place."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    return "$" + "".join(f"[{part}]" if part.isdigit() else f"[{_quoted(part)}]" for part in parts)
+    path, keys = "$", Keys.KEYWORDS
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        # No keyword of OpenAPI is a number. Such a name may be the key of an object: a status is one.
+        is_index = key.isdigit() and keys is Keys.KEYWORDS
+        path += f"[{key}]" if is_index else f"[{_quoted(key)}]"
+        keys = keys.below(key) or Keys.KEYWORDS
+    return path
 
 
 def parameter_path(pointer: str, name: str, location: str) -> str:

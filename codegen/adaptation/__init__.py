@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from codegen.adaptation.all_of import normalize_all_of
+from codegen.adaptation.choices import part_texts
 from codegen.adaptation.client import client_form
 from codegen.adaptation.discriminators import narrow_tags
 from codegen.adaptation.normal import Note, normalize
@@ -46,6 +47,8 @@ def marked_forms(document: dict[str, Json]) -> Adapted:
         normalize(slot, notes)
     for slot in slots(normal):
         normalize_all_of(normal, slot)
+    for slot in slots(normal):
+        part_texts(normal, slot, notes)
     narrow_tags(normal)
     wire = wire_form(normal, notes)
     return Adapted(client_form(normal, notes), wire, sorted(set(notes)))

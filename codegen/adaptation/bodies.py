@@ -6,7 +6,7 @@ from codegen.adaptation.kinds import ANY, kinds_of, without_null
 from codegen.adaptation.normal import Note
 from codegen.adaptation.places import PLACE, Schema, Slot, Use, media_use, operations, place_of, slots
 from codegen.document import Json, as_list, as_object, is_object
-from codegen.openapi import resolve
+from codegen.openapi import escape, resolve
 
 _BYTES = "application/octet-stream"
 _FILE = {"type": "string", "format": "binary"}
@@ -18,7 +18,7 @@ def adapt_responses(document: dict[str, Json], notes: list[Note]) -> None:
         for response in as_object(operation.get("responses")).values():
             content = as_object(as_object(response).get("content"))
             if content:
-                response["content"] = _one_content(document, content)
+                response["content"] = _one_content(document, content, f"{place_of(response)}/content")
                 if len(content) > 1:
                     place = f"{place_of(response)}/content"
                     notes.append(Note(place, f"Only {_read_type(document, content)} is read, of several media types."))
@@ -31,12 +31,12 @@ def _read_type(document: dict[str, Json], content: dict[str, Json]) -> str:
     return (json_types or ordered)[0]
 
 
-def _one_content(document: dict[str, Json], content: dict[str, Json]) -> dict[str, Json]:
+def _one_content(document: dict[str, Json], content: dict[str, Json], place: str) -> dict[str, Json]:
     media_type = _read_type(document, content)
     media = as_object(content[media_type])
     if _is_json(document, media_type, media):
         return {"application/json": media}
-    mark = {PLACE: media["schema"][PLACE]} if is_object(media.get("schema")) else {}
+    mark = {PLACE: as_object(media.get("schema")).get(PLACE, f"{place}/{escape(media_type)}")}
     if all(_plain(name).startswith("text/") for name in content):
         return {"text/plain": {"schema": {"type": "string", **mark}}}
     return {_BYTES: {"schema": {**_FILE, **mark}}}
@@ -67,6 +67,11 @@ def adapt_bodies(document: dict[str, Json], notes: list[Note]) -> None:
                 media["schema"] = without_null(schema)
         if content:
             body["content"] = {_lower(name): media for name, media in content.items()}
+        if len(content) > 1 and body.get("required"):
+            # The generated function gives such a body a default in any case, but lacks an import if it is required.
+            body["required"] = False
+            meaning = "The function does not demand the body, because it has several media types."
+            notes.append(Note(f"{place_of(body)}/required", meaning))
     for slot in slots(document):
         if (
             slot.use in (Use.MULTIPART, Use.FORM)

@@ -64,7 +64,7 @@ def normalize(slot: Slot, notes: list[Note]) -> None:
         return
     if is_list(schema.get("type")):
         set_types(schema, list(dict.fromkeys(map(str, schema.pop("type")))))
-    _unread(schema, notes)
+    _unread(schema, slot.use, notes)
     _choices(schema, notes)
     _nullable(schema)
     _arrays(schema)
@@ -98,7 +98,7 @@ def _reference(slot: Slot, notes: list[Note]) -> None:
         slot.put({**schema, "anyOf": [inner, {"type": "null", PLACE: place_of(schema)}]})
 
 
-def _unread(schema: Schema, notes: list[Note]) -> None:
+def _unread(schema: Schema, use: Use, notes: list[Note]) -> None:
     if schema.get("not") == {PLACE: f"{schema.get(PLACE)}/not"}:
         return
     if "patternProperties" in schema:
@@ -110,6 +110,10 @@ def _unread(schema: Schema, notes: list[Note]) -> None:
             notes.append(Note(f"{place_of(schema)}/{keyword}", f"Neither generator reads {meaning}: not checked."))
     for keyword in _SILENT:
         schema.pop(keyword, None)
+    if schema.get("additionalProperties") is False and use & Use.READ:
+        # A later version of the API may add a property.
+        meaning = "A response with other properties is accepted, although the document allows none."
+        notes.append(Note(f"{place_of(schema)}/additionalProperties", meaning))
 
 
 def _nullable(schema: Schema) -> None:

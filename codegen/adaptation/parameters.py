@@ -45,10 +45,11 @@ def _adapt(document: dict[str, Json], parameter: dict[str, Json], notes: list[No
         return
     schema: Schema = parameter.get("schema") or {PLACE: f"{place_of(parameter)}/schema"}
     parameter["schema"] = schema
+    found = kinds_of(document, schema)
+    if "null" in found and (location in _WRITTEN or found & {"array", "object"}):
+        schema = parameter["schema"] = without_null(schema)
     if location not in _WRITTEN:
         return
-    if "null" in kinds_of(document, schema):
-        schema = parameter["schema"] = without_null(schema)
     kinds = kinds_of(document, schema)
     if kinds & {"array", "object"} or (
         len(kinds) == 1 and kinds <= _WRITTEN[location] and not _is_enum(location, schema)

@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 from typing import Final
 
+from codegen.adaptation.choices import SCALARS, TYPED, members_of, of_kinds
 from codegen.adaptation.discriminators import discriminator
 from codegen.adaptation.kinds import kinds_of
 from codegen.adaptation.merging import merge
-from codegen.adaptation.normal import ANNOTATIONS, Note, set_types, types_of_schema
+from codegen.adaptation.normal import ANNOTATIONS, Note, types_of_schema
 from codegen.adaptation.patterns import python_pattern
 from codegen.adaptation.places import PLACE, SCHEMAS, Schema, Slot, place_of, slots
 from codegen.client_names import class_name
 from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import escape, resolve
+from codegen.openapi import component_name, escape, resolve
 
 _DROPPED: Final = ("default", "example", "examples", "xml", "externalDocs", "x-enum-varnames")
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _OF_TEXTS: Final = ("minLength", "maxLength", "pattern")
 _CONSTRAINTS: Final = (*_BOUNDS, "multipleOf", *_OF_TEXTS)
-_TYPED: Final = frozenset({"date-time", "date", "uuid"})
-_SCALARS: Final = ("string", "integer", "number", "boolean", "null")
 
 
 def wire_form(document: dict[str, Json], notes: list[Note]) -> dict[str, Json]:
@@ -41,7 +39,30 @@ def wire_form(document: dict[str, Json], notes: list[Note]) -> dict[str, Json]:
     for slot in slots(wire):
         _choice(wire, slot, notes)
         _reduce(slot.schema, notes)
+    _tag(wire)
     return _renamed(wire)
+
+
+def _tag(document: dict[str, Json]) -> None:
+    """Gives each choice that a discriminator describes members of its own.
+
+    msgspec demands the tag of a type in a choice only. Where the schema stands alone, the tag stays a property.
+    """
+    schemas = as_object(as_object(document["components"])["schemas"])
+    tagged: dict[str, Json] = {}
+    for slot in slots(document):
+        found = slot.schema.get("discriminator")
+        if found is None:
+            continue
+        copies: dict[str, str] = {}
+        for reference in found["mapping"].values():
+            name = wire_name(f"{component_name({'$ref': reference})}_by_{found['propertyName']}")
+            while name in schemas:
+                name += "_"
+            copies[reference] = f"{SCHEMAS}{name}"
+            tagged[name] = copy.deepcopy(resolve(document, {"$ref": reference}))
+        slot.put(_with_targets(slot.schema, copies))
+    schemas.update(tagged)
 
 
 def _reduce(schema: Schema, notes: list[Note]) -> None:
@@ -59,21 +80,24 @@ def _reduce(schema: Schema, notes: list[Note]) -> None:
         notes.append(Note(f"{place_of(schema)}/uniqueItems", "Whether the items differ is not checked."))
     if is_object(schema.get("additionalProperties")) and schema.get("properties"):
         del schema["additionalProperties"]
-    if "pattern" in schema:
-        pattern = python_pattern(str(schema["pattern"]))
-        if pattern is None:
-            del schema["pattern"]
-            notes.append(
-                Note(f"{place_of(schema)}/pattern", "Python cannot read this pattern as JavaScript does: not checked.")
-            )
-        else:
-            schema["pattern"] = pattern
+    _pattern(schema, notes)
     _bounds(schema, notes)
+
+
+def _pattern(schema: Schema, notes: list[Note]) -> None:
+    if "pattern" not in schema:
+        return
+    pattern = python_pattern(schema.pop("pattern"))
+    if pattern is not None:
+        schema["pattern"] = pattern
+        return
+    meaning = "Python cannot read this pattern as JavaScript does: not checked."
+    notes.append(Note(f"{place_of(schema)}/pattern", meaning))
 
 
 def _typed_format(schema: Schema) -> None:
     """Keeps a format that has a type, without the keywords that msgspec checks on texts only."""
-    if schema["format"] not in _TYPED or "enum" in schema or "const" in schema:
+    if schema["format"] not in TYPED or "enum" in schema or "const" in schema:
         del schema["format"]
         return
     for keyword in _OF_TEXTS:
@@ -112,7 +136,7 @@ def _choice(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
     choice = next((keyword for keyword in ("oneOf", "anyOf") if keyword in schema), None)
     if choice is None:
         return
-    members = list(_members(document, as_list(schema[choice]), set()))
+    members = list(members_of(document, as_list(schema[choice]), set()))
     annotations = {key: value for key, value in schema.items() if key in ANNOTATIONS}
     if any(not member.keys() - ANNOTATIONS for member in members):
         slot.put(annotations)
@@ -133,21 +157,20 @@ def _joined(members: list[Schema], schema: Schema, notes: list[Note]) -> list[Sc
     others: list[Schema] = []
     for member in members:
         kinds = [] if "$ref" in member else types_of_schema(member)
-        rest = [kind for kind in kinds if kind not in _SCALARS]
+        rest = [kind for kind in kinds if kind not in SCALARS]
         if rest or not kinds:
-            others.append(_of_kinds(member, rest) if len(rest) < len(kinds) else member)
+            others.append(of_kinds(member, rest) if len(rest) < len(kinds) else member)
         for kind in kinds:
-            if kind in _SCALARS:
+            if kind in SCALARS:
                 scalars.setdefault(kind, []).append(member)
+    arrays = [member for member in others if types_of_schema(member) == ["array"]]
+    if len(arrays) > 1:
+        # In the client package, this is a choice with an array of anything, and the type is `Any`.
+        others = [member for member in others if member not in arrays]
+        others.append({"type": "array", "items": {PLACE: place_of(arrays[0])}, PLACE: place_of(arrays[0])})
     if "number" in scalars and "integer" in scalars:
         scalars["number"] = [*scalars["number"], *scalars.pop("integer")]
     return [*others, *(_join(kind, parts, schema, notes) for kind, parts in scalars.items())]
-
-
-def _of_kinds(member: Schema, kinds: list[str]) -> Schema:
-    changed = copy.deepcopy(member)
-    set_types(changed, kinds)
-    return changed
 
 
 def _join(kind: str, parts: list[Schema], schema: Schema, notes: list[Note]) -> Schema:
@@ -172,24 +195,6 @@ def _is_kind(value: Json, kind: str) -> bool:
     return (
         isinstance(value, str) if kind == "string" else isinstance(value, int | float) and not isinstance(value, bool)
     )
-
-
-def _members(document: dict[str, Json], members: list[Json], seen: set[str]) -> Iterator[Schema]:
-    """The members of a choice, and in place of a choice or a scalar type: its members, or the type. Each once."""
-    for member in members:
-        target: Json = member
-        if "$ref" in member:
-            if member["$ref"] in seen:
-                continue
-            seen.add(member["$ref"])
-            target = resolve(document, member)
-        choice = target.get("oneOf") or target.get("anyOf")
-        if choice and not target.keys() & {"properties", "allOf", "discriminator"}:
-            yield from _members(document, as_list(choice), seen)
-        elif types_of_schema(target) and all(kind in _SCALARS for kind in types_of_schema(target)):
-            yield target
-        else:
-            yield member
 
 
 def _all_of(document: dict[str, Json], slot: Slot) -> None:

@@ -13,8 +13,10 @@ from codegen.errors import CodegenError
 from codegen.refusals.choices import check_schemas
 from codegen.refusals.names import check_endpoints, check_models, check_operations, check_texts, places_of_classes
 from codegen.refusals.parsed import errors, parse
+from codegen.refusals.references import check_references
 from codegen.refusals.refusal import Refusal
 from codegen.refusals.requests import check_requests
+from codegen.refusals.shapes import check_shapes
 
 _MOST = 20
 
@@ -29,6 +31,10 @@ def check_document(document: dict[str, Json]) -> None:
 
 def refusals(document: dict[str, Json]) -> Iterator[Refusal]:
     """Each place that cannot be generated rightly. What the generator itself refuses comes last."""
+    odd = list(check_shapes(document)) or list(check_references(document))
+    yield from odd
+    if odd:
+        return
     client = marked_forms(document).client
     known = [
         *check_operations(document),

@@ -16,7 +16,6 @@ _ANYTHING = "Without it, the type is `Any`, and nothing is checked."
 
 def check_schemas(document: dict[str, Json]) -> Iterator[Refusal]:
     """The schemas of a normalized document that no Python type fits."""
-    tagged: dict[str, str] = {}
     for slot in slots(document):
         schema, place = slot.schema, place_of(slot.schema)
         if schema.get("enum") == []:
@@ -24,7 +23,7 @@ def check_schemas(document: dict[str, Json]) -> Iterator[Refusal]:
         if is_object(schema.get("not")):
             yield _nothing(place)
         if not slot.use & (Use.QUERY | Use.PATH | Use.HEADER | Use.COOKIE):
-            yield from _choice(document, schema, place, tagged)
+            yield from _choice(document, schema, place)
         if slot.use & Use.READ or (place.startswith(SCHEMAS) and slot.use & Use.JSON):
             # A form is only sent, and so is the schema of a body that is no component: no wire type checks them.
             yield from _further(document, schema)
@@ -38,7 +37,7 @@ def _nothing(place: str) -> Refusal:
     return removal(place, problem, "Remove it: any value is allowed then.")
 
 
-def _choice(document: dict[str, Json], schema: Schema, place: str, tagged: dict[str, str]) -> Iterator[Refusal]:
+def _choice(document: dict[str, Json], schema: Schema, place: str) -> Iterator[Refusal]:
     choices = [choice for choice in ("oneOf", "anyOf") if choice in schema]
     if not choices:
         return
@@ -54,18 +53,9 @@ def _choice(document: dict[str, Json], schema: Schema, place: str, tagged: dict[
         return
     if len(arrays) > 1:
         yield removal(target, "Python cannot tell one array of this choice from another", _ANYTHING)
-    if len(objects) > 1:
-        found = discriminator(document, schema, objects)
-        if found is None:
-            problem = "nothing in the objects of this choice tells one from another"
-            yield removal(target, problem, _ANYTHING)
-            return
-        # A type in the wire package can have one tag.
-        for member in objects:
-            if tagged.setdefault(member["$ref"], found["propertyName"]) != found["propertyName"]:
-                problem = f"another choice tells {member['$ref']} from its alternatives by another property"
-                yield removal(target, problem, _ANYTHING)
-                return
+    if len(objects) > 1 and discriminator(document, schema, objects) is None:
+        problem = "nothing in the objects of this choice tells one from another"
+        yield removal(target, problem, _ANYTHING)
 
 
 def flat_members(document: dict[str, Json], members: list[Json], seen: set[str]) -> Iterator[Schema]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -16,7 +17,7 @@ from openapi_python_client.strings import in_double_quote_literal
 from codegen.adaptation.places import SCHEMAS, Schema, operations
 from codegen.client_names import class_name, python_name
 from codegen.document import Json, as_list, as_object, is_object
-from codegen.openapi import escape
+from codegen.openapi import component_name, escape, references
 from codegen.refusals.parsed import (
     all_properties,
     endpoint_place,
@@ -65,9 +66,16 @@ def _named(place: str, problem: str, name: str) -> Refusal:
 def check_texts(slots: Iterator[tuple[str, Schema]]) -> Iterator[Refusal]:
     """Names of properties that neither generator writes rightly."""
     for place, schema in slots:
+        types = {class_name(component_name({"$ref": reference})) for reference in references(schema)}
         for name in as_object(schema.get("properties")) if is_object(schema.get("properties")) else ():
             if "\\" in name or '"' in name or len(in_double_quote_literal(name)) < len(name) or not name.isprintable():
                 problem = f"the property {name!r} has a quote, a backslash or an invisible character in its name"
+                yield removal(f"{place}/properties/{escape(name)}", problem, _KEPT)
+            elif (read := unicodedata.normalize("NFKC", name)) != name:
+                problem = f"Python would read the name of the property {name!r} as {read!r}"
+                yield removal(f"{place}/properties/{escape(name)}", problem, _KEPT)
+            elif name in types:
+                problem = f"the property {name} would hide the type {name}, which another property has"
                 yield removal(f"{place}/properties/{escape(name)}", problem, _KEPT)
         yield from _same_names(place, schema)
 

@@ -101,8 +101,9 @@ def _refusal(document: dict[str, Json], error: ParseError, fallback: str) -> Ref
 def readable(text: str | None) -> str:
     """A generator's text in one line, without the names of its own objects and the flags of its command line."""
     plain = re.sub(r"<[\w.]*UntrustedString object at 0x[0-9a-f]+>", "a name of the document", text or "")
-    plain = re.sub(r"(?:[.,;]? ?Pass|,? with|;? consider) --?[^.]*", "", plain)
-    return " ".join(plain.split()).rstrip(".")
+    # nox passes no flags to the generators. What stands before a flag says what is wrong.
+    plain = " ".join(re.sub(r"[,;]?(?:^| )\w+ --?[a-z].*", ".", each) for each in re.split(r"(?<=\.)\s+", plain))
+    return " ".join(plain.split()).rstrip(". ")
 
 
 def wire_refusal(document: dict[str, Json], text: str) -> Refusal:

@@ -55,6 +55,9 @@ def nearest_removal(document: dict[str, Json], place: str, problem: str) -> Refu
             return removal(
                 place, problem, "Remove this part: the generated code then knows nothing of it.", target=target
             )
+    target = _structure(document, "/".join(place.split("/")[:4]))
+    if target:
+        return removal(place, problem, "Without it, the generated code knows less of the schema.", target=target)
     return Refusal(place, problem)
 
 
@@ -64,7 +67,7 @@ def _structure(document: dict[str, Json], place: str) -> str:
     schema = as_object(as_object(document.get("components")).get("schemas")).get(
         name.replace("~1", "/").replace("~0", "~")
     )
-    keys = ("oneOf", "anyOf", "allOf", "properties", "items", "enum", "const", "additionalProperties", "type")
+    keys = ("$ref", "oneOf", "anyOf", "allOf", "properties", "items", "enum", "const", "additionalProperties", "type")
     return next((f"{place}/{key}" for key in keys if key in schema), "") if is_object(schema) else ""
 
 
@@ -84,4 +87,4 @@ def _is_removable(document: dict[str, Json], keys: list[str]) -> bool:
         return not as_object(as_list(value)[int(last)]).get("required")
     if above == "responses" or (above == "content" and "responses" in keys):
         return is_object(value) and last in value and len(value) > 1
-    return keys[0] == "paths" and len(keys) == 3 and last in METHODS
+    return keys[0] == "paths" and (len(keys) == 2 or (len(keys) == 3 and last in METHODS))

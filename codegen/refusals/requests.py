@@ -33,6 +33,7 @@ def check_requests(document: dict[str, Json]) -> Iterator[Refusal]:
                     {"allowReserved": False},
                     target=_selection(parameter),
                 )
+        yield from _same_keys(document, operation, place)
         yield from _cookies(operation, place)
         yield from _body(document, as_object(operation.get("requestBody")))
 
@@ -89,6 +90,24 @@ def _object(document: dict[str, Json], name: str, schema: Schema, *, exploded: b
     values = as_object(target.get("properties")).values()
     nested = any(not kinds_of(document, value) <= _SCALARS for value in values)
     return f"the generated function cannot send an array or an object inside the object of {name}" if nested else ""
+
+
+def _same_keys(document: dict[str, Json], operation: dict[str, Json], place: str) -> Iterator[Refusal]:
+    """Objects in the query, of which the generated function sends each property as a parameter."""
+    taken: dict[str, str] = {}
+    for parameter in as_list(operation.get("parameters")):
+        if parameter.get("in") != "query":
+            continue
+        schema = as_object(resolve(document, as_object(parameter.get("schema"))))
+        is_map = kinds_of(document, schema) == OBJECT
+        parts = [schema, *(as_object(resolve(document, part)) for part in as_list(schema.get("allOf")))]
+        keys = [key for part in parts for key in as_object(part.get("properties"))] if is_map else [parameter["name"]]
+        double = next((key for key in keys if key in taken), None)
+        if double is not None:
+            problem = f"the query parameters {taken[double]} and {parameter['name']} would both be sent as {double}"
+            yield _without(parameter, problem, place)
+        for key in keys:
+            taken.setdefault(key, parameter["name"])
 
 
 def _arrays_of(document: dict[str, Json], schema: Schema) -> frozenset[str]:

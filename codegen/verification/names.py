@@ -25,6 +25,7 @@ from openapi_python_client.parser.properties.list_property import ListProperty
 from openapi_python_client.parser.properties.protocol import PropertyProtocol
 from openapi_python_client.parser.properties.union import UnionProperty
 from openapi_python_client.schema import OpenAPI
+from openapi_python_client.strings import PythonIdentifier
 
 from codegen.adaptation.bodies import binary_types
 from codegen.client_names import class_name, client_config, python_name
@@ -138,9 +139,10 @@ def _pointers(document: Schema) -> Iterator[tuple[tuple[str, str], str]]:
         for method in METHODS:
             operation = as_object(operations).get(method)
             if is_object(operation):
-                tag = (operation.get("tags") or ["default"])[0]
+                # The prefix of a tag is another one than that of a function.
+                tag = str(PythonIdentifier((operation.get("tags") or ["default"])[0], "tag"))
                 name = operation.get("operationId", "")
-                yield (python_name(tag), python_name(name)), f"#/paths/{escape(path)}/{method}"
+                yield (tag, python_name(name)), f"#/paths/{escape(path)}/{method}"
 
 
 def _add_model(names: Names, declared: PropertyProtocol, pointer: str) -> None:

@@ -13,7 +13,7 @@ import jsonschema_rs
 from codegen.document import Json, is_list, is_object
 from codegen.openapi import escape
 from codegen.verification.instances import EndlessError, Schema, alternatives, instance_of, one_of
-from codegen.verification.json_schema import Judge, as_json_schema, tags_of
+from codegen.verification.json_schema import Judge, as_json_schema
 
 _ONE_OF_EACH: Final[dict[str, Json]] = {
     "string": "text",
@@ -81,14 +81,13 @@ class Maker:
         self._judge = Judge(self._document)
         self._lenient_judge = Judge(as_json_schema(document, nullable=True))
         self._wire_judge = Judge(as_json_schema(wire, nullable=True))
-        self._tags = tags_of(document)
 
     def samples(self, pointer: str, wire_pointer: str = "") -> Samples:
         """The instances of the schema at a place of the document. Its form for the wire check may be elsewhere."""
         found = Samples()
         try:
             valid = self._judge.validator(pointer, formats=True)
-            lenient = self._lenient_judge.validator(pointer, formats=False)
+            lenient = self._lenient_judge.validator(pointer, formats=True)
             wire = _validator_or_none(self._wire_judge, wire_pointer or pointer)
             full = instance_of(self._document, {"$ref": pointer})
         except EndlessError:
@@ -112,11 +111,8 @@ class Maker:
             found.problem = "no valid instance can be made"
             return found
         whole = next((each.instance for each in found.valid if each.instance == full), found.valid[0].instance)
-        tags = {name: whole[name] for target, name in self._tags if target == pointer and name in whole}
         for sample in self._invalid(pointer, whole if extra is None or not valid.is_valid(extra) else extra):
-            # msgspec demands the tag of a type in a union, and not where the type stands alone.
-            tagged = {**tags, **sample.instance} if is_object(sample.instance) else sample.instance
-            if wire is not None and not lenient.is_valid(tagged) and not wire.is_valid(tagged):
+            if wire is not None and not lenient.is_valid(sample.instance) and not wire.is_valid(sample.instance):
                 found.invalid.append(sample._replace(small=True))
         return found
 
@@ -217,6 +213,6 @@ def _at(instance: Json, keys: tuple[str | int, ...]) -> Json:
 def _validator_or_none(judge: Judge, pointer: str) -> jsonschema_rs.Validator | None:
     """None if the form of the document for the wire check has no such schema, so that nothing has to be refused."""
     try:
-        return judge.validator(pointer, formats=False)
+        return judge.validator(pointer, formats=True)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         return None
