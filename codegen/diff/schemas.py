@@ -17,8 +17,8 @@ _LOWER_BOUNDS: Final = frozenset({"minimum", "exclusiveMinimum", "minLength", "m
 _UPPER_BOUNDS: Final = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
 _OTHER_RULES: Final = frozenset({"pattern", "multipleOf", "uniqueItems"})
 
-# The wire package does not check these.
-_UNCHECKED: Final = frozenset({"uniqueItems", "minProperties", "maxProperties"})
+# The wire package does not check this.
+_UNCHECKED: Final = frozenset({"uniqueItems"})
 
 SchemaHandler = Callable[[Json, Json, str, Direction, str], None]
 

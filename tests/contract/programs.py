@@ -190,10 +190,12 @@ class Package:
     def _passed(self, each: Class) -> list[str]:
         typed = ", ".join(f"{name}: {annotation}" for name, (annotation, _) in each.attributes.items())
         given = ", ".join(f"{name}={name}" for name in each.attributes)
+        # The first argument is the value of an additional property.
+        typed = f"other: {each.others}, {typed}" if each.others else typed
         lines = [f"def make_{each.name}({typed}) -> {each.name}:", f"    made = {each.name}({given})"]
         if each.others:
-            value = self._value(each.others, 1)
-            lines.append(f'    made["key"] = {value}')
+            lines.append('    made["key"] = other')
+            lines += ['    made["key"] = 1', '    made["key"] = ["x"]'] if each.others == "Any" else []
         lines += ["    return made", f"def pass_{each.name}() -> object:"]
         made = [f"{self._made(each, every=every)}.to_dict()" for every in (False, True)]
         for name, (annotation, _) in each.attributes.items():

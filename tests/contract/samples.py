@@ -66,7 +66,7 @@ def _object(document: dict[str, Json], schema: dict[str, Json], variant: str, de
     others = schema.get("additionalProperties", True)
     if not declared and others is not False and variant != "least":
         anything = others in (True, {})
-        for name in ["key", *later]:
+        for name in ["key", *(["key 2", "key 3"] if variant == "high" else []), *later]:
             chosen: Json = later[name] if anything and name in later else others
             made[name] = _make(document, chosen, variant, depth + 1, None)
     return made
