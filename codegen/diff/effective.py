@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from openapi_python_client.strings import ClassName, PythonIdentifier
-
+from codegen.client_names import python_name
 from codegen.document import Json, as_list, as_object, is_list, is_object
 from codegen.openapi import Direction, resolve, same
 
@@ -41,32 +40,22 @@ def python_names(names: Iterable[str]) -> dict[str, str]:
 
     If two properties would share a name in snake case, each keeps the spelling of the document instead.
     """
-    made = {name: str(PythonIdentifier(name, "field_")) for name in names}
+    made = {name: python_name(name) for name in names}
     taken = list(made.values())
-    return {
-        name: str(PythonIdentifier(name, "field_", skip_snake_case=True))
-        if taken.count(python_name) > 1
-        else python_name
-        for name, python_name in made.items()
-    }
+    return {name: python_name(name, raw=True) if taken.count(snake) > 1 else snake for name, snake in made.items()}
 
 
 def argument_names(parameters: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """The argument of each parameter `(in, name)` of one operation, as openapi-python-client names it."""
-    made = {key: str(PythonIdentifier(key[1], "field_")) for key in parameters}
+    made = {key: python_name(key[1]) for key in parameters}
     names: dict[tuple[str, str], str] = {}
     for key, name in made.items():
         others = {other for other, taken in made.items() if taken == name and other != key}
         if name in ("client", "url") or any(place != key[0] for place, _ in others):
             names[key] = f"{name}_{key[0]}"
         else:
-            names[key] = str(PythonIdentifier(key[1], "field_", skip_snake_case=True)) if others else name
+            names[key] = python_name(key[1], raw=True) if others else name
     return names
-
-
-def class_name(name: str) -> str:
-    """The class that openapi-python-client makes for a title or for the name of a component."""
-    return str(ClassName(name, "field_"))
 
 
 def effective(document: dict[str, Json], schema: Json, direction: Direction, *, is_component: bool = False) -> Json:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from codegen.diff.effective import NO_EFFECT, class_name, effective, python_names
+from codegen.client_names import class_name
+from codegen.diff.effective import NO_EFFECT, effective, python_names
 from codegen.diff.severity import DOCUMENTATION, Comparison, Handler, Severity, format_value
 from codegen.document import Json, as_list, as_object, is_object
 from codegen.openapi import Direction, Types, directions_of, escape, same, types_of

@@ -37,12 +37,8 @@ class Mutation:
     """The place that the report should name."""
     refused: str = ""
     """A pattern for the error that stops the generation; empty if the generation succeeds."""
-    decodes: str = "VideoTaskResponse"
-    """The name of the schema whose instance the generated code should decode."""
     unseen: str = ""
     """The reason why no program of a caller can see the change; the severity is then stated here."""
-    breaks_sdk: bool = False
-    """Whether the change removes a name that the hand-written SDK imports."""
 
     def apply(self, document: Doc) -> Doc:
         """The document after the change."""
@@ -138,7 +134,7 @@ def schema_named(name: str) -> Mutation:
         ),
         put(f"{R}/properties", extra={"$ref": f"#/components/schemas/{name}"}),
     )
-    return Mutation(f"a schema is named {name}", step, Severity.ADDITIVE, f"#/components/schemas/{name}", decodes=name)
+    return Mutation(f"a schema is named {name}", step, Severity.ADDITIVE, f"#/components/schemas/{name}")
 
 
 def null_or(**schema: object) -> dict[str, object]:
@@ -188,8 +184,8 @@ SEEN, GIVEN = "#/components/schemas/Seen", "#/components/schemas/Given"
 def in_both(name: str, step: Callable[[str], Step], read: Severity, passed: Severity, place: str) -> list[Mutation]:
     """One change of a value that is read, and of a value that is passed."""
     return [
-        Mutation(f"{name} (read)", step(SEEN), read, SEEN + place, decodes="Seen"),
-        Mutation(f"{name} (passed)", step(GIVEN), passed, GIVEN + place, decodes="Given"),
+        Mutation(f"{name} (read)", step(SEEN), read, SEEN + place),
+        Mutation(f"{name} (passed)", step(GIVEN), passed, GIVEN + place),
     ]
 
 
@@ -207,7 +203,7 @@ MUTATIONS = [
     # Operations.
     Mutation("an operation is added", replace("#/paths/~1v1~1video~1models", {"get": {"operationId": "list-video-models-v-1-video-models-get", "tags": ["subpackage_video"], "parameters": [], "responses": {"200": {"description": "", "content": {"application/json": {"schema": INTEGER}}}}}}), ADDITIVE, "#/paths/~1v1~1video~1models/get"),
     Mutation("an operation is removed", drop(POST), BREAKING, POST),
-    Mutation("an operation moves to another path", rename("#/paths", "/v1/video/generations/{task_id}", "/v2/video/generations/{task_id}"), BREAKING, GET, breaks_sdk=True),
+    Mutation("an operation moves to another path", rename("#/paths", "/v1/video/generations/{task_id}", "/v2/video/generations/{task_id}"), BREAKING, GET),
     Mutation("an operation gets another operationId", replace(f"{LIST}/operationId", "list-videos-v-1-video-generations-get"), BREAKING, f"{LIST}/operationId"),
     Mutation("two operations get the same operationId", replace(f"{LIST}/operationId", "create-video-generation-v-1-video-generations-get"), refused="both called video.create_video_generation"),
     Mutation("an operation gets another tag", replace(f"{LIST}/tags", ["subpackage_lists"]), BREAKING, f"{LIST}/tags"),
@@ -250,22 +246,22 @@ MUTATIONS = [
     Mutation("oneOf is written as anyOf", replace(f"{R}/properties/usage", {"anyOf": [{"$ref": USAGE}, {"type": "null"}]}), COSMETIC, f"{R}/properties/usage"),
     Mutation("an object in oneOf … null changes inside", replace(f"{R}/properties/usage", null_or(type="object", properties={"n": INTEGER})), BREAKING, f"{R}/properties/usage"),
     Mutation("an array of another item", replace("#/components/schemas/VideoTaskList/properties/data/items", {"$ref": CONTENT}), BREAKING, "#/components/schemas/VideoTaskList/properties/data/items"),
-    Mutation("a schema is removed with its use", both(drop(f"{R}/properties/usage"), drop(USAGE)), BREAKING, USAGE, breaks_sdk=True),
-    Mutation("a schema is renamed", both(rename("#/components/schemas", "VideoTaskUsage", "VideoUsage"), put("#/components/schemas/VideoUsage", title="VideoUsage"), replace(f"{R}/properties/usage", null_or(ref="#/components/schemas/VideoUsage"))), BREAKING, USAGE, breaks_sdk=True),
-    Mutation("a schema gets another title", put(USAGE, title="Tokens"), BREAKING, f"{USAGE}/title", breaks_sdk=True),
-    Mutation("a schema is added", put("#/components/schemas", Lonely={"type": "object", "properties": {"x": INTEGER}}), ADDITIVE, "#/components/schemas/Lonely", decodes="Lonely"),
+    Mutation("a schema is removed with its use", both(drop(f"{R}/properties/usage"), drop(USAGE)), BREAKING, USAGE),
+    Mutation("a schema is renamed", both(rename("#/components/schemas", "VideoTaskUsage", "VideoUsage"), put("#/components/schemas/VideoUsage", title="VideoUsage"), replace(f"{R}/properties/usage", null_or(ref="#/components/schemas/VideoUsage"))), BREAKING, USAGE),
+    Mutation("a schema gets another title", put(USAGE, title="Tokens"), BREAKING, f"{USAGE}/title"),
+    Mutation("a schema is added", put("#/components/schemas", Lonely={"type": "object", "properties": {"x": INTEGER}}), ADDITIVE, "#/components/schemas/Lonely"),
     # Properties that callers pass: the other direction.
-    Mutation("a required request property is added", both(put(f"{P}/properties", fps=INTEGER), edit_list(f"{P}/required", add=("fps",))), BREAKING, f"{P}/properties/fps", decodes="VideoGenerationSettings"),
-    Mutation("an optional request property is added", put(f"{P}/properties", fps=INTEGER), ADDITIVE, f"{P}/properties/fps", decodes="VideoGenerationSettings"),
-    Mutation("a request property is removed", drop(f"{P}/properties/seed"), BREAKING, f"{P}/properties/seed", decodes="VideoGenerationSettings"),
-    Mutation("a request property becomes required", edit_list(f"{P}/required", add=("duration",)), BREAKING, f"{P}/properties/duration", decodes="VideoGenerationSettings"),
-    Mutation("a request property becomes optional", edit_list(f"{IMAGE}/required", remove=("url",)), ADDITIVE, f"{IMAGE}/properties/url", decodes="VideoImageUrl"),
-    Mutation("a request property may be null", replace(f"{P}/properties/duration", {"type": ["integer", "null"], "default": 5}), ADDITIVE, f"{P}/properties/duration", decodes="VideoGenerationSettings"),
-    Mutation("a request property is never null", replace(f"{P}/properties/seed", INTEGER), BREAKING, f"{P}/properties/seed", decodes="VideoGenerationSettings"),
-    Mutation("a request property gets a second type", replace(f"{P}/properties/duration", {"type": ["integer", "string"]}), BREAKING, f"{P}/properties/duration/default", decodes="VideoGenerationSettings"),
-    Mutation("a request enum allows another value", edit_list(f"{RESOLUTION}/enum", add=("4k",)), ADDITIVE, f"{RESOLUTION}/enum", decodes="VideoGenerationSettings"),
-    Mutation("a request enum no longer allows a value", edit_list(f"{RESOLUTION}/enum", remove=("480p",)), BREAKING, f"{RESOLUTION}/enum", decodes="VideoGenerationSettings"),
-    Mutation("a request property gets another default", put(f"{P}/properties/duration", default=10), BREAKING, f"{P}/properties/duration/default", decodes="VideoGenerationSettings"),
+    Mutation("a required request property is added", both(put(f"{P}/properties", fps=INTEGER), edit_list(f"{P}/required", add=("fps",))), BREAKING, f"{P}/properties/fps"),
+    Mutation("an optional request property is added", put(f"{P}/properties", fps=INTEGER), ADDITIVE, f"{P}/properties/fps"),
+    Mutation("a request property is removed", drop(f"{P}/properties/seed"), BREAKING, f"{P}/properties/seed"),
+    Mutation("a request property becomes required", edit_list(f"{P}/required", add=("duration",)), BREAKING, f"{P}/properties/duration"),
+    Mutation("a request property becomes optional", edit_list(f"{IMAGE}/required", remove=("url",)), ADDITIVE, f"{IMAGE}/properties/url"),
+    Mutation("a request property may be null", replace(f"{P}/properties/duration", {"type": ["integer", "null"], "default": 5}), ADDITIVE, f"{P}/properties/duration"),
+    Mutation("a request property is never null", replace(f"{P}/properties/seed", INTEGER), BREAKING, f"{P}/properties/seed"),
+    Mutation("a request property gets a second type", replace(f"{P}/properties/duration", {"type": ["integer", "string"]}), BREAKING, f"{P}/properties/duration/default"),
+    Mutation("a request enum allows another value", edit_list(f"{RESOLUTION}/enum", add=("4k",)), ADDITIVE, f"{RESOLUTION}/enum"),
+    Mutation("a request enum no longer allows a value", edit_list(f"{RESOLUTION}/enum", remove=("480p",)), BREAKING, f"{RESOLUTION}/enum"),
+    Mutation("a request property gets another default", put(f"{P}/properties/duration", default=10), BREAKING, f"{P}/properties/duration/default"),
     Mutation("a request body becomes required", put(f"{POST}/requestBody", required=True), BREAKING, f"{POST}/requestBody/required"),
     # The name of an attribute or an argument gets another meaning.
     *in_both("a property takes over a name", lambda s: put(f"{s}/properties", thumb_url=STRING), BREAKING, BREAKING, "/properties/thumb_url"),
@@ -284,8 +280,8 @@ MUTATIONS = [
     *in_both("an inner object gets a property", lambda s: put(f"{s}/properties/inner/properties", b=INTEGER), ADDITIVE, ADDITIVE, "/properties/inner/properties/b"),
     *in_both("an inner object gets a required property", lambda s: both(put(f"{s}/properties/inner/properties", b=INTEGER), put(f"{s}/properties/inner", required=["b"])), BREAKING, BREAKING, "/properties/inner/properties/b"),
     Mutation("a required response property is added", both(put(f"{R}/properties", progress=INTEGER), edit_list(f"{R}/required", add=("progress",))), BREAKING, f"{R}/properties/progress"),
-    Mutation("a part named default becomes required", edit_list("#/components/schemas/SeenPart/required", add=("a",)), BREAKING, "#/components/schemas/SeenPart/properties/a", decodes="Seen"),
-    Mutation("a passed part named default gets a default", put("#/components/schemas/GivenPart/properties/b", default=3), BREAKING, "#/components/schemas/GivenPart/properties/b/default", decodes="Given"),
+    Mutation("a part named default becomes required", edit_list("#/components/schemas/SeenPart/required", add=("a",)), BREAKING, "#/components/schemas/SeenPart/properties/a"),
+    Mutation("a passed part named default gets a default", put("#/components/schemas/GivenPart/properties/b", default=3), BREAKING, "#/components/schemas/GivenPart/properties/b/default"),
     # Defaults and rules.
     *in_both("a property gets a default", lambda s: put(f"{s}/properties/thumbUrl", default="x"), ADDITIVE, BREAKING, "/properties/thumbUrl/default"),
     Mutation("a parameter gets a default", put(f"{LIST}/parameters/2/schema", default="x"), BREAKING, f"{LIST}/parameters/2/schema/default"),
@@ -303,17 +299,17 @@ MUTATIONS = [
     # Only the notation.
     Mutation("a format that no generator reads is added", put(f"{CONTENT}/properties/video_url", format="uri"), COSMETIC, f"{CONTENT}/properties/video_url/format"),
     Mutation("explode is said aloud", put(f"{LIST}/parameters/2", explode=True, style="form"), COSMETIC, f"{LIST}/parameters/2"),
-    Mutation("an array or null is written as anyOf", replace(f"{SEEN}/properties/names", {"anyOf": [{"type": "array", "items": STRING}, {"type": "null"}]}), COSMETIC, f"{SEEN}/properties/names", decodes="Seen"),
+    Mutation("an array or null is written as anyOf", replace(f"{SEEN}/properties/names", {"anyOf": [{"type": "array", "items": STRING}, {"type": "null"}]}), COSMETIC, f"{SEEN}/properties/names"),
     Mutation("the tag gets a capital letter", replace(f"{GET}/tags", ["subpackage_Video"]), COSMETIC, f"{GET}/tags"),
     Mutation("the server ends with a slash", replace("#/servers", [{"url": "https://api.meshapi.ai/"}]), COSMETIC, "#/servers"),
-    Mutation("properties move into a part of allOf", replace("#/components/schemas/SeenPart", {"title": "SeenPart", "allOf": [{"type": "object", "properties": {"a": STRING}}, {"type": "object", "properties": {"b": INTEGER}}]}), COSMETIC, "#/components/schemas/SeenPart", decodes="Seen"),
+    Mutation("properties move into a part of allOf", replace("#/components/schemas/SeenPart", {"title": "SeenPart", "allOf": [{"type": "object", "properties": {"a": STRING}}, {"type": "object", "properties": {"b": INTEGER}}]}), COSMETIC, "#/components/schemas/SeenPart"),
     Mutation("properties are read-only or write-only", both(put(f"{SEEN}/properties/code", readOnly=True), put(f"{GIVEN}/properties/code", writeOnly=True)), COSMETIC, f"{SEEN}/properties/code/readOnly"),
     Mutation("a webhook is described", put("#", webhooks={"done": {"post": {"operationId": "done", "responses": {"200": {"description": ""}}}}}), COSMETIC, "#/webhooks"),
     Mutation("the content of a string is described", put(f"{SEEN}/properties/code", contentMediaType="image/png", contentEncoding="base64"), COSMETIC, f"{SEEN}/properties/code/contentMediaType"),
     Mutation("the document has a license", put("#/info", license={"name": "MIT"}), COSMETIC, "#/info"),
     Mutation("another way to authorize is added", both(put("#/components/securitySchemes", Key={"type": "apiKey", "in": "header", "name": "X-Key"}), put(GET, security=[{"Key": list[str]()}])), COSMETIC, "#/components/securitySchemes/Key"),
     # Waits for the adaptation: the wire package does not read this keyword in a document of version 3.1.
-    Mutation("the null of a property is written as a keyword", replace(f"{GIVEN}/properties/names", {"type": "array", "items": STRING, "nullable": True}), COSMETIC, f"{GIVEN}/properties/names", decodes="Given"),
+    Mutation("the null of a property is written as a keyword", replace(f"{GIVEN}/properties/names", {"type": "array", "items": STRING, "nullable": True}), COSMETIC, f"{GIVEN}/properties/names"),
     # Cosmetic changes.
     Mutation("the order of keys changes", reverse_keys),
     Mutation("a description changes", put(GET, description="Another description."), COSMETIC, f"{GET}/description"),
@@ -332,7 +328,7 @@ MUTATIONS = [
     Mutation("a property hides a model's method", put(f"{R}/properties", to_dict=STRING), refused="a property named to_dict would hide"),
     # Waits for the adaptation, which drops this format before generation.
     Mutation("a format has no type in both generators", put(f"{R}/properties/ratio", format="duration"), COSMETIC, f"{R}/properties/ratio/format"),
-    Mutation("the order of an enum changes whose members are named by position", lambda document: find(document, f"{RESOLUTION}/enum").reverse(), BREAKING, f"{RESOLUTION}/enum", decodes="VideoGenerationSettings"),
+    Mutation("the order of an enum changes whose members are named by position", lambda document: find(document, f"{RESOLUTION}/enum").reverse(), BREAKING, f"{RESOLUTION}/enum"),
     Mutation("a property hides the additional properties", put(f"{R}/properties", additional_properties=STRING), refused="a property named additional_properties"),
     Mutation("a keyword is unknown", put(f"{R}/properties/seed", unevaluatedFate=True), BREAKING, f"{R}/properties/seed/unevaluatedFate", unseen="no tool knows the keyword, so a person has to read it"),
     Mutation("an overlay action has no target", drop("#/info"), refused=r"overlay action 3 \(target \$\.info\) matches nothing"),

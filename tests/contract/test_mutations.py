@@ -1,6 +1,6 @@
 """The report names every change of a document, and the code of every change is complete or not written.
 
-The fixture `outcomes` generates code from every mutation, compares it, imports it and type-checks it, once.
+The fixture `outcomes` generates code from every mutation, once. The regeneration itself tries the code out.
 The judge decides the severity of each mutation by running programs of callers against the old and the new code.
 Each test then reads the outcome of its mutation. The reports are in `contract-reports/`.
 """
@@ -22,19 +22,17 @@ import pytest
 
 from codegen import verification
 from codegen.diff import python_api
-from codegen.diff.report import Report, read_overlaid
+from codegen.diff.report import Report
 from codegen.diff.severity import ApiChange, Severity
 from codegen.document import ROOT
 from codegen.errors import CodegenError
 from codegen.file_diff import unified_diff
 from codegen.merge import dump
 from codegen.regenerate import regenerate
-from codegen.verification.instances import one_instance
 from contract import verification_server
 from contract.generating import generate_from
 from contract.judge import judge
 from contract.mutations import MUTATIONS, Doc, Mutation, P, R, with_kinds
-from contract.trials import Trial, TrialServer
 
 GUIDE = ROOT / "docs" / "regenerating.md"
 REPORTS = ROOT / "contract-reports"
@@ -47,8 +45,6 @@ class Outcome:
     folder: Path
     report: Report | None = None
     error: str = ""
-    failure: str = ""
-    """The traceback of importing and decoding; empty if both succeeded."""
     judged: Severity | None = None
     """The severity by the programs of callers; None if no program sees the change."""
     reason: str = ""
@@ -76,7 +72,7 @@ def outcomes(kinds_document: Doc, kinds_code: Path, tmp_path_factory: pytest.Tem
 
 
 def run(root: Path, grown_code: Path, grown_document: Doc, number: int) -> Outcome:
-    """Makes one mutation, regenerates the grown code from it, and tries out the result."""
+    """Makes one mutation, regenerates the grown code from it, and judges the result."""
     mutation = MUTATIONS[number]
     outcome = Outcome(root / f"m{number}")
     generated, document = outcome.folder / "generated", outcome.folder / "openapi.yaml"
@@ -97,11 +93,9 @@ def run(root: Path, grown_code: Path, grown_document: Doc, number: int) -> Outco
             outcome.report = regenerate(generated, document)
     except CodegenError as error:
         outcome.error = str(error)
-    else:
-        outcome.failure = try_out(generated, mutation)
-        if not mutation.unseen:
-            scratch = root / f"judge-{os.getpid()}"
-            outcome.judged, outcome.reason = judge(grown_code, generated, scratch)
+    if outcome.report and not mutation.unseen:
+        scratch = root / f"judge-{os.getpid()}"
+        outcome.judged, outcome.reason = judge(grown_code, generated, scratch)
     text = outcome.report.markdown() if outcome.report else f"regenerate: {outcome.error}\n"
     REPORTS.joinpath(f"{slug(mutation.name)}.md").write_text(f"<!-- {mutation.name} -->\n\n{text}", encoding="utf-8")
     return outcome
@@ -115,20 +109,6 @@ def loaded(grown_code: Path) -> griffe.ModulesCollection:
 
 def slug(name: str) -> str:
     return re.sub(r"\W+", "-", name).strip("-")
-
-
-@functools.cache
-def trial_server() -> TrialServer:
-    """The server of this process."""
-    return TrialServer()
-
-
-def try_out(generated: Path, mutation: Mutation) -> str:
-    """Imports the SDK with the generated packages, and returns the traceback of what failed."""
-    if mutation.breaks_sdk:
-        return ""
-    task = one_instance(read_overlaid(generated), "VideoTaskResponse")
-    return trial_server().run(Trial([str(generated), str(ROOT / "overlays")], task))
 
 
 @pytest.fixture(params=MUTATIONS, ids=lambda mutation: mutation.name)
@@ -159,11 +139,11 @@ def test_programs_of_callers_decide_the_severity(mutation: Mutation, outcome: Ou
         assert outcome.judged is mutation.severity, outcome.reason
 
 
-def test_generated_code_imports_and_decodes(mutation: Mutation, outcome: Outcome, kinds_code: Path) -> None:
+def test_a_refused_change_leaves_the_generated_code_unchanged(
+    mutation: Mutation, outcome: Outcome, kinds_code: Path
+) -> None:
     if mutation.refused:
         assert unified_diff(kinds_code, outcome.folder / "generated") == ""
-    else:
-        assert outcome.failure == ""
 
 
 def test_other_quoting_is_cosmetic_and_changes_no_code(kinds_document: Doc, kinds_code: Path, tmp_path: Path) -> None:
