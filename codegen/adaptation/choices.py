@@ -50,8 +50,8 @@ def part_texts(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None
         # Beside another type, the generator of the wire types would give each of them the format.
         annotations = {key: value for key, value in schema.items() if key in ANNOTATIONS}
         text = {key: value for key, value in schema.items() if key not in annotations or key == PLACE}
-        rest = {key: value for key, value in text.items() if key != "format"}
-        members = [of_kinds(text if kind == "string" else rest, [kind]) for kind in kinds]
+        plain = {key: value for key, value in text.items() if key != "format"}
+        members = [of_kinds(text if kind == "string" else plain, [kind]) for kind in kinds]
         slot.put({**annotations, "anyOf": members})
         return
     for choice in ("oneOf", "anyOf"):

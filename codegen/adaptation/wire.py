@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterable
 from typing import Final
 
 from codegen.adaptation.choices import SCALARS, TYPED, members_of, of_kinds
@@ -82,6 +83,19 @@ def _reduce(schema: Schema, notes: list[Note]) -> None:
         del schema["additionalProperties"]
     _pattern(schema, notes)
     _bounds(schema, notes)
+    _object(schema, notes)
+
+
+def _object(schema: Schema, notes: list[Note]) -> None:
+    """Drops what a type with fields does not check."""
+    declared = as_object(schema.get("properties"))
+    for keyword in [each for each in ("minProperties", "maxProperties") if declared and each in schema]:
+        del schema[keyword]
+        notes.append(Note(f"{place_of(schema)}/{keyword}", "The number of properties is not checked."))
+    required = [name for name in as_list(schema.get("required")) if name in declared]
+    if "required" in schema and required != schema["required"]:
+        schema["required"] = required
+        notes.append(Note(f"{place_of(schema)}/required", "A property without a schema is not demanded."))
 
 
 def _pattern(schema: Schema, notes: list[Note]) -> None:
@@ -238,15 +252,22 @@ def wire_name(component: str) -> str:
     return class_name(component)
 
 
+def wire_names(components: Iterable[str]) -> dict[str, str]:
+    """The name of the wire type of each component. No two are the same."""
+    names: dict[str, str] = {}
+    # In a fixed order, because the verification reads the document with sorted keys.
+    for component in sorted(components):
+        unique = wire_name(component)
+        while unique in names.values():
+            unique += "_"
+        names[component] = unique
+    return names
+
+
 def _renamed(document: dict[str, Json]) -> dict[str, Json]:
     """Gives each component the name of its class: in a name with a dot, the generator would see a module."""
     schemas = as_object(as_object(document["components"])["schemas"])
-    names: dict[str, str] = {}
-    for name in schemas:
-        unique = wire_name(name)
-        while unique in names.values():
-            unique += "_"
-        names[name] = unique
+    names = wire_names(schemas)
     targets = {f"{SCHEMAS}{escape(name)}": f"{SCHEMAS}{names[name]}" for name in schemas}
     renamed = {names[name]: _with_targets(schema, targets) for name, schema in schemas.items()}
     return {**document, "components": {"schemas": renamed}}

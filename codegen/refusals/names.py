@@ -34,6 +34,8 @@ from codegen.remedies import parameter_path
 _MODEL_MODULE: Final = frozenset(
     {"Mapping", "Any", "TypeVar", "BinaryIO", "TextIO", "TYPE_CHECKING", "Generator", "UNSET", "Unset", "T"}
 )
+# What the templates of an enum import.
+_ENUM_MODULE: Final = frozenset({"StrEnum", "IntEnum", "Enum"})
 # What the template of an operation imports.
 _ENDPOINT_MODULE: Final = frozenset(
     {"HTTPStatus", "Any", "AuthenticatedClient", "Client", "Response", "UNSET", "Unset"}
@@ -106,6 +108,11 @@ def check_models(parsed: GeneratorData, places: dict[str, str]) -> Iterator[Refu
     modules = Counter(str(each.class_info.module_name) for each in [*parsed.models, *parsed.enums])
     for each in [*parsed.models, *parsed.enums]:
         name = str(each.class_info.name)
+        if not isinstance(each, ModelProperty) and name in _ENUM_MODULE:
+            problem = f"the class {name} would hide what its own module imports"
+            yield renaming(
+                place_of_data(getattr(each, "data", each), "#/components/schemas"), problem, name, f"{name}Schema"
+            )
         if modules[str(each.class_info.module_name)] > 1:
             modules[str(each.class_info.module_name)] = 0
             problem = f"another class has the module {each.class_info.module_name} of the class {name}"

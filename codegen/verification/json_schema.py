@@ -29,6 +29,8 @@ def as_json_schema(document: Schema, *, nullable: bool = False) -> Schema:
         declared = as_object(schema.get("properties")).get(name) if is_object(schema) else None
         if is_object(declared) and not declared.keys() & {"enum", "const", "$ref", "allOf"}:
             declared["enum"] = sorted(values)
+        elif declared is None and is_object(schema) and "allOf" in schema:
+            schema["allOf"] = [*schema["allOf"], {"properties": {name: {"enum": sorted(values)}}}]
     return rewritten
 
 

@@ -28,7 +28,8 @@ from openapi_python_client.schema import OpenAPI
 from openapi_python_client.strings import PythonIdentifier
 
 from codegen.adaptation.bodies import binary_types
-from codegen.client_names import class_name, client_config, python_name
+from codegen.adaptation.wire import wire_names
+from codegen.client_names import client_config, python_name
 from codegen.document import as_object, is_object
 from codegen.errors import CodegenError
 from codegen.openapi import METHODS, escape
@@ -100,15 +101,13 @@ def names_of(client: Schema, wire: Schema) -> Names:
     names = Names()
     _add_client(names, client)
     _add_wire(names, wire)
-    _add_wire_pointers(names, client, wire)
+    _add_wire_pointers(names, client)
     return names
 
 
-def _add_wire_pointers(names: Names, client: Schema, wire: Schema) -> None:
-    present = as_object(as_object(wire.get("components")).get("schemas"))
-    for name in as_object(as_object(client.get("components")).get("schemas")):
-        other = class_name(name)
-        if name not in present and other in present:
+def _add_wire_pointers(names: Names, client: Schema) -> None:
+    for name, other in wire_names(as_object(as_object(client.get("components")).get("schemas"))).items():
+        if name != other:
             names.wire_pointers[f"#/components/schemas/{escape(name)}"] = f"#/components/schemas/{other}"
 
 

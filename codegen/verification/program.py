@@ -240,7 +240,7 @@ def _body_otherwise(trial: dict[str, Any], content: bytes) -> str:
 def _form(trial: dict[str, Any], model: Json) -> Json:
     """A form with files. A generated model reads a file from bytes."""
     return model.from_dict(
-        {name: _encoded(value) if name in trial["files"] else value for name, value in trial["body"].items()}
+        {name: _encoded(value) if name in trial["files"] else _text(value) for name, value in trial["body"].items()}
     )
 
 
@@ -250,6 +250,13 @@ def _encoded(value: Json) -> Json:
     return value.encode() if isinstance(value, str) else value
 
 
+def _text(value: Json) -> Json:
+    """A value of a multipart form, in which booleans are texts."""
+    if _is_list(value):
+        return [_text(item) for item in value]
+    return json.dumps(value) if isinstance(value, bool) else value
+
+
 def _argument(value: Json, hint: Json) -> Json:
     """A value of JSON as an argument of the type `hint`."""
     members = typing.get_args(hint)
@@ -257,14 +264,17 @@ def _argument(value: Json, hint: Json) -> Json:
         for member in members:
             with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
                 made = _argument(value, member)
-                if _canonical(_plain(made)) == _canonical(value):
+                if _canonical(_plain(made)) == _canonical(value) or (str in members and isinstance(made, str)):
                     return made
         raise TypeError(f"no type of {hint} has the value {_shown(value)}")
     if members and _is_list(value):
         return [_argument(item, members[0]) for item in value]
     if hint in {datetime.datetime, datetime.date}:
         return hint.fromisoformat(value)
-    if isinstance(hint, type):
+    if hint is str and isinstance(value, bool | int | float):
+        # The type is `str` where the generated code would write another value as Python does.
+        return json.dumps(value)
+    if isinstance(hint, type) and hint is not Any:
         if hasattr(hint, "from_dict") or issubclass(hint, enum.Enum | uuid.UUID):
             return _built(value, hint)
         _check_type(value, typing.cast("Json", hint))

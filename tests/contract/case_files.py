@@ -49,6 +49,11 @@ def _with_own_names(name: str, case: Doc, counted: Counter[str]) -> Doc:
     return {**case, "schemas": schemas, "samples": samples}
 
 
+def has_own_operation(case: Doc) -> bool:
+    """Whether a case is the same as a response and as a body, because no operation is added for its schemas."""
+    return not case.get("schemas") or bool(case.get("paths") or case.get("whole"))
+
+
 def add_case(document: Doc, name: str, case: Doc, *, as_body: bool) -> None:
     """Adds a case to a document as a further page would add it: its schemas get an operation."""
     schemas = as_object(document["components"]["schemas"])
@@ -56,7 +61,7 @@ def add_case(document: Doc, name: str, case: Doc, *, as_body: bool) -> None:
     for property_name, schema in as_object(case.get("task")).items():
         schemas["VideoTaskResponse"]["properties"][property_name] = copy.deepcopy(schema)
     document["paths"].update(copy.deepcopy(as_object(case.get("paths"))))
-    if not case.get("schemas") or case.get("paths") or case.get("whole"):
+    if has_own_operation(case):
         return
     first = case["samples"][0][0] if case.get("samples") else next(iter(case["schemas"]))
     content = {"application/json": {"schema": {"$ref": f"{_COMPONENT}{first}"}}}

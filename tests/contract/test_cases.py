@@ -23,11 +23,24 @@ from codegen.parsing import read_mapping
 from codegen.refusals import check_document
 from codegen.regenerate import generate_overlaid
 from codegen.verification import verify
-from contract.case_files import FILES, Doc, add_case, read_cases, remedies, repaired
+from contract.case_files import Doc, add_case, has_own_operation, read_cases, remedies, repaired
 
 _SAMPLING = Path(__file__).parent / "sampling.py"
 # A removed property may leave another place that was hidden before.
 _ROUNDS = 6
+
+
+_CASES = read_cases()
+_RUN = [
+    (name, as_body)
+    for name, case in _CASES.items()
+    for as_body in (False, True)
+    if not (as_body and has_own_operation(case))
+]
+
+
+def _direction(*, as_body: bool) -> str:
+    return "body" if as_body else "response"
 
 
 class Outcome(NamedTuple):
@@ -46,8 +59,9 @@ def outcomes() -> dict[tuple[str, bool], Outcome]:
         return {key: outcome for found in executor.map(_run, ("response", "body")) for key, outcome in found.items()}
 
 
-@pytest.mark.parametrize("as_body", [False, True], ids=["response", "body"])
-@pytest.mark.parametrize("name", [path.stem for path in FILES])
+@pytest.mark.parametrize(
+    ("name", "as_body"), _RUN, ids=[f"{name}-{_direction(as_body=as_body)}" for name, as_body in _RUN]
+)
 def test_a_case_is_right_or_its_remedies_make_it_pass(
     outcomes: dict[tuple[str, bool], Outcome], name: str, *, as_body: bool
 ) -> None:
@@ -67,7 +81,7 @@ def _run(direction: str) -> dict[tuple[str, bool], Outcome]:
     as_body = direction == "body"
     overlaid = apply_overlay(read_mapping(DOCUMENT), read_mapping(OVERLAY))
     together = json.loads(json.dumps(overlaid))
-    cases = read_cases()
+    cases = {name: case for name, case in _CASES.items() if (name, as_body) in _RUN}
     refusals: dict[str, list[str]] = {}
     passed: dict[str, bool] = {}
     with tempfile.TemporaryDirectory() as scratch:
