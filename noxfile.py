@@ -136,7 +136,9 @@ def contract(session: nox.Session) -> None:
     install_groups(session, "contract")
     session.install("-e", ".[cli,sandbox,aiohttp]")
     # These tests give the same result on every Python: the other tests show that the generated code is the same.
-    slow = ("mutations", "growth", "generated_session", "sandbox", "truth", "explanations", "extensions", "report")
+    slow = ["mutations", "growth", "generated_session", "sandbox", "truth", "explanations", "extensions", "report"]
+    slow += ["cases", "verification", "corpus", "sent_requests", "shapes", "notes", "bounds", "diff", "name_checks"]
+    slow += ["generator_versions", "changed_task", "patterns"]
     left_out = [] if session.python == THIS else [f"--ignore=tests/contract/test_{name}.py" for name in slow]
     session.run("python", "-m", "pytest", *(session.posargs or [*PARALLEL, "tests/contract", *left_out]))
     session.log("the reports of the mutations are in contract-reports/")
