@@ -56,7 +56,8 @@ def _load(generated: Path) -> griffe.ModulesCollection:
     logging.getLogger("griffe").setLevel(logging.CRITICAL)
     loader = griffe.GriffeLoader(search_paths=[generated, _HAND_WRITTEN], allow_inspection=False)
     for package in _PACKAGES:
-        loader.load(package)
+        # The hand-written modules are the same before and after. Only the names that they re-export can change.
+        loader.load(package, submodules=package != _SDK)
     loader.resolve_aliases(implicit=True, external=False)
     return loader.modules_collection
 

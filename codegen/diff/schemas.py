@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from codegen.client_names import class_name
 from codegen.diff.effective import NO_EFFECT, effective, python_names
 from codegen.diff.severity import DOCUMENTATION, Comparison, Handler, Severity, format_value
 from codegen.document import Json, as_list, as_object, is_object
@@ -111,12 +110,10 @@ class SchemaComparison(Comparison):
             if (key in old) != (key in new) or not same(old.get(key), new.get(key)):
                 self.add(Severity.COSMETIC, f"{pointer}/{key}", f"Documentation only: `{key}` changed.")
 
-    def _title(self, schema: Json, old: Json, new: Json, pointer: str) -> None:
-        component = re.fullmatch("#/components/schemas/([^/]+)/title", pointer)
-        name = component[1] if component else ""
-        if component and class_name(str(old or name)) == class_name(str(new or name)):
-            self.add(Severity.COSMETIC, pointer, "The class has the same name.")
-        elif component or "properties" in schema or "enum" in schema or schema.get("type") == "object":
+    def _title(self, schema: Json, _old: Json, _new: Json, pointer: str) -> None:
+        if re.fullmatch("#/components/schemas/[^/]+/title", pointer):
+            self.add(Severity.COSMETIC, pointer, "Documentation only: the class has the name of the component.")
+        elif "properties" in schema or "enum" in schema or schema.get("type") == "object":
             self.add(Severity.BREAKING, pointer, "The class was renamed: importing the old name raises ImportError.")
         else:
             self.add(Severity.COSMETIC, pointer, "Documentation only: this title names no class.")

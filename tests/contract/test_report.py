@@ -131,7 +131,7 @@ def test_the_most_severe_change_comes_first_and_no_change_is_repeated() -> None:
     old: dict[str, Json] = {"paths": {}, "components": {"schemas": {"A": {"type": "object", "properties": {"x": {}}}}}}
     new: dict[str, Json] = {"paths": {}, "components": {"schemas": {"A": {"type": "object", "title": "Z"}, "B": {}}}}
     changes = compare_documents(old, new)
-    assert [change.severity for change in changes] == [Severity.BREAKING, Severity.BREAKING, Severity.ADDITIVE]
+    assert [change.severity for change in changes] == [Severity.BREAKING, Severity.ADDITIVE, Severity.COSMETIC]
     assert len(set(changes)) == 3
 
 
