@@ -33,6 +33,7 @@ from mypy import api
 from codegen.diff.report import OVERLAID
 from codegen.diff.severity import Severity
 from codegen.document import Json, as_list, as_object, is_list, is_object
+from codegen.file_diff import read_files
 from codegen.openapi import METHODS, Direction, directions_of, resolve
 from codegen.regenerate import CLIENT, WIRE
 from contract.programs import Package
@@ -73,7 +74,7 @@ def broken(one: Side, other: Side, scratch: Path) -> str:
     """The reason why the program of one side does not hold with the other; empty if it holds."""
     (folder, package, document), (other_folder, other_package, other_document) = one, other
     reason = "".join(_refused_requests(document, other_document)) or other_package.vaguer(package)
-    if reason:
+    if reason or _code(folder) == _code(other_folder):
         return reason
     program = package.program(other_package)
     inputs = _bodies(document, other_document), list(_responses(document, other_document))
@@ -83,6 +84,11 @@ def broken(one: Side, other: Side, scratch: Path) -> str:
     if reason or package.code == other_package.code:
         return str(reason)
     return _mypy(program, other_folder, scratch)
+
+
+def _code(generated: Path) -> dict[str, bytes]:
+    """The files that programs import."""
+    return {path: content for path, content in read_files(generated).items() if path != OVERLAID}
 
 
 def _differences(before: Facts, after: Facts) -> Iterator[str]:
