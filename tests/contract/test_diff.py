@@ -18,6 +18,7 @@ LIMIT: Doc = {"name": "limit", "in": "query", "schema": {"type": "integer", "def
 REQUEST = {"$ref": f"{SCHEMAS}/VideoGenerationRequest"}
 BODY: Doc = {"content": {"application/json": {"schema": REQUEST}}}
 RESOLUTION = f"{SCHEMAS}/VideoResolution"
+BEARER: Doc = {"HTTPBearer": list[str]()}
 
 
 def nothing(_document: Doc) -> None:
@@ -155,8 +156,8 @@ CASES: dict[str, tuple[Step, Step, Severity | None]] = {
         BREAKING,
     ),
     "a body is said to be optional": (nothing, put(f"{POST}/requestBody", required=False), COSMETIC),
-    "an operation needs no key any longer": (put(GET, security=[{"HTTPBearer": []}]), put(GET, security=[]), ADDITIVE),
-    "an operation needs a key": (put(GET, security=[]), put(GET, security=[{"HTTPBearer": []}]), BREAKING),
+    "an operation needs no key any longer": (put(GET, security=[BEARER]), put(GET, security=[]), ADDITIVE),
+    "an operation needs a key": (put(GET, security=[]), put(GET, security=[BEARER]), BREAKING),
     "an error response has a type that the function did not return": (
         replace(f"{GET}/responses", {"200": TASK}),
         put(f"{GET}/responses", **{"404": TASK | {"content": {"application/json": {"schema": {"type": "string"}}}}}),

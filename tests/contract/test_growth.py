@@ -103,22 +103,65 @@ def test_new_operations_are_additive(fresh_code: Path, grown_code: Path) -> None
 
 # These tests take long, and no document changes what they test: the network, threads, processes, time.
 INDEPENDENT_OF_THE_DOCUMENT = [
-    *(f"tests/unit/test_{name}.py" for name in ("poll_state_properties", "scheduler_properties", "waiting_costs")),
+    *(
+        f"tests/unit/test_{name}.py"
+        for name in (
+            "adaptive",
+            "adaptive_boundaries",
+            "addresses",
+            "benchmarks",
+            "deadline",
+            "download_boundaries",
+            "download_state",
+            "lower_bounds",
+            "mutants",
+            "number_properties",
+            "partial_file",
+            "poll_boundaries",
+            "poll_state_properties",
+            "scheduler",
+            "scheduler_properties",
+            "scheduling_boundaries",
+            "waiting_costs",
+        )
+    ),
     *(
         f"tests/drivers/test_{name}.py"
         for name in (
             "cancellation",
+            "deadlines",
+            "download_addresses",
+            "download_failures",
             "download_network",
+            "download_resume",
             "download_timeouts",
+            "download_tracebacks",
+            "downloads",
             "ending_early",
             "faults",
+            "kept_connections",
             "kills",
             "shared_clients",
+            "signals",
             "stop",
+            "threads",
+            "tracebacks",
             "wait_many",
         )
     ),
-    *(f"tests/integration/test_sandbox_{name}.py" for name in ("docs", "load", "process")),
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in (
+            "cli_display",
+            "cli_hostile_texts",
+            "sandbox_browser",
+            "sandbox_docs",
+            "sandbox_load",
+            "sandbox_process",
+            "soak",
+            "stress_start",
+        )
+    ),
 ]
 
 
