@@ -40,10 +40,12 @@ EXAMPLES: Final = {
 _TEXTS: Final = ("text", "a", "1", "A", "abc", "123", "a-b", "2026-01-02", "https://example.com/", "")
 # An instance with more levels than this one is of no use, and schemas without `$ref` cannot repeat.
 _MAX_LEVELS: Final = 40
+# A longer text or list would take the memory of the machine.
+_MAX_LENGTH: Final = 100_000
 
 
 class EndlessError(Exception):
-    """A schema whose instances must contain an instance of the same schema, or that has no instance."""
+    """A schema whose instances must contain an instance of the same schema, or that has none, or only huge ones."""
 
 
 def one_instance(document: Schema, schema_name: str) -> Json:
@@ -188,7 +190,7 @@ def _one_object(document: Schema, schema: Schema, above: frozenset[str]) -> Json
 
 
 def _one_array(document: Schema, schema: Schema, above: frozenset[str]) -> Json:
-    least = schema.get("minItems", 0)
+    least = _least(schema, "minItems")
     first = [_one(document, item, above) for item in schema.get("prefixItems", [])]
     try:
         item = _one(document, schema.get("items", True), above)
@@ -200,8 +202,17 @@ def _one_array(document: Schema, schema: Schema, above: frozenset[str]) -> Json:
     return first + [item] * int(count)
 
 
+def _least(schema: Schema, keyword: str) -> int:
+    """The smallest length. JSON Schema allows 3.0 for 3."""
+    least = int(schema.get(keyword, 0))
+    if least > _MAX_LENGTH:
+        raise EndlessError
+    return least
+
+
 def _one_string(schema: Schema) -> Json:
-    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    least = _least(schema, "minLength")
+    most = int(schema["maxLength"]) if "maxLength" in schema else None
     example = EXAMPLES.get(schema.get("format", ""), "text").ljust(least, "t")[:most]
     if "pattern" not in schema:
         return example
