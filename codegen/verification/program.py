@@ -2,7 +2,8 @@
 
 It reads one JSON object from the standard input: `folder`, `client`, `wire`, `trials` and `timeout`. It writes one JSON
 array for each step that it begins (`["begin", NAME]`) and for each fault (`["fault", NUMBER or NAME, REASON]`), and at
-the end `["end"]`. Generated code cannot disturb this output: before it is imported, the standard output goes elsewhere.
+the end `["end"]`. What generated code prints does not disturb this output: before it is imported, the standard output
+goes elsewhere.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ from urllib.parse import parse_qsl, unquote, urlencode
 # JSON, and objects of generated classes, can have any shape.
 Json = Any
 
-_FORBIDDEN = ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.system", "os.fork")
+_FORBIDDEN = frozenset(
+    {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
+    | {"socket.gethostbyaddr", "subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn"}
+    | {"os.spawn", "os.startfile"}
+)
 _UNIONS: tuple[object, ...] = (typing.Union, types.UnionType)
 _forbidding = False
 
