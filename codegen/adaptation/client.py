@@ -79,9 +79,13 @@ def _is_kept(text: str) -> bool:
 def _enum_names(schema: Schema) -> None:
     """Names the members of an enum, if the generator would give two of them one name."""
     values = [value for value in as_list(schema.get("enum")) if value is not None]
-    if not values or not all(isinstance(value, str) for value in values):
-        return
     given = schema.get("x-enum-varnames")
+    if not values or not all(isinstance(value, str) for value in values):
+        names = [snake_case(name).upper() for name in as_list(given)]
+        if len(set(names)) < len(names) or not all(map(str.isidentifier, names)):
+            # The generator names integers by their values.
+            del schema["x-enum-varnames"]
+        return
     chosen = given if is_list(given) and len(given) == len(values) else None
     keys = [
         str(chosen[index]) if chosen else value.upper() if value[:1].isalpha() else f"VALUE_{index}"

@@ -160,6 +160,7 @@ _SCHEMA: Final[dict[str, Check]] = {
     "type": _types,
     "required": _each(_text),
     "enum": _each(lambda _value, _place: iter(())),
+    "x-enum-varnames": _each(_text),
     "discriminator": _discriminator,
 }
 _PARAMETER: Final[dict[str, Check]] = {
