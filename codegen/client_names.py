@@ -8,8 +8,10 @@ from pathlib import Path
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser.properties.schemas import Class
 from openapi_python_client.strings import PythonIdentifier
+from ruamel.yaml.error import YAMLError
 
 from codegen.document import GENERATOR_CONFIG
+from codegen.errors import CodegenError
 
 _PREFIX = "field_"
 
@@ -25,7 +27,11 @@ def client_config(
 
 @functools.cache
 def _settings(path: Path) -> ConfigFile:
-    return ConfigFile.load_from_path(path)
+    try:
+        return ConfigFile.load_from_path(path)
+    # pydantic raises ValueError for a wrong setting, and Python TypeError for a file that is no mapping.
+    except (YAMLError, ValueError, TypeError) as error:
+        raise CodegenError(f"{path.name} is not valid: {error}") from error
 
 
 def python_name(name: object, *, raw: bool = False) -> str:

@@ -23,7 +23,8 @@ def overlay_action(pointer: str, reason: str, *, update: dict[str, Json] | None 
 def class_setting(schema: str, class_name: str) -> str:
     """A line for `generator-config.yml`: it gives the class of a schema another name."""
     setting = dump({"class_overrides": {schema: {"class_name": class_name}}})
-    return f"Paste this into generator-config.yml:\n\n{_indented(setting)}"
+    place = "generator-config.yml (if it has `class_overrides` already, paste the inner lines below that key)"
+    return f"Paste this into {place}:\n\n{_indented(setting)}"
 
 
 def json_path(pointer: str) -> str:
