@@ -30,7 +30,6 @@ def _parse_float(text: str) -> int | float:
 _decoder: Final = msgspec.json.Decoder(float_hook=_parse_float)
 _fast_decoder: Final = msgspec.json.Decoder()
 
-
 # msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. A decoder
 # prepares its type, with all nested types. So there is one decoder for each type, made while its module is imported.
 # If msgspec cannot use the type, each check raises the same error again.
