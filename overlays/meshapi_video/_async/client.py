@@ -33,9 +33,9 @@ from meshapi_video._settings import ApiKey
 from meshapi_video._tasks import Video, video_or_raise
 from meshapi_video._token import WaitToken
 from meshapi_video._transport.exceptions import typed_errors, with_task_id
-from meshapi_video._transport.generated import TASK, generated_async_client
+from meshapi_video._transport.generated import generated_async_client
+from meshapi_video._transport.operations import GET
 from meshapi_video._validation import MAX_WAITING, deadline_after
-from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class AsyncVideoClient(BaseClient):
         self._session = AsyncSession(self._settings, http_client)
         self._http_client = http_client
         self._download_transports = AsyncDownloadTransports(http_client, self._address_rules())
-        self._generated = generated_async_client(self._settings.base_url, self._session.expecting(TASK))
+        self._generated = generated_async_client(self._settings.base_url, self._session.expecting(GET.expected))
         self._in_flight = anyio.Semaphore(self._session.capacity, fast_acquire=True)
         # Not a WeakSet, which cannot be read while another thread adds to it.
         self._wait_results: weakref.WeakValueDictionary[int, AsyncWaitResults] = weakref.WeakValueDictionary()
@@ -376,5 +376,5 @@ class AsyncVideoClient(BaseClient):
         with typed_errors(task_id, self._settings, seconds):
             self._session.open()
             with anyio.fail_after(seconds):
-                response = await get_video_generation.asyncio_detailed(task_id, client=self._generated)
+                response = await GET.awaited(task_id, client=self._generated)
             return task_and_age(response.parsed, response.headers)

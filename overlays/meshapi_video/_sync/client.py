@@ -28,9 +28,9 @@ from meshapi_video._sync.session import Session
 from meshapi_video._tasks import Video, video_or_raise
 from meshapi_video._token import WaitToken
 from meshapi_video._transport.exceptions import typed_errors
-from meshapi_video._transport.generated import TASK, generated_client
+from meshapi_video._transport.generated import generated_client
+from meshapi_video._transport.operations import GET
 from meshapi_video._validation import MAX_WAITING, deadline_after
-from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class VideoClient(BaseClient):
         super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries, private_hosts=private_hosts)
         self._session = Session(self._settings, http_client)
         self._http_client = http_client
-        self._generated = generated_client(self._settings.base_url, self._session.expecting(TASK))
+        self._generated = generated_client(self._settings.base_url, self._session.expecting(GET.expected))
         # Not a WeakSet, which cannot be read while another thread adds to it.
         self._wait_results: weakref.WeakValueDictionary[int, WaitResults] = weakref.WeakValueDictionary()
         self._sleep: Callable[[float], None] = time.sleep
@@ -380,5 +380,5 @@ class VideoClient(BaseClient):
         with typed_errors(task_id, self._settings, seconds):
             self._session.open()
             with request_deadline(seconds, stop):
-                response = get_video_generation.sync_detailed(task_id, client=self._generated)
+                response = GET.blocking(task_id, client=self._generated)
             return task_and_age(response.parsed, response.headers)
