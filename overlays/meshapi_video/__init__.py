@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         ConnectionFailed,
         ConnectionTimeout,
+        CreateUncertain,
         DownloadError,
         FieldError,
         InvalidResponse,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
     from meshapi_video._sync.client import VideoClient
     from meshapi_video._sync.wait_many import Updates, WaitResults
-    from meshapi_video._tasks import TERMINAL_STATUSES, Video, is_terminal
+    from meshapi_video._tasks import TERMINAL_STATUSES, CreatedTask, Video, is_terminal
     from meshapi_video._token import WaitToken
     from meshapi_video._transport.contract import parse_task
     from meshapi_video_generated.models import (
@@ -69,6 +70,8 @@ __all__ = [
     "AuthenticationError",
     "ConnectionFailed",
     "ConnectionTimeout",
+    "CreateUncertain",
+    "CreatedTask",
     "DownloadError",
     "FieldError",
     "HTTPValidationError",
@@ -121,6 +124,7 @@ if not TYPE_CHECKING:
             "AuthenticationError",
             "ConnectionFailed",
             "ConnectionTimeout",
+            "CreateUncertain",
             "DownloadError",
             "FieldError",
             "InvalidResponse",
@@ -143,7 +147,7 @@ if not TYPE_CHECKING:
         "meshapi_video._polling.results": ("PendingTask", "WaitProgress", "WaitResult"),
         "meshapi_video._sync.client": ("VideoClient",),
         "meshapi_video._sync.wait_many": ("Updates", "WaitResults"),
-        "meshapi_video._tasks": ("TERMINAL_STATUSES", "Video", "is_terminal"),
+        "meshapi_video._tasks": ("TERMINAL_STATUSES", "CreatedTask", "Video", "is_terminal"),
         "meshapi_video._token": ("WaitToken",),
         "meshapi_video_generated.models": (
             "HTTPValidationError",

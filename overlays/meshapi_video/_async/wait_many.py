@@ -27,6 +27,7 @@ from meshapi_video._polling.iteration import (
 from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
 from meshapi_video._polling.state import PollState, changed_task, result
+from meshapi_video._tasks import TaskRef
 from meshapi_video._token import WaitToken
 from meshapi_video_generated.models import VideoTaskResponse
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    StartWait: TypeAlias = Callable[[str | WaitToken], PollState]
+    StartWait: TypeAlias = Callable[[TaskRef], PollState]
     Advance: TypeAlias = Callable[[PollState], Awaitable[PollState]]
     SendPoll: TypeAlias = Callable[[PollState, float], Awaitable[PollState]]
     CallThreadsafe: TypeAlias = Callable[[Callable[[], object]], object]
@@ -87,7 +88,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
     """
 
     _poller: Poller
-    _task_ids: Iterator[str | WaitToken]
+    _task_ids: Iterator[TaskRef]
     _iteration: ResultIteration
     _is_client_closed: Callable[[], bool]
     _closed: bool
@@ -96,7 +97,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
     @classmethod
     def _of(
         cls,
-        task_ids: Iterable[str | WaitToken],
+        task_ids: Iterable[TaskRef],
         poller: Poller,
         on_progress: Callable[[WaitProgress], object] | None,
         is_client_closed: Callable[[], bool],
@@ -202,7 +203,7 @@ class Poller:
         start_wait: StartWait,
         send_poll: SendPoll,
         clock: Callable[[], float],
-        arriving_ids: AsyncIterable[str | WaitToken] | None,
+        arriving_ids: AsyncIterable[TaskRef] | None,
         deadline: float | None,
     ) -> None:
         self.scheduler = scheduler
@@ -235,7 +236,7 @@ class Poller:
             self._scope = anyio.CancelScope()
             self._call_threadsafe = _start_task(partial(self._run, self._scope), self._finish)
 
-    def add(self, task: str | WaitToken) -> None:
+    def add(self, task: TaskRef) -> None:
         """Adds a task."""
         self.scheduler.start(task, self._start_wait)
         self.notify()
@@ -325,7 +326,7 @@ class Poller:
         if self.reports_progress or was_full or changes:
             self.notify()
 
-    async def _take_arriving_ids(self, task_ids: AsyncIterable[str | WaitToken]) -> None:
+    async def _take_arriving_ids(self, task_ids: AsyncIterable[TaskRef]) -> None:
         """Adds the ids of an asynchronous iterable, which may take its time for each."""
         with anyio.move_on_after(self._deadline - self._clock()):
             async for task in task_ids:

@@ -32,6 +32,7 @@ from meshapi_video._validation import check_count
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshapi_video._tasks import TaskRef
     from meshapi_video._token import WaitToken
 
 _REMEMBERED: Final = 100_000
@@ -120,7 +121,7 @@ class Scheduler:
         states = (*self._pending.values(), *(ended for ended in self._ended if isinstance(ended, PollState)))
         return [state.token for state in states]
 
-    def start(self, task: str | WaitToken, start_wait: Callable[[str | WaitToken], PollState]) -> None:
+    def start(self, task: TaskRef, start_wait: Callable[[TaskRef], PollState]) -> None:
         """Starts the wait for a task. A string that cannot be a task's id gets a result with an error."""
         try:
             self.add(start_wait(task))

@@ -39,7 +39,16 @@ from meshapi_video._errors import (
     format_seconds,
 )
 from meshapi_video._polling.policy import RETRY_BACKOFF, Policy
-from meshapi_video._tasks import DEFAULT_LIFE, LONGEST_LIFE, check_task_id, is_terminal, outcome
+from meshapi_video._tasks import (
+    DEFAULT_LIFE,
+    LONGEST_LIFE,
+    CreatedTask,
+    TaskRef,
+    check_task_id,
+    is_terminal,
+    outcome,
+    task_id_of,
+)
 from meshapi_video._text import shorten
 from meshapi_video._token import WaitToken
 
@@ -134,15 +143,15 @@ class PollState:
         )
 
 
-def start_wait(
-    task: str | WaitToken, policy: Policy, deadline: float | None, now: float, unix_time: float
-) -> PollState:
+def start_wait(task: TaskRef, policy: Policy, deadline: float | None, now: float, unix_time: float) -> PollState:
     """Polls until the task has ended or the deadline has passed. Without a deadline, the task's expiry is used.
 
     `unix_time` is the same moment as `now`, in seconds since 1970.
     """
     unix_offset = unix_time - now
     started, next_poll_at, polls = now, now, 0
+    if isinstance(task, CreatedTask):
+        task = task.token
     if isinstance(task, WaitToken):
         # The clocks of two machines differ, and no wait started in the future.
         clock_difference = max(task.started - unix_offset - now, 0)
@@ -165,10 +174,10 @@ def start_wait(
     return deferred(state, now, next_poll_at) if next_poll_at > max(state.deadline, now) else state
 
 
-def start_get(task_id: str, retries: int, now: float) -> PollState:
+def start_get(task: str | CreatedTask, retries: int, now: float) -> PollState:
     """Polls until there is any response about the task, with at most `retries` retries."""
     return PollState(
-        task_id=check_task_id(task_id),
+        task_id=task_id_of(task),
         policy=RETRY_BACKOFF,
         started=now,
         unix_offset=0,
