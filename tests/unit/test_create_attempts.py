@@ -10,6 +10,7 @@ from meshapi_video import (
     ConnectionFailed,
     ConnectionTimeout,
     CreateUncertain,
+    CreateVideoGenerationResponse,
     InvalidResponse,
     MeshVideoError,
     NotFoundError,
@@ -27,7 +28,6 @@ from meshapi_video._create.attempts import (
 )
 from meshapi_video._create.result import created_task, errors_with_token, new_request_id, require_id
 from meshapi_video._tasks import CreatedTask
-from meshapi_video_generated.models import CreateVideoGenerationResponse
 
 NOW, UNIX_NOW = 100.0, 1_800_000_000.0
 

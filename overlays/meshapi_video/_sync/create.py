@@ -11,7 +11,7 @@ from meshapi_video._create.attempts import (
     note_interruption,
     start_create,
 )
-from meshapi_video._create.result import created_task, require_id
+from meshapi_video._create.result import created_task, new_request_id, require_id
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_create
 from meshapi_video._sync.deadline import request_deadline
@@ -35,29 +35,26 @@ class Create:
     def __init__(
         self,
         body: VideoGenerationRequest,
-        request_id: str,
         *,
         session: Session,
         settings: Settings,
-        seconds: float,
         clock: Callable[[], float],
         unix_clock: Callable[[], float],
         rand: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
         self._body = body
-        self._request_id = request_id
         self._session = session
         self._settings = settings
-        self._seconds = seconds
+        self._seconds = settings.timeout
         self._clock = clock
         self._unix_clock = unix_clock
         self._rand = rand
         self._sleep = sleep
 
-    def run(self, entry: JournalEntry | None) -> CreatedTask:
+    def run(self, entry: JournalEntry | None, listing) -> CreatedTask:
         """The created task. Raises the error of the attempt that ended the create."""
-        state = start_create(self._request_id, self._settings.max_retries, self._clock(), self._unix_clock())
+        state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
         if entry is not None:
             # Raises before anything is sent if it cannot be written.
             entry.begin(state.sent_at)
