@@ -15,12 +15,11 @@ from meshapi_video import (
     ConnectionFailed,
     CreatedTask,
     CreateUncertain,
-    MeshVideoError,
     RateLimitedError,
     RequestRejectedError,
 )
-from support.clients import Caller, Driver, Kind
-from support.server import Response, Server, close, finished, http, raw, reset, reset_after, response, serving, task
+from support.clients import Caller, Kind
+from support.server import Response, Server, close, finished, reset, reset_after, response, serving, task
 
 MODEL = "byteplus/dreamina-seedance-2-0"
 BOTH_CLIENTS = pytest.mark.parametrize("user_client", [None, {"trust_env": False}], ids=["own", "user client"])

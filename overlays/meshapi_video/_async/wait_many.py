@@ -125,6 +125,14 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
         """A token for each task that was taken from the iterable and whose result was not yielded."""
         return self._poller.scheduler.tokens
 
+    def poll_now(self, task_id: str) -> None:
+        """Takes a hint that a task has changed, such as a callback: if it is waited for, it is polled at once.
+
+        Any thread may call this. A wrong hint does no harm: the poll asks the server. Hints about one task lead
+        to at most one poll a second.
+        """
+        self._poller.call_threadsafe(partial(self._poller.poll_now, task_id))
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -241,6 +249,11 @@ class Poller:
         self.scheduler.start(task, self._start_wait)
         self.notify()
 
+    def poll_now(self, task_id: str) -> None:
+        """Takes a hint that a task has changed."""
+        self.scheduler.poll_now(task_id, self._clock())
+        self.notify()
+
     def pending(self, limit: int | None) -> list[PendingTask]:
         """The tasks whose wait has not ended."""
         return self.scheduler.pending(limit, self._clock())
@@ -260,10 +273,15 @@ class Poller:
         if self._process != os.getpid():
             # The event loop belongs to the parent process.
             return
-        if self._scope is not None and self._call_threadsafe is not None and not self.ended.is_set():
+        if self._scope is not None:
+            self.call_threadsafe(self._scope.cancel)
+
+    def call_threadsafe(self, function: Callable[[], object]) -> None:
+        """Calls a function on the event loop, from any thread. Does nothing before polling begins and after its end."""
+        if self._call_threadsafe is not None and not self.ended.is_set():
             # The loop may be closed, and then no task runs.
             with contextlib.suppress(RuntimeError):
-                self._call_threadsafe(self._scope.cancel)
+                self._call_threadsafe(function)
 
     async def aclose(self) -> None:
         """Cancels all background tasks, and waits until they have ended."""

@@ -64,6 +64,9 @@ _DEADLINE_TOLERANCE: Final = 0.1
 GRACE: Final = 300.0
 """Seconds that a wait without a timeout continues after the task's expiry, whose status may change late."""
 
+HINT_INTERVAL: Final = 1.0
+"""Seconds between a response and a poll that a hint asks for."""
+
 _KNOWN_STATUSES: Final = frozenset({"queued", "running"})
 _TRANSIENT_HTTP_STATUSES: Final = frozenset({302, 303, 307, 408, 425, 429})
 
@@ -239,6 +242,15 @@ def poll_failed(
         # `get` does not block for so long: the caller decides.
         return evolve(state, end=GiveUp(error))
     return _schedule_next(state, now, rand, retry_after)
+
+
+def polled_sooner(state: PollState, now: float) -> PollState:
+    """The state after a hint that the task has changed: the next poll is due at once.
+
+    Not before the server allows it, and not sooner than a second after the last response: a hint may be forged.
+    """
+    due = max(now, state.not_before, state.last_seen_at + HINT_INTERVAL)
+    return evolve(state, next_poll_at=min(state.next_poll_at, due))
 
 
 def new_task(before: PollState, after: PollState) -> VideoTaskResponse | None:

@@ -128,6 +128,15 @@ class WaitResults(Iterator[WaitResult]):
         with self._poller.lock:
             return self._poller.scheduler.tokens
 
+    def poll_now(self, task_id: str) -> None:
+        """Takes a hint that a task has changed, such as a callback: if it is waited for, it is polled at once.
+
+        Any thread may call this. A wrong hint does no harm: the poll asks the server. Hints about one task lead
+        to at most one poll a second.
+        """
+        with self._poller.lock:
+            self._poller.poll_now(task_id)
+
     def __enter__(self) -> Self:
         return self
 
@@ -267,6 +276,11 @@ class Poller:
             self.scheduler.start(task, self._start_wait)
             # The other tasks may have been stopped before this one was added.
             self.end_if_stopped()
+        self._due.set()
+
+    def poll_now(self, task_id: str) -> None:
+        """Takes a hint that a task has changed."""
+        self.scheduler.poll_now(task_id, self._clock())
         self._due.set()
 
     def pending(self, limit: int | None) -> list[PendingTask]:
