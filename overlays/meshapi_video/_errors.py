@@ -229,7 +229,7 @@ class CreateUncertain(MeshVideoError):
     sent_at: float
     """When the create began, in seconds since 1970."""
     last_error: MeshVideoError
-    """What came back in place of a clear response."""
+    """The failure of the request."""
     _advice = "A task may have been made and paid for: look for it before you create it again (`candidates()`)"
 
     def __init__(self, last_error: MeshVideoError, *, request_id: str, sent_at: float) -> None:

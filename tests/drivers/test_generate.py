@@ -47,7 +47,7 @@ def test_a_video_is_created_and_waited_for(client: Caller, server: Server) -> No
     assert seen[1:] == ["queued", "running", "succeeded"]
 
 
-def test_a_video_is_brought_to_a_file(client: Caller, server: Server, tmp_path: Path) -> None:
+def test_a_video_is_downloaded_to_a_file(client: Caller, server: Server, tmp_path: Path) -> None:
     file = raw(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: %d\r\n\r\n" % len(VIDEO) + VIDEO)
     server.script(CREATED, finished(url=f"{server.base_url}/v.mp4"), file)
     generate(client, to=tmp_path / "lake.mp4")
