@@ -12,7 +12,7 @@ from meshapi_video._create.media import Kind
 from meshapi_video._text import one_line
 
 Role: TypeAlias = Literal["first_frame", "last_frame", "reference_image", "reference_video", "reference_audio"]
-Source: TypeAlias = str | os.PathLike[str] | bytes
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 """The address (`https://…`, `http://…`, `asset://…` or a data URI), the path or the bytes of a file."""
 
 _KINDS: Final[dict[Role, Kind]] = {
@@ -53,8 +53,10 @@ class Media:
             case address if address[:5].lower() == "data:":
                 return f"a data URI of {len(address):,} characters"
             case address:
+                scheme, _, rest = address.partition("://")
                 # A user name and a password end with an @.
-                return one_line(repr(address.partition("?")[0].partition("#")[0].rpartition("@")[2]), 200)
+                place = rest.partition("?")[0].partition("#")[0].rpartition("@")[2]
+                return one_line(repr(f"{scheme}://{place}"), 200)
 
 
 def first_frame(x: Source) -> Media:

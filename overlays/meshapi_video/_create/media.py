@@ -28,6 +28,15 @@ FORMATS: Final[dict[Kind, str]] = {
 
 _HEAD_SIZE: Final = 64
 """The bytes at the beginning of a file by which its type is known."""
+_STARTS: Final = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+    b"II*\0": "image/tiff",
+    b"MM\0*": "image/tiff",
+    b"ID3": "audio/mpeg",
+}
 _BMP_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 """The sizes of the second header of a BMP file. Its first two bytes alone begin many texts."""
 _HEIC: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
@@ -53,22 +62,14 @@ class Inspected:
 
 def mime_of(head: bytes) -> str | None:
     """The MIME type of a file that begins with these bytes; None if the API does not accept its type."""
-    match head[:4]:
-        case b"\x89PNG" if head.startswith(b"\x89PNG\r\n\x1a\n"):
-            return "image/png"
-        case b"GIF8":
-            return "image/gif"
-        case b"II*\0" | b"MM\0*":
-            return "image/tiff"
-        case b"RIFF":
-            return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12])
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
+    for start, mime in _STARTS.items():
+        if head.startswith(start):
+            return mime
+    if head.startswith(b"RIFF"):
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(head[8:12])
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "image/bmp"
-    if head.startswith(b"ID3") or _is_mp3_frame(head):
-        return "audio/mpeg"
-    return _mime_of_boxes(head)
+    return "audio/mpeg" if _is_mp3_frame(head) else _mime_of_boxes(head)
 
 
 def _is_mp3_frame(head: bytes) -> bool:
@@ -166,7 +167,7 @@ def check_address(address: str, kind: Kind) -> None:
         _check_data_uri(address, kind)
     elif scheme == "asset":
         if not (address.isprintable() and address[len("asset://") :].strip()):
-            raise ValueError("the address has no usable name after asset://; pass the asset's id there")
+            raise ValueError("the address has no id after asset://, or one that cannot be printed; pass the asset's id")
     else:
         try:
             url = parse_http_url(address)

@@ -7,7 +7,8 @@ they were in August 2026. Where they disagree, the larger range is here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from attrs import frozen
@@ -35,7 +36,7 @@ class ModelFacts:
     needs_adaptive: bool = False
     """Whether `ratio` must be `adaptive` for a first frame."""
     takes_heic: bool = True
-    most: dict[str, int] = {}
+    most: Mapping[str, int] = MappingProxyType({})
     """The most items of a role; a role that is not named has no known limit."""
     most_references: int = 50
 

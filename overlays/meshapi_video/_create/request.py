@@ -9,7 +9,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Final, Literal, TypeAlias, TypedDict
 
 from meshapi_video._create.content import Media
@@ -262,15 +261,17 @@ def _content_items(
         mistakes.add(f"prompt should be {_TEXT[0]}, or left out; it is {_shown(prompt)}")
     elif prompt is not None:
         items.append(VideoContentItem(type_="text", text=prompt))
-    given = _checked_content(content, mistakes)
-    _check_together(model, prompt, given, mistakes)
+    given = _checked_content(prompt, content, mistakes)
+    _check_together(model, prompt, [*given.values()], mistakes)
     inspected = _inspect_all(given, mistakes)
     if mistakes:
         return items
-    for index, item in enumerate(given):
+    for index, item in given.items():
         if isinstance(item, Media):
             try:
-                items.append(_as_item(item, inspected.get(index)))
+                source = item.source
+                url = source if isinstance(source, str) else data_uri(source, inspected[index])
+                items.append(_as_item(item, url))
             except ValueError as error:
                 mistakes.add(f"content[{index}], {item!r}: {error}")
         else:
@@ -280,21 +281,26 @@ def _content_items(
 
 
 def _checked_content(
-    content: Iterable[Media | VideoContentItem], mistakes: _Mistakes
-) -> list[Media | VideoContentItem]:
+    prompt: str | None, content: Iterable[Media | VideoContentItem], mistakes: _Mistakes
+) -> dict[int, Media | VideoContentItem]:
+    """The items by their index, without those that are none."""
+    shown = _shown(content)
     if isinstance(content, str | bytes | Mapping | Media | VideoContentItem) or not isinstance(content, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-        mistakes.add(f"content should be a list, such as [first_frame('cat.png')]; it is {_shown(content)}")
-        return []
-    given = [*content]
-    for index, item in enumerate(given):
+        mistakes.add(f"content should be a list, such as [first_frame('cat.png')]; it is {shown}")
+        return {}
+    given = dict(enumerate(content))
+    if prompt is None and not given:
+        mistakes.add("prompt and content are both missing: pass at least one of them")
+    for index, item in [*given.items()]:
         if not isinstance(item, Media | VideoContentItem):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             mistakes.add(
                 f"content[{index}] should come from first_frame, last_frame, reference_image, reference_video or "
                 f"reference_audio, or be a VideoContentItem; it is {type(item).__name__}"
             )
+            del given[index]
         elif isinstance(item, VideoContentItem) and not _is_text(item.type_):
             mistakes.add(f"content[{index}].type_ should be {_TEXT[0]}, such as 'text'; it is {_shown(item.type_)}")
-    return [item for item in given if isinstance(item, Media | VideoContentItem)]  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+    return given
 
 
 def _check_together(model: str, prompt: str | None, given: list[Media | VideoContentItem], mistakes: _Mistakes) -> None:
@@ -303,8 +309,6 @@ def _check_together(model: str, prompt: str | None, given: list[Media | VideoCon
     types = Counter(f"{item.kind}_url" if isinstance(item, Media) else str(item.type_) for item in given)
     frames = roles["first_frame"] + roles["last_frame"]
     references = sum(count for role, count in roles.items() if role.startswith("reference_"))
-    if prompt is None and not given and not mistakes:
-        mistakes.add("prompt and content are both missing: pass at least one of them")
     for role in ("first_frame", "last_frame"):
         if roles[role] > 1:
             mistakes.add(f"content has {roles[role]} items that are a {role}: pass one")
@@ -314,16 +318,16 @@ def _check_together(model: str, prompt: str | None, given: list[Media | VideoCon
         mistakes.add("content has first or last frames and references, which exclude each other: pass one sort")
     if types["draft_task"] and (prompt is not None or len(given) > 1):
         mistakes.add("content has a draft_task, which stands alone: leave out the prompt and the other items")
-    is_sound_alone = types["audio_url"] and types["audio_url"] == len(given) and prompt is None
+    is_sound_alone = types["audio_url"] > 0 and types["audio_url"] == len(given) and prompt is None
     if is_sound_alone and not (isinstance(model, str) and takes_sound_alone(model)):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         mistakes.add("content has sounds alone: add a picture, a video or a prompt")
 
 
-def _inspect_all(given: list[Media | VideoContentItem], mistakes: _Mistakes) -> dict[int, Inspected]:
+def _inspect_all(given: dict[int, Media | VideoContentItem], mistakes: _Mistakes) -> dict[int, Inspected]:
     """The sizes and types of files and bytes, by the index of the item. Reads only the beginning of each file."""
     inspected: dict[int, Inspected] = {}
     size = 0
-    for index, item in enumerate(given):
+    for index, item in given.items():
         if not isinstance(item, Media):
             continue
         try:
@@ -347,11 +351,7 @@ def _too_large(name: str, size: int) -> str:
     )
 
 
-def _as_item(media: Media, inspected: Inspected | None) -> VideoContentItem:
-    if isinstance(media.source, str):
-        url = media.source
-    elif inspected is not None:
-        url = data_uri(media.source, inspected)
+def _as_item(media: Media, url: str) -> VideoContentItem:
     item = VideoContentItem(type_=f"{media.kind}_url", role=media.role)
     match media.kind:
         case "image":
