@@ -77,7 +77,7 @@ def facts_of(model: str) -> ModelFacts | None:
 
 
 def takes_sound_alone(model: str) -> bool:
-    """Whether the model takes a sound without a picture, a video or a prompt, or may be one that does."""
+    """Whether the model is known to take a sound without a picture, a video or a prompt."""
     return model.removeprefix("byteplus/").startswith("dreamina-seedance-2-5")
 
 

@@ -284,9 +284,10 @@ def _checked_content(
     prompt: str | None, content: Iterable[Media | VideoContentItem], mistakes: _Mistakes
 ) -> dict[int, Media | VideoContentItem]:
     """The items by their index, without those that are none."""
-    shown = _shown(content)
+    # Not its contents, which may be many megabytes.
+    kind = type(content).__name__
     if isinstance(content, str | bytes | Mapping | Media | VideoContentItem) or not isinstance(content, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-        mistakes.add(f"content should be a list, such as [first_frame('cat.png')]; it is {shown}")
+        mistakes.add(f"content should be a list, such as [first_frame('cat.png')]; it is of the type {kind}")
         return {}
     given = dict(enumerate(content))
     if prompt is None and not given:
