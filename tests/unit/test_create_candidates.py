@@ -42,15 +42,15 @@ OTHERS: dict[str, Any] = {
 }
 
 
-def request(**fields: Any) -> VideoGenerationRequest:
+def request(**fields: object) -> VideoGenerationRequest:
     return VideoGenerationRequest.from_dict({"model": MODEL, "content": [], **fields})
 
 
-def facts(**fields: Any) -> RequestFacts:
+def facts(**fields: object) -> RequestFacts:
     return RequestFacts.of(request(**fields), SENT_AT)
 
 
-def task(**fields: Any) -> VideoTaskResponse:
+def task(**fields: object) -> VideoTaskResponse:
     return VideoTaskResponse.from_dict(
         {"id": "t", "status": "queued", "model": MODEL, "created_at": int(SENT_AT), **fields}
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from meshapi_video import VideoContentItem, VideoGenerationRequest
-from meshapi_video._create import request as request_module
+from meshapi_video._create import items
 from meshapi_video._create.content import (
     Media,
     first_frame,
@@ -21,8 +22,10 @@ from meshapi_video._create.content import (
     reference_image,
     reference_video,
 )
+from meshapi_video._create.items import LARGEST_BODY
+from meshapi_video._create.media import Inspected, Kind, inspect
 from meshapi_video._create.models import CreateWarning, facts_of
-from meshapi_video._create.request import LARGEST_BODY, SEEDS, CreateOptions, build_request
+from meshapi_video._create.request import SEEDS, CreateOptions, build_request
 
 MODEL = "another-model"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -33,22 +36,22 @@ HEIC = b"\0\0\0\x10ftypheic\0\0\0\0"
 
 
 def build(
-    model: Any = MODEL,
-    prompt: Any = "a cat",
-    content: Any = (),
-    extra_body: Any = None,
-    **options: Any,
+    model: Any = MODEL,  # noqa: ANN401 - mistakes are under test
+    prompt: Any = "a cat",  # noqa: ANN401
+    content: Any = (),  # noqa: ANN401
+    extra_body: Any = None,  # noqa: ANN401
+    **options: Any,  # noqa: ANN401
 ) -> VideoGenerationRequest:
-    return build_request(model, prompt, content, CreateOptions(**options), extra_body)  # type: ignore[typeddict-item]  # mistakes are under test
+    return build_request(model, prompt, content, CreateOptions(**options), extra_body)
 
 
-def body(*args: Any, **options: Any) -> dict[str, Any]:
-    return build(*args, **{"seed": 1, **options}).to_dict()
+def body(**arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+    return build(**{"seed": 1, **arguments}).to_dict()
 
 
-def mistake(*args: Any, **options: Any) -> str:
+def mistake(**arguments: Any) -> str:  # noqa: ANN401
     with pytest.raises(ValueError, match="othing was sent") as caught:
-        build(*args, **options)
+        build(**arguments)
     assert type(caught.value) is ValueError
     return str(caught.value)
 
@@ -127,7 +130,7 @@ def test_a_request_without_a_seed_gets_a_random_one(monkeypatch: pytest.MonkeyPa
         limits.append(limit)
         return 7
 
-    monkeypatch.setattr(request_module.secrets, "randbelow", randbelow)
+    monkeypatch.setattr(secrets, "randbelow", randbelow)
     assert build().seed == build(seed=None).seed == 7
     assert limits == [2**32, 2**32]
 
@@ -167,7 +170,7 @@ def test_the_names_of_other_apis_lead_to_ours_and_all_unknown_options_are_listed
         build(aspect_ratio=None, zzzzz=1)
 
 
-WRONG = [
+WRONG: list[tuple[str, object, str]] = [
     ("priority", 10, "priority should be a whole number from 0 to 9; it is 10"),
     ("priority", -1, "it is -1"),
     ("priority", True, "it is True"),
@@ -335,7 +338,7 @@ def test_a_file_that_is_missing_is_named() -> None:
 
 
 def test_no_file_is_read_whole_if_there_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_module, "data_uri", None)
+    monkeypatch.setattr(items, "data_uri", None)
     assert "priority" in mistake(content=[first_frame(PNG)], priority=10)
 
 
@@ -344,14 +347,13 @@ def test_a_file_that_changes_while_the_request_is_built_is_refused(
 ) -> None:
     path = tmp_path / "cat.png"
     path.write_bytes(PNG)
-    inspect = request_module.inspect
 
-    def then_change(source: Any, kind: Any) -> Any:
+    def then_change(source: Path, kind: Kind) -> Inspected:
         found = inspect(source, kind)
         path.write_bytes(GIF)
         return found
 
-    monkeypatch.setattr(request_module, "inspect", then_change)
+    monkeypatch.setattr(items, "inspect", then_change)
     assert "the file changed while it was read" in mistake(content=[first_frame(path)])
 
 
@@ -362,7 +364,7 @@ def test_files_that_are_too_large_together_are_refused_before_one_is_read(
     path.write_bytes(PNG)
     with path.open("r+b") as file:
         file.truncate(25 * 1024**2)
-    monkeypatch.setattr(request_module, "data_uri", None)
+    monkeypatch.setattr(items, "data_uri", None)
     text = mistake(content=[reference_image(path), reference_image(path), reference_image("asset://a")])
     assert text == (
         "content needs 69,905,125 bytes as JSON, more than the 67,108,864 that the API allows for a request: "
