@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from meshapi_video_sandbox._control import Inspection, StatusChange
+    from meshapi_video_sandbox._creates import CreateRecord
     from meshapi_video_sandbox._run import running_sandbox, serve
     from meshapi_video_sandbox._sandbox import Sandbox
     from meshapi_video_sandbox._settings import OPTIONS, OptionKind, SandboxError, Settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OPTIONS",
+    "CreateRecord",
     "Inspection",
     "OptionKind",
     "Outcome",
@@ -36,6 +38,7 @@ __all__ = [
 
 _MODULES: Final = {
     "OPTIONS": "_settings",
+    "CreateRecord": "_creates",
     "Inspection": "_control",
     "OptionKind": "_settings",
     "Outcome": "_task_requests",

@@ -1,74 +1,100 @@
-"""The documented endpoint."""
+"""The documented operations."""
 
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import unquote_to_bytes
 
-import msgspec
-from fastapi import Depends, FastAPI, Request
+from attrs import frozen
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from meshapi_video_sandbox._error_responses import APIError, error_response
-from meshapi_video_sandbox._openapi import RESPONSES, serve_openapi
+from meshapi_video_sandbox._create_requests import parse_create_request, read_create_body
+from meshapi_video_sandbox._error_responses import APIError, InvalidRequest, error_response, validation_response
+from meshapi_video_sandbox._list import ListQuery
+from meshapi_video_sandbox._openapi import BODY, CREATE_RESPONSES, GET_RESPONSES, LIST_RESPONSES, serve_openapi
 from meshapi_video_sandbox._store import key_digest
-from meshapi_video_wire import HTTPValidationError, ValidationError
+from meshapi_video_wire import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from meshapi_video_sandbox._clock import Clock
+    from meshapi_video_sandbox._create_faults import CreateFaultInjector
+    from meshapi_video_sandbox._creates import TaskCreator
     from meshapi_video_sandbox._faults import FaultInjector
+    from meshapi_video_sandbox._list import TaskList
     from meshapi_video_sandbox._store import TaskRow, TaskStore
     from meshapi_video_sandbox._upstream import PlanStore
     from meshapi_video_sandbox._upstream_client import UpstreamClient
+
+_PATH: Final = "/v1/video/generations"
 
 # The document gives the scheme its name. FastAPI does not reject a request by itself (`auto_error`), so
 # that the rejection comes in Mesh's envelope.
 _bearer = HTTPBearer(auto_error=False, scheme_name="HTTPBearer")
 
 
+@frozen
 class Gateway:
-    """Reads a terminal task from the database, and polls the upstream about any other."""
+    """Makes tasks, lists them from the database, and polls the upstream about each one that is not terminal."""
 
-    def __init__(
-        self, store: TaskStore, plans: PlanStore, clock: Clock, faults: FaultInjector, upstream: UpstreamClient
-    ) -> None:
-        self._store, self._plans, self._clock, self._faults, self._upstream = store, plans, clock, faults, upstream
+    store: TaskStore
+    plans: PlanStore
+    creator: TaskCreator
+    listing: TaskList
+    clock: Clock
+    faults: FaultInjector
+    create_faults: CreateFaultInjector
+    upstream: UpstreamClient
+
+    async def create_task(self, body: bytes, owner: str) -> Response:
+        """The response to a create by `owner`."""
+        request = parse_create_request(body, self.creator.models)
+
+        async def create() -> Response:
+            return JSONResponse({"id": self.creator.create(request, body, owner)})
+
+        return await self.create_faults.respond(create)
+
+    def list_tasks(self, query: ListQuery, owner: str) -> Response:
+        """The response to a list by `owner`."""
+        return Response(self.listing.page(query, owner, self.clock.now()), media_type="application/json")
 
     async def get_task(self, task_id: str, owner: str) -> Response:
         """The response to a poll by `owner`."""
-        row = self._store.find(task_id)
+        row = self.store.find(task_id)
         if row is not None and row.owner != owner:
             raise _not_found()
-        plan = None if row is None else self._plans.find(task_id)
+        plan = None if row is None else self.plans.find(task_id)
 
         async def normal_response() -> Response:
             current = await self._current_row(task_id, owner)
             return Response(current.response, media_type="application/json")
 
-        return await self._faults.respond(task_id, [] if plan is None else plan.faults, normal_response, error_response)
+        return await self.faults.respond(task_id, [] if plan is None else plan.faults, normal_response, error_response)
 
     async def _current_row(self, task_id: str, owner: str) -> TaskRow:
-        row = self._store.find(task_id)
+        row = self.store.find(task_id)
         if row is not None and row.terminal:
             return row
         try:
-            task = await self._upstream.get_task(task_id)
+            task = await self.upstream.get_task(task_id)
         except APIError:
             if row is not None:
-                self._store.record_failed_poll(task_id)
+                self.store.record_failed_poll(task_id)
             raise
         if task is None and row is not None:
-            self._store.record_failed_poll(task_id)
+            self.store.record_failed_poll(task_id)
             raise APIError(502, "BytePlus upstream error: the upstream no longer has the task")
         if task is None:
             raise _not_found()
-        row = self._store.record(task, owner, self._clock.now())
+        row = self.store.record(task, owner, self.clock.now())
         # Two keys can poll an unknown task at the same time: the first one recorded owns it.
         if row.owner != owner:
             raise _not_found()
@@ -84,26 +110,58 @@ def create_app(gateway: Gateway, keys: Collection[str]) -> FastAPI:
     app = FastAPI(title="Mesh API sandbox", docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_error_handlers(app)
 
-    @app.get(
-        "/v1/video/generations/{task_id}", operation_id="get_video_generation", tags=["video"], responses=RESPONSES
+    app.state.keys = keys
+    _add_create(app, gateway)
+    _add_list(app, gateway)
+    _add_get(app, gateway)
+    serve_openapi(app)
+    return app
+
+
+def _add_create(app: FastAPI, gateway: Gateway) -> None:
+    @app.post(
+        _PATH, operation_id="create_video_generation", tags=["video"], responses=CREATE_RESPONSES, openapi_extra=BODY
     )
-    async def get_video_generation(
-        request: Request,
-        task_id: str,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    async def create_video_generation(request: Request, owner: Annotated[str, Depends(_owner)]) -> Response:
+        """Create a video generation task."""
+        return await gateway.create_task(await read_create_body(request.stream()), owner)
+
+
+def _add_list(app: FastAPI, gateway: Gateway) -> None:
+    @app.get(_PATH, operation_id="list_video_generations", tags=["video"], responses=LIST_RESPONSES)
+    async def list_video_generations(
+        owner: Annotated[str, Depends(_owner)],
+        status: Annotated[list[str] | None, Query()] = None,
+        model: Annotated[list[str] | None, Query()] = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        offset: Annotated[int, Query(ge=0)] = 0,
     ) -> Response:
+        """List stored video generation tasks."""
+        return gateway.list_tasks(ListQuery(status, model, created_after, created_before, limit, offset), owner)
+
+
+def _add_get(app: FastAPI, gateway: Gateway) -> None:
+    @app.get(f"{_PATH}/{{task_id}}", operation_id="get_video_generation", tags=["video"], responses=GET_RESPONSES)
+    async def get_video_generation(request: Request, task_id: str, owner: Annotated[str, Depends(_owner)]) -> Response:
         """Retrieve the status and result of a video generation task."""
-        if bearer is None or bearer.credentials not in keys:
-            raise APIError(401, "Missing or invalid API key", headers={"WWW-Authenticate": "Bearer"})
         if not _path_is_utf8(request):
-            return _task_id_is_not_utf8()
+            mistake = ValidationError(
+                loc=["path", "task_id"], msg="Input should be a valid UTF-8 string", type="string_unicode"
+            )
+            raise InvalidRequest([mistake])
         if task_id in {".", ".."}:
             # The gateway cannot poll the upstream about this id: in the path of that URL it means a folder.
             raise _not_found()
-        return await gateway.get_task(task_id, key_digest(bearer.credentials))
+        return await gateway.get_task(task_id, owner)
 
-    serve_openapi(app)
-    return app
+
+async def _owner(request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> str:
+    """The owner of what a request is about: FastAPI checks the key before the parameters."""
+    if bearer is None or bearer.credentials not in request.app.state.keys:
+        raise APIError(401, "Missing or invalid API key", headers={"WWW-Authenticate": "Bearer"})
+    return key_digest(bearer.credentials)
 
 
 def _path_is_utf8(request: Request) -> bool:
@@ -114,15 +172,14 @@ def _path_is_utf8(request: Request) -> bool:
     return True
 
 
-def _task_id_is_not_utf8() -> Response:
-    error = ValidationError(loc=["path", "task_id"], msg="Input should be a valid UTF-8 string", type="string_unicode")
-    return Response(msgspec.json.encode(HTTPValidationError(detail=[error])), 422, media_type="application/json")
-
-
 def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(APIError)
     async def api_error(_request: Request, error: APIError) -> JSONResponse:
         return error_response(error)
+
+    @app.exception_handler(InvalidRequest)
+    async def invalid_request(_request: Request, error: InvalidRequest) -> Response:
+        return validation_response(error)
 
     @app.exception_handler(HTTPException)
     async def http_exception(_request: Request, error: HTTPException) -> JSONResponse:

@@ -260,7 +260,7 @@ def test_an_id_can_be_any_text(sandbox: Sandbox, task_id: str) -> None:
     assert poll(sandbox, sandbox.create_task(id=task_id)).json()["id"] == task_id
 
 
-@pytest.mark.parametrize("path", ["", "/", "/.", "/..", "/%2e%2e", "/x/", "/a%2Fb", "s/x"])
+@pytest.mark.parametrize("path", ["/", "/.", "/..", "/%2e%2e", "/x/", "/a%2Fb", "s/x"])
 def test_a_path_that_names_no_task_is_a_404(sandbox: Sandbox, path: str) -> None:
     assert error_of(get_raw_path(sandbox, f"/v1/video/generations{path}")) == (404, "not_found")
 
