@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from meshapi_video_sandbox._callbacks import CallbackAttempt
     from meshapi_video_sandbox._control import Inspection, StatusChange
     from meshapi_video_sandbox._creates import CreateRecord
     from meshapi_video_sandbox._run import running_sandbox, serve
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OPTIONS",
+    "CallbackAttempt",
     "CreateRecord",
     "Inspection",
     "OptionKind",
@@ -38,6 +40,7 @@ __all__ = [
 
 _MODULES: Final = {
     "OPTIONS": "_settings",
+    "CallbackAttempt": "_callbacks",
     "CreateRecord": "_creates",
     "Inspection": "_control",
     "OptionKind": "_settings",

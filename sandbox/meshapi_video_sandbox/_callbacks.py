@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import sqlite3
+from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,8 @@ _STATUSES: Final = frozenset({"queued", "running", "succeeded", "failed", "expir
 """A cancelled task is not reported."""
 _ACKNOWLEDGED_WITHIN: Final = 5.0
 """Seconds, by the real clock, in which the receiver has to respond with a status of 2xx."""
+_MAX_IN_FLIGHT: Final = 64
+"""Callbacks in flight at the same time. The others wait, and their time does not run yet."""
 _RETRY_DELAYS: Final = (5.0, 5.0, 5.0)
 """Seconds before each retry, by the sandbox's clock. The upstream documents their number, not their times."""
 _TICK: Final = 0.02
@@ -46,16 +49,37 @@ class FollowedTask:
     plan: TaskPlan
 
 
+class CallbackAttempt(msgspec.Struct, frozen=True):
+    """One POST of a task to its `callback_url`."""
+
+    at: float
+    """When it ended, in seconds since 1970 by the sandbox's clock."""
+    status: str
+    """The status of the task."""
+    response: int | None
+    """The status code of the response; None if there was none within 5 seconds."""
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the callback need not be sent again."""
+        return self.response is not None and 200 <= self.response <= 299
+
+
 class CallbackSender:
     """Sends the callbacks of all tasks. Use it from the server's own thread."""
 
     def __init__(
         self, group: TaskGroup, client: httpx.AsyncClient, store: TaskStore, clock: Clock, upstream_url: str
     ) -> None:
-        self._group, self._client, self._store, self._upstream_url = group, client, store, upstream_url
-        self._alarm = _Alarm(clock)
-        self._clock = clock
+        self._group, self._client, self._store, self._clock = group, client, store, clock
+        self._upstream_url = upstream_url
+        self._attempts = defaultdict[str, list[CallbackAttempt]](list)
+        self._alarm, self._limit = _Alarm(clock), anyio.CapacityLimiter(_MAX_IN_FLIGHT)
         group.start_soon(self._alarm.run)
+
+    def attempts(self, task_id: str) -> list[CallbackAttempt]:
+        """The attempts that have ended since the sandbox started, the first one first."""
+        return self._attempts.get(task_id, [])
 
     def follow(self, task: FollowedTask, *, since: float) -> None:
         """Posts the changes of a task that happen at `since` or later."""
@@ -72,24 +96,26 @@ class CallbackSender:
             # If its database fails, the next poll updates the row.
             with suppress(sqlite3.Error):
                 self._store.record(current, task.owner, self._clock.now(), polled=False)
-            body = documented_json(current)
             # The first attempts keep the order of the changes; a retry may come after a later change.
-            if not await self._is_acknowledged(task.url, body):
-                self._group.start_soon(self._retry, task.url, body)
+            attempt = await self._post(task.url, current)
+            if not attempt.is_acknowledged:
+                self._group.start_soon(self._retry, task.url, current, attempt)
 
-    async def _retry(self, url: str, body: bytes) -> None:
+    async def _retry(self, url: str, task: WireTask, last: CallbackAttempt) -> None:
         for seconds in _RETRY_DELAYS:
-            await self._alarm.wait_until(self._clock.now() + seconds)
-            if await self._is_acknowledged(url, body):
+            await self._alarm.wait_until(last.at + seconds)
+            last = await self._post(url, task)
+            if last.is_acknowledged:
                 return
 
-    async def _is_acknowledged(self, url: str, body: bytes) -> bool:
-        try:
-            with anyio.fail_after(_ACKNOWLEDGED_WITHIN):
-                response = await self._client.post(url, content=body)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
-            return False
-        return response.is_success
+    async def _post(self, url: str, task: WireTask) -> CallbackAttempt:
+        response = None
+        async with self._limit:
+            with suppress(httpx.HTTPError, httpx.InvalidURL, TimeoutError), anyio.fail_after(_ACKNOWLEDGED_WITHIN):
+                response = (await self._client.post(url, content=documented_json(task))).status_code
+        attempt = CallbackAttempt(self._clock.now(), task.status, response)
+        self._attempts[task.id].append(attempt)
+        return attempt
 
 
 class _Alarm:

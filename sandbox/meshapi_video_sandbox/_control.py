@@ -11,6 +11,7 @@ from attrs import frozen
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
+from meshapi_video_sandbox._callbacks import CallbackAttempt
 from meshapi_video_sandbox._create_faults import CREATE_FAULTS, RandomFaults, named_fault
 from meshapi_video_sandbox._error_responses import APIError
 from meshapi_video_sandbox._scenarios import SCENARIOS
@@ -21,6 +22,7 @@ from meshapi_video_sandbox._upstream import TaskPlan
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from meshapi_video_sandbox._callbacks import CallbackSender
     from meshapi_video_sandbox._clock import Clock
     from meshapi_video_sandbox._create_faults import CreateFaultInjector
     from meshapi_video_sandbox._creates import TaskCreator
@@ -44,6 +46,8 @@ class Inspection(msgspec.Struct, frozen=True):
     history: list[StatusChange]
     upstream_polls: int
     """How often the gateway polled its upstream about the task."""
+    callbacks: list[CallbackAttempt]
+    """The POSTs to the task's `callback_url` that have ended since the sandbox started."""
 
 
 class _ClockUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,6 +81,7 @@ class Control:
     creator: TaskCreator
     create_faults: CreateFaultInjector
     listing: TaskList
+    callbacks: CallbackSender
     clock: Clock
     keys: Sequence[str]
 
@@ -119,6 +124,7 @@ class Control:
             row=msgspec.json.decode(row.response),
             history=[StatusChange(at, status) for at, status in self.store.history(task_id)],
             upstream_polls=self.store.upstream_polls(task_id),
+            callbacks=self.callbacks.attempts(task_id),
         )
 
     def set_clock(self, body: bytes) -> None:

@@ -14,7 +14,7 @@ from meshapi_video_sandbox._models import ANY, MODELS, PREFIX
 from meshapi_video_wire import ValidationError, VideoContentItem, VideoGenerationRequest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterable, Collection, Iterator, Mapping, Sequence
 
     from meshapi_video_sandbox._limits import Path
     from meshapi_video_sandbox._models import ModelLimits
@@ -87,32 +87,36 @@ def _mistake(path: Path, message: str, kind: str = "value_error") -> ValidationE
     return ValidationError(loc=["body", *path], msg=message, type=kind)
 
 
-def _type_mistakes(value: object, expected: Any, path: Path) -> list[ValidationError]:  # noqa: ANN401 - a type
+def _type_mistakes(value: Any, expected: Any, path: Path) -> list[ValidationError]:  # noqa: ANN401 - JSON, and a type
     """One error for each value of a wrong type: msgspec itself stops at the first one."""
-    if isinstance(value, dict) and isinstance(expected, type) and issubclass(expected, msgspec.Struct):
-        found = list[ValidationError]()
-        for field in msgspec.structs.fields(expected):
-            if field.name in value:
-                found += _type_mistakes(value[field.name], field.type, (*path, field.name))
-            elif field.required:
-                found.append(_mistake((*path, field.name), "Field required", "missing"))
-        return found
-    parts = get_args(expected)
-    found = []
-    if get_origin(expected) is Annotated:
-        found = _type_mistakes(value, parts[0], path)
-    elif get_origin(expected) is list and isinstance(value, list):
-        found = [one for index, item in enumerate(value) for one in _type_mistakes(item, parts[0], (*path, index))]
-    elif isinstance(expected, types.UnionType) and isinstance(value, dict):
-        structs = [part for part in parts if issubclass(part, msgspec.Struct)]
-        found = [one for struct in structs for one in _type_mistakes(value, struct, path)]
-    if found:
+    if found := list(_mistakes_inside(value, expected, path)):
         return found
     try:
         msgspec.convert(value, expected)
     except msgspec.ValidationError as error:
         return [_mistake(path, str(error).partition(" - at ")[0], "type_error")]
     return []
+
+
+def _mistakes_inside(value: Any, expected: Any, path: Path) -> Iterator[ValidationError]:  # noqa: ANN401 - as above
+    """The errors of the fields of an object, and of the items of a list."""
+    parts = get_args(expected)
+    if get_origin(expected) is Annotated:
+        yield from _mistakes_inside(value, parts[0], path)
+    elif isinstance(expected, types.UnionType):
+        for part in parts:
+            yield from _mistakes_inside(value, part, path)
+    elif get_origin(expected) is list and isinstance(value, list):
+        items: list[Any] = value
+        for index, item in enumerate(items):
+            yield from _type_mistakes(item, parts[0], (*path, index))
+    elif isinstance(expected, type) and issubclass(expected, msgspec.Struct) and isinstance(value, dict):
+        given: dict[str, Any] = value
+        for field in msgspec.structs.fields(expected):
+            if field.name in given:
+                yield from _type_mistakes(given[field.name], field.type, (*path, field.name))
+            elif field.required:
+                yield _mistake((*path, field.name), "Field required", "missing")
 
 
 def _limits_of(model: str, more_models: Collection[str]) -> ModelLimits:

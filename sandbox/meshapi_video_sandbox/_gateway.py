@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,9 +11,12 @@ from urllib.parse import unquote_to_bytes
 from attrs import frozen
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BeforeValidator
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from meshapi_video_sandbox._create_requests import parse_create_request, read_create_body
 from meshapi_video_sandbox._error_responses import APIError, InvalidRequest, error_response, validation_response
@@ -34,6 +38,17 @@ if TYPE_CHECKING:
     from meshapi_video_sandbox._upstream_client import UpstreamClient
 
 _PATH: Final = "/v1/video/generations"
+
+
+def _check_date_time(text: str) -> str:
+    if not _DATE_TIME.match(text):
+        raise ValueError("should be a date and a time, such as 2026-01-31T12:00:00Z")
+    return text
+
+
+_DATE_TIME: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
+# Pydantic alone would take a number as seconds since 1970, and a date without a time.
+DateTime = Annotated[datetime, BeforeValidator(_check_date_time)]
 
 # The document gives the scheme its name. FastAPI does not reject a request by itself (`auto_error`), so
 # that the rejection comes in Mesh's envelope.
@@ -133,8 +148,8 @@ def _add_list(app: FastAPI, gateway: Gateway) -> None:
         owner: Annotated[str, Depends(_owner)],
         status: Annotated[list[str] | None, Query()] = None,
         model: Annotated[list[str] | None, Query()] = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
+        created_after: DateTime | None = None,
+        created_before: DateTime | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         offset: Annotated[int, Query(ge=0)] = 0,
     ) -> Response:
@@ -172,6 +187,12 @@ def _path_is_utf8(request: Request) -> bool:
     return True
 
 
+def _allowed_methods(app: FastAPI, request: Request) -> str:
+    """The methods of all routes of a path: Starlette knows those of the first one only."""
+    routes = [one for one in app.routes if isinstance(one, APIRoute) and one.matches(request.scope)[0] != Match.NONE]
+    return ", ".join(sorted(method for route in routes for method in route.methods or ()))
+
+
 def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(APIError)
     async def api_error(_request: Request, error: APIError) -> JSONResponse:
@@ -182,8 +203,11 @@ def _add_error_handlers(app: FastAPI) -> None:
         return validation_response(error)
 
     @app.exception_handler(HTTPException)
-    async def http_exception(_request: Request, error: HTTPException) -> JSONResponse:
-        return error_response(APIError(error.status_code, error.detail, headers=error.headers))
+    async def http_exception(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = _allowed_methods(app, request)
+        return error_response(APIError(error.status_code, error.detail, headers=headers))
 
     @app.exception_handler(sqlite3.Error)
     async def database_error(_request: Request, error: sqlite3.Error) -> JSONResponse:

@@ -102,12 +102,13 @@ def _frames_mistakes(request: VideoGenerationRequest, limits: ModelLimits) -> It
 def _callback_mistakes(url: str) -> Iterator[Mistake]:
     try:
         parts = urlsplit(url)
-        host = parts.hostname if parts.port != 0 else None
+        # A port that is no number is found only when it is read.
+        is_usable = parts.scheme in {"http", "https"} and parts.port != 0
     except ValueError:
-        host = None
-    if host is None or parts.scheme not in {"http", "https"}:
+        parts, is_usable = urlsplit(""), False
+    if not (is_usable and parts.hostname):
         yield ("callback_url",), "should be a URL with http or https"
-    elif not is_loopback(host):
+    elif not is_loopback(parts.hostname):
         yield ("callback_url",), "the sandbox posts callbacks to this machine only, such as http://127.0.0.1:8000/"
 
 

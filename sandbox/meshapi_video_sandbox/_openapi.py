@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     ref_template="#/components/schemas/{name}",
 )
 
+# The wire structs keep no defaults.
+_COMPONENTS["VideoTaskListResponse"]["properties"]["object"]["default"] = "list"
+
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": schema}}}

@@ -143,7 +143,7 @@ async def run_servers(
         gateway = Gateway(
             store, plans, creator, listing, clock, FaultInjector("gateway", stopping), create_faults, upstream_client
         )
-        control = Control(store, creator, create_faults, listing, clock, settings.keys)
+        control = Control(store, creator, create_faults, listing, callbacks, clock, settings.keys)
         with _build_lock:
             app = create_app(gateway, settings.keys)
             add_control_routes(app, control, clock)

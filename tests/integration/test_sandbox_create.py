@@ -17,25 +17,9 @@ from meshapi_video_sandbox import Sandbox, running_sandbox
 from meshapi_video_sandbox._create_faults import CREATE_FAULTS
 from support.clock import Clock
 from support.many_tasks import eventually
-from support.sandbox_client import get, poll, post
+from support.sandbox_client import MODEL, TEXT, create, get, poll, post, send_create
 
-MODEL = "byteplus/dreamina-seedance-2-0"
-TEXT = {"type": "text", "text": "a lake at sunrise"}
 PNG = "data:image/png;base64,iVBORw0KGgo="
-
-
-def create(sandbox: Sandbox, key: str = "rsk_sandbox", /, *, timeout: float = 20, **fields: object) -> httpx.Response:
-    """The response to a create with a model and a text, unless the fields say otherwise."""
-    return send(sandbox, {"model": MODEL, "content": [TEXT], **fields}, key, timeout=timeout)
-
-
-def send(
-    sandbox: Sandbox, body: object, key: str = "rsk_sandbox", *, timeout: float = 20, **headers: str
-) -> httpx.Response:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    url = f"{sandbox.base_url}/v1/video/generations"
-    return post(url, content=content, headers={"Authorization": f"Bearer {key}", **named}, timeout=timeout)
 
 
 def image(role: str | None = None, url: str = PNG) -> dict[str, object]:
@@ -53,7 +37,7 @@ def audio(url: str = "https://host/a.mp3", role: str = "reference_audio") -> dic
 def mistakes(response: httpx.Response) -> dict[str, str]:
     """The message of each mistake by its path."""
     assert response.status_code == 422, response.text
-    found = {}
+    found = dict[str, str]()
     for mistake in response.json()["detail"]:
         assert mistake["loc"][0] == "body"
         found[".".join(str(part) for part in mistake["loc"][1:])] = mistake["msg"]
@@ -147,7 +131,7 @@ def test_a_video_has_a_last_frame_if_the_request_says_so(sandbox: Sandbox, clock
     assert (content["last_frame_url"] is not None) == wanted
 
 
-def test_a_task_that_needs_longer_than_it_may_expires(own_sandbox: Sandbox) -> None:
+def test_a_task_that_needs_longer_than_it_may_expires() -> None:
     with running_sandbox() as sandbox:
         sandbox.plan_creates(scenario="endless")
         task_id = create(sandbox, execution_expires_after=3600).json()["id"]
@@ -190,7 +174,7 @@ def test_the_sandbox_counts_the_created_tasks_of_each_key() -> None:
 
 def test_the_sandbox_records_the_request_id_and_the_digest_of_each_create(sandbox: Sandbox, clock: Clock) -> None:
     body = json.dumps({"model": MODEL, "content": [TEXT]}).encode()
-    send(sandbox, body, x_request_id="mine-1")
+    send_create(sandbox, body, x_request_id="mine-1")
     record = sandbox.creates()[-1]
     assert (record.request_id, record.at) == ("mine-1", clock.now)
     assert record.body_sha256 == hashlib.sha256(body).hexdigest()
@@ -222,7 +206,7 @@ def test_a_gateway_of_a_real_upstream_creates_nothing(sandbox: Sandbox, monkeypa
 
 
 def test_a_wrong_key_is_a_401_before_anything_else(sandbox: Sandbox) -> None:
-    assert send(sandbox, b"{", "rsk_wrong").status_code == 401
+    assert send_create(sandbox, b"{", "rsk_wrong").status_code == 401
 
 
 @pytest.mark.parametrize("model", ["byteplus/none", "dreamina-seedance-2-0", "", "byteplus/byteplus/x"])
@@ -250,7 +234,7 @@ def test_a_test_can_add_models_which_have_no_limits_of_their_own(faulty: Sandbox
     ],
 )
 def test_a_body_that_is_no_object_is_refused(sandbox: Sandbox, body: bytes, path: str, message: str) -> None:
-    found = mistakes(send(sandbox, body))
+    found = mistakes(send_create(sandbox, body))
     assert list(found) == [path]
     assert found[path].startswith(message)
 
@@ -276,7 +260,7 @@ def test_every_value_of_a_wrong_type_is_named_with_its_path(sandbox: Sandbox) ->
 
 
 def test_a_missing_model_and_missing_or_empty_content_are_refused(sandbox: Sandbox) -> None:
-    assert mistakes(send(sandbox, {})) == {"model": "Field required", "content": "Field required"}
+    assert mistakes(send_create(sandbox, {})) == {"model": "Field required", "content": "Field required"}
     assert list(mistakes(create(sandbox, content=[]))) == ["content"]
 
 
@@ -418,8 +402,8 @@ def test_a_file_above_its_size_is_refused(own_sandbox: Sandbox, kind: str, mime:
 
 def test_a_body_above_64_mb_is_refused_after_it_was_read(own_sandbox: Sandbox) -> None:
     start = json.dumps({"model": MODEL, "content": [TEXT]}).encode()
-    assert send(own_sandbox, start + b" " * (64 * 2**20 - len(start))).status_code == 200
-    too_large = mistakes(send(own_sandbox, start + b" " * (64 * 2**20 - len(start) + 1)))
+    assert send_create(own_sandbox, start + b" " * (64 * 2**20 - len(start))).status_code == 200
+    too_large = mistakes(send_create(own_sandbox, start + b" " * (64 * 2**20 - len(start) + 1)))
     assert too_large == {"": "the body should have at most 67108864 bytes, not 67108865"}
 
 
@@ -429,9 +413,9 @@ def test_a_body_above_64_mb_is_refused_after_it_was_read(own_sandbox: Sandbox) -
 @pytest.mark.parametrize("own", ["a", "req_1:2.3-4", "x" * 64])
 def test_the_clients_request_id_is_sent_back_with_every_response(sandbox: Sandbox, own: str) -> None:
     body = {"model": MODEL, "content": [TEXT]}
-    assert send(sandbox, body, x_request_id=own).headers.get_list("x-request-id") == [own]
-    assert send(sandbox, {}, x_request_id=own).headers["x-request-id"] == own
-    refused = send(sandbox, body, "rsk_wrong", x_request_id=own)
+    assert send_create(sandbox, body, x_request_id=own).headers.get_list("x-request-id") == [own]
+    assert send_create(sandbox, {}, x_request_id=own).headers["x-request-id"] == own
+    refused = send_create(sandbox, body, "rsk_wrong", x_request_id=own)
     assert (refused.headers["x-request-id"], refused.json()["request_id"]) == (own, own)
 
 
@@ -449,7 +433,7 @@ def test_a_request_id_of_another_form_is_ignored(sandbox: Sandbox, own: str) -> 
 def outcome(sandbox: Sandbox, *, timeout: float = 20) -> str:
     """What the client of one create gets."""
     try:
-        response = create(sandbox, timeout=timeout)
+        response = create(sandbox, "rsk_sandbox", timeout)
     except httpx.TransportError as error:
         return type(error).__name__
     if response.status_code != 200:
