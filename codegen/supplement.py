@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
+from codegen.diff.operations import SUPPLEMENTED
 from codegen.document import Json, as_object, is_list, is_object
 from codegen.errors import CodegenError
-from codegen.openapi import METHODS, escape
+from codegen.openapi import METHODS, escape, references
 from codegen.overlay import Action, apply_overlay, parse_overlay
 
-SUPPLEMENTED: Final = "x-supplemented"
-"""The key in an overlaid document that lists the operations which the supplement adds, as JSON pointers."""
+_SCHEMAS: Final = "#/components/schemas/"
 _SHOWN: Final = 10
 """The differences that an error shows of one action."""
 
@@ -24,23 +24,29 @@ _SHOWN: Final = 10
 def apply_supplement(document: dict[str, Json], supplement: dict[str, Json]) -> dict[str, Json]:
     """A copy of `document` with the additions, and with the list of the operations that rest on them.
 
-    Raises a `CodegenError` that names every action whose addition the document describes already.
+    Raises a `CodegenError` that names every action whose addition the document describes already or does not use.
     """
-    present = _things(document)
-    collisions: list[str] = []
+    present, supplemented = _things(document), apply_overlay(document, supplement)
+    used = set(references(supplemented))
+    errors: list[str] = []
     added: list[str] = []
     for number, action in enumerate(parse_overlay(supplement).actions, start=1):
         additions = _additions(number, action)
         described = [place for place in additions if place in present]
+        unused = [place for place in additions if place.startswith(_SCHEMAS) and place not in used]
         if described:
             differences = [
                 line for place in described for line in _differences(present[place], additions[place], place)
             ]
-            collisions.append(_collision(number, action, described, differences))
-        added += [place for place in additions if place.startswith("#/paths/")]
-    if collisions:
-        raise CodegenError("\n".join(collisions))
-    return {**apply_overlay(document, supplement), SUPPLEMENTED: sorted(added)}
+            errors.append(_collision(number, action, described, differences))
+        elif unused:
+            errors.append(
+                f"supplement action {number} adds {' and '.join(unused)}, and nothing refers to it: drop this action."
+            )
+        added += [place for place in additions if not place.startswith(_SCHEMAS)]
+    if errors:
+        raise CodegenError("\n".join(errors))
+    return {**supplemented, SUPPLEMENTED: sorted(added)}
 
 
 def _additions(number: int, action: Action) -> dict[str, Json]:
@@ -76,9 +82,10 @@ def _things(document: dict[str, Json]) -> dict[str, Json]:
 
 def _collision(number: int, action: Action, described: list[str], differences: list[str]) -> str:
     lines = [
-        f"supplement action {number} adds {' and '.join(described)}, which the document describes already. "
+        f"supplement action {number} adds {' and '.join(described)}, which the document describes already.",
         "The page has been vendored: drop this action.",
         f"The source of this action: {action.description}",
+        "The differences:",
     ]
     lines += [f"  {line}" for line in differences[:_SHOWN]] or ["  Both say the same."]
     if len(differences) > _SHOWN:

@@ -12,13 +12,14 @@ from typing import Final, NamedTuple
 
 from codegen.adaptation import Note, adapt
 from codegen.diff.explanations import unexplained
-from codegen.diff.operations import GENERATORS, compare_documents
+from codegen.diff.operations import GENERATORS, SUPPLEMENTED, compare_documents
 from codegen.diff.python_api import compare_python_api
 from codegen.diff.severity import ApiChange, Change, Severity
-from codegen.document import ROOT, Json, as_object
+from codegen.document import ROOT, Json, as_list, as_object
 from codegen.errors import CodegenError
 from codegen.file_diff import FileChange, compare_files
 from codegen.parsing import read_mapping
+from codegen.verification.findings import existing
 
 OVERLAID: Final = "openapi.json"
 """The name of the overlaid document in a generated folder."""
@@ -37,6 +38,10 @@ class Report(NamedTuple):
     """Those of the annotations for which the document has no change that callers could notice."""
     generators: tuple[str, ...] = ()
     """The generators whose version changed, each with its old and its new version."""
+    supplemented: tuple[str, ...] = ()
+    """The operations that rest on the supplement, as JSON pointers."""
+    moved: tuple[str, ...] = ()
+    """The operations that rest on the supplement only before, or only now."""
     notes: tuple[Note, ...] = ()
     """What the new document says and the generated code does not check, beyond what the old one said."""
 
@@ -71,6 +76,7 @@ class Report(NamedTuple):
             f"Overall: **{_name(self.severity)}**. The version is {current}; the next one should be {following}.\n",
             *self._generators_part(),
             *self._document_part(),
+            *self._supplement_part(),
             *self._notes_part(),
             *self._files_part(),
             *self._api_part(),
@@ -88,6 +94,18 @@ class Report(NamedTuple):
             return ["## The document\n", "No change.\n"]
         rows = [f"| **{_name(c.severity)}** | `{_cell(c.pointer)}` | {_cell(c.meaning)} |" for c in self.document]
         return ["## The document\n", "| severity | where | what it means in Python |", "|---|---|---|", *rows, ""]
+
+    def _supplement_part(self) -> list[str]:
+        rests = [
+            f"- `{pointer}` rests on the supplement: its page is not vendored yet." for pointer in self.supplemented
+        ]
+        moved = [
+            f"- `{pointer}` rests on the supplement now: its page was vendored before."
+            if pointer in self.supplemented
+            else f"- `{pointer}` rested on the supplement before: now its page is vendored."
+            for pointer in self.moved
+        ]
+        return ["## The supplement\n", *rests, *moved, ""] if rests or moved else []
 
     def _notes_part(self) -> list[str]:
         if not self.notes:
@@ -131,7 +149,14 @@ def compare_generated(old: Path, new: Path) -> Report:
     reasonless = unexplained(annotations, changes, *documents)
     left_out_before, left_out = (adapt(document).notes for document in documents)
     notes = tuple(note for note in left_out if note not in left_out_before)
-    return Report(changes, files, breaking_api, annotations, reasonless, _changed_generators(*documents), notes)
+    before, now = (as_list(document.get(SUPPLEMENTED)) for document in documents)
+    # An operation that was added or removed has a line of its own.
+    moved = tuple(
+        place for place in sorted({*before} ^ {*now}) if all(existing(each, place) == place for each in documents)
+    )
+    return Report(
+        changes, files, breaking_api, annotations, reasonless, _changed_generators(*documents), tuple(now), moved, notes
+    )
 
 
 def _changed_generators(old: dict[str, Json], new: dict[str, Json]) -> tuple[str, ...]:

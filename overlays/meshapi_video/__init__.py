@@ -15,12 +15,14 @@ from meshapi_video._version import __version__
 
 if TYPE_CHECKING:
     from meshapi_video._async.client import AsyncVideoClient
+    from meshapi_video._async.list import AsyncTaskList
     from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults
     from meshapi_video._errors import (
         APIError,
         AuthenticationError,
         ConnectionFailed,
         ConnectionTimeout,
+        CreateUncertain,
         DownloadError,
         FieldError,
         InvalidResponse,
@@ -43,16 +45,25 @@ if TYPE_CHECKING:
     from meshapi_video._polling.policy import PollPolicy
     from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
     from meshapi_video._sync.client import VideoClient
+    from meshapi_video._sync.list import TaskList
     from meshapi_video._sync.wait_many import Updates, WaitResults
-    from meshapi_video._tasks import TERMINAL_STATUSES, Video, is_terminal
+    from meshapi_video._tasks import TERMINAL_STATUSES, CreatedTask, Video, is_terminal
     from meshapi_video._token import WaitToken
     from meshapi_video._transport.contract import parse_task
     from meshapi_video_generated.models import (
+        CreateVideoGenerationResponse,
         HTTPValidationError,
         ValidationError,
         ValidationErrorCtx,
+        VideoContentItem,
+        VideoContentItemAudioUrl,
+        VideoContentItemDraftTask,
+        VideoContentItemImageUrl,
+        VideoContentItemVideoUrl,
+        VideoGenerationRequest,
         VideoTaskContent,
         VideoTaskError,
+        VideoTaskListResponse,
         VideoTaskResponse,
         VideoTaskUsage,
     )
@@ -63,12 +74,16 @@ __all__ = [
     "UNSET",
     "APIError",
     "AdaptivePolicy",
+    "AsyncTaskList",
     "AsyncUpdates",
     "AsyncVideoClient",
     "AsyncWaitResults",
     "AuthenticationError",
     "ConnectionFailed",
     "ConnectionTimeout",
+    "CreateUncertain",
+    "CreateVideoGenerationResponse",
+    "CreatedTask",
     "DownloadError",
     "FieldError",
     "HTTPValidationError",
@@ -86,14 +101,22 @@ __all__ = [
     "TaskError",
     "TaskExpired",
     "TaskFailed",
+    "TaskList",
     "Unset",
     "Updates",
     "ValidationError",
     "ValidationErrorCtx",
     "Video",
     "VideoClient",
+    "VideoContentItem",
+    "VideoContentItemAudioUrl",
+    "VideoContentItemDraftTask",
+    "VideoContentItemImageUrl",
+    "VideoContentItemVideoUrl",
+    "VideoGenerationRequest",
     "VideoTaskContent",
     "VideoTaskError",
+    "VideoTaskListResponse",
     "VideoTaskResponse",
     "VideoTaskUsage",
     "WaitProgress",
@@ -114,6 +137,7 @@ if not TYPE_CHECKING:
     _NAMES_BY_MODULE = {
         "meshapi_video._polling.adaptive": ("AdaptivePolicy",),
         "meshapi_video._async.client": ("AsyncVideoClient",),
+        "meshapi_video._async.list": ("AsyncTaskList",),
         "meshapi_video._async.wait_many": ("AsyncUpdates", "AsyncWaitResults"),
         "meshapi_video._transport.contract": ("parse_task",),
         "meshapi_video._errors": (
@@ -121,6 +145,7 @@ if not TYPE_CHECKING:
             "AuthenticationError",
             "ConnectionFailed",
             "ConnectionTimeout",
+            "CreateUncertain",
             "DownloadError",
             "FieldError",
             "InvalidResponse",
@@ -142,15 +167,24 @@ if not TYPE_CHECKING:
         "meshapi_video._polling.policy": ("PollPolicy",),
         "meshapi_video._polling.results": ("PendingTask", "WaitProgress", "WaitResult"),
         "meshapi_video._sync.client": ("VideoClient",),
+        "meshapi_video._sync.list": ("TaskList",),
         "meshapi_video._sync.wait_many": ("Updates", "WaitResults"),
-        "meshapi_video._tasks": ("TERMINAL_STATUSES", "Video", "is_terminal"),
+        "meshapi_video._tasks": ("TERMINAL_STATUSES", "CreatedTask", "Video", "is_terminal"),
         "meshapi_video._token": ("WaitToken",),
         "meshapi_video_generated.models": (
+            "CreateVideoGenerationResponse",
             "HTTPValidationError",
             "ValidationError",
             "ValidationErrorCtx",
+            "VideoContentItem",
+            "VideoContentItemAudioUrl",
+            "VideoContentItemDraftTask",
+            "VideoContentItemImageUrl",
+            "VideoContentItemVideoUrl",
+            "VideoGenerationRequest",
             "VideoTaskContent",
             "VideoTaskError",
+            "VideoTaskListResponse",
             "VideoTaskResponse",
             "VideoTaskUsage",
         ),

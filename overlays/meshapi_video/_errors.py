@@ -9,6 +9,7 @@ MeshVideoError
 ├── ConnectionFailed          no complete response: DNS, refused, reset, TLS
 │   └── ConnectionTimeout     also a TimeoutError: no complete response in time
 ├── InvalidResponse           a response that breaks the contract
+├── CreateUncertain           a task may have been made and paid for, but its id is unknown
 ├── TaskError                 the task ended without a video
 │   ├── TaskFailed   ├── TaskExpired   └── TaskCancelled
 ├── WaitUnfinished            the wait ended before the task did
@@ -19,12 +20,12 @@ MeshVideoError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from meshapi_video._text import LONGEST_BODY, LONGEST_MESSAGE, one_line, printable, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from meshapi_video._token import WaitToken
@@ -46,6 +47,10 @@ class MeshVideoError(Exception):
 
     task_id: str | None = None
     """The id of the task, where the error concerns one task."""
+    request_id: str | None = None
+    """The id under which Mesh can find the request, where one is known."""
+    token: WaitToken | None = None
+    """The state of the wait, where the error ended a wait or a `generate` whose task exists."""
     _advice = ""
 
     def __init__(self, message: str) -> None:
@@ -53,13 +58,22 @@ class MeshVideoError(Exception):
 
     def __str__(self) -> str:
         message = super().__str__()
-        text = message if self.task_id is None else f"task {one_line(self.task_id)}: {message}"
+        text = message
+        if self.task_id is not None:
+            text = f"task {one_line(self.task_id)}: {message}"
+        elif self.request_id is not None and self.request_id not in message:
+            text = f"request {one_line(self.request_id)}: {message}"
         return printable(f"{text.rstrip('.')}. {self._advice}" if self._advice else text)
 
     def __reduce__(self) -> tuple[Callable[..., MeshVideoError], tuple[object, ...]]:
         # By default, unpickling calls the class with `args`, which keyword-only signatures refuse.
         # An error that cannot be unpickled hangs a process pool.
         return _restore, (type(self), self.args, self.__dict__)
+
+
+def set_advice(error: MeshVideoError, advice: str) -> None:
+    """Gives an error other advice than its class has."""
+    error._advice = advice  # noqa: SLF001 - of the same module
 
 
 def _restore(error_type: type[MeshVideoError], args: tuple[object, ...], state: dict[str, object]) -> MeshVideoError:
@@ -93,8 +107,6 @@ class APIError(MeshVideoError):
     """The code in Mesh's error envelope, such as `not_found`."""
     message: str
     """The server's message, or the name of the status."""
-    request_id: str | None
-    """The id under which Mesh can find the request."""
     retry_after: float | None
     """The server's `Retry-After`, in seconds."""
     body: str
@@ -195,6 +207,54 @@ class InvalidResponse(MeshVideoError):
         self.path = path if path is None else shorten(path)
         self.body = shorten(body, LONGEST_BODY)
         super().__init__(one_line(message) if path is None else f"{one_line(message)} (at {one_line(path)})")
+
+
+class Candidates(Protocol):
+    """The tasks that a create may have made. Iterate over it with `for`, or with `async for` on an async client."""
+
+    def __iter__(self) -> Iterator[VideoTaskResponse]: ...
+
+    def __aiter__(self) -> AsyncIterator[VideoTaskResponse]: ...
+
+
+class CreateUncertain(MeshVideoError):
+    """A task may have been made and paid for: the request went out, and no clear response came back.
+
+    Never create the task again because of this error. Look for it first: in `candidates()`, or in the list at
+    Mesh. If the create had a journal, `meshapi-video journal` looks for it.
+    """
+
+    request_id: str
+    """The id of the request, which Mesh can find in its logs."""
+    sent_at: float
+    """When the create began, in seconds since 1970."""
+    last_error: MeshVideoError
+    """The failure of the request."""
+    _advice = "A task may have been made and paid for: look for it before you create it again (`candidates()`)"
+
+    def __init__(self, last_error: MeshVideoError, *, request_id: str, sent_at: float) -> None:
+        self.request_id = request_id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
+        self.sent_at = sent_at
+        self.last_error = last_error
+        self._find: Callable[[], Candidates] | None = None
+        reason = one_line(str(last_error.args[0])).rstrip(".")
+        super().__init__(f"the create has no clear response: {reason}")
+
+    def candidates(self) -> Candidates:
+        """The tasks in the list at Mesh that may be this one, compared by model, time and stated fields.
+
+        The client that raised this error asks for the list while you iterate. Raises `RuntimeError` if the error
+        comes from another process: there, compare `client.list(created_after=...)` yourself.
+        """
+        if self._find is None:
+            raise RuntimeError(
+                "this error comes from another process, and has no client: look in "
+                "client.list(created_after=...) for a task that was created after `sent_at`"
+            )
+        return self._find()
+
+    def __reduce__(self) -> tuple[Callable[..., MeshVideoError], tuple[object, ...]]:
+        return _restore, (type(self), self.args, {**self.__dict__, "_find": None})
 
 
 class TaskError(MeshVideoError):

@@ -19,6 +19,9 @@ from contract.generating import generate_from
 from contract.vendoring import Checkout, DocsServer, running_docs_server
 
 PAGES = Path(__file__).parent / "pages"
+"""Stand-ins for the pages of the operations that the supplement adds."""
+GROWN_PAGES = Path(__file__).parent / "grown_pages"
+"""Pages of the same operations with many kinds of schemas, to test the report and the judge with."""
 
 
 @contextmanager
@@ -28,6 +31,12 @@ def without_traceback() -> Generator[None]:
         yield
     except CodegenError as error:
         pytest.fail(str(error), pytrace=False)
+
+
+def merged_with(folder: Path) -> dict[str, Json]:
+    """The published document merged with the pages in a folder."""
+    names = [str(DOCUMENT), *map(str, sorted(folder.glob("*.md")))]
+    return merge([(name, read(name).document) for name in names])
 
 
 @pytest.fixture(scope="session")
@@ -52,15 +61,20 @@ def fresh_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def grown_document() -> dict[str, Json]:
-    """The published document merged with the two fixture pages."""
-    names = [str(DOCUMENT), *map(str, sorted(PAGES.glob("*.md")))]
-    return merge([(name, read(name).document) for name in names])
+    """The published document merged with the two pages of many kinds of schemas."""
+    return merged_with(GROWN_PAGES)
 
 
 @pytest.fixture(scope="session")
 def grown_code(grown_document: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the code that the grown document generates."""
-    return generate_from(grown_document, tmp_path_factory.mktemp("grown"))
+    return generate_from(grown_document, tmp_path_factory.mktemp("grown"), supplement=False)
+
+
+@pytest.fixture(scope="session")
+def vendored_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the code of all three pages, without the supplement."""
+    return generate_from(merged_with(PAGES), tmp_path_factory.mktemp("vendored"), supplement=False)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import pytest
 import meshapi_video_generated
 from codegen.diff.report import compare_generated
 from codegen.diff.severity import Change, Severity
-from codegen.document import ROOT
+from codegen.document import ROOT, Json
 from codegen.regenerate import CLIENT
-from contract.generating import imported_as
+from contract.generating import generate_from, imported_as
 
 CONSUMER = """
 from typing import Any, assert_type
@@ -87,8 +87,8 @@ def test_a_grown_package_can_be_imported_beside_the_committed_one(grown_code: Pa
     assert "grown_client.api" not in sys.modules
 
 
-def test_new_operations_are_additive(fresh_code: Path, grown_code: Path) -> None:
-    report = compare_generated(fresh_code, grown_code)
+def test_new_operations_are_additive(published: dict[str, Json], grown_code: Path, tmp_path: Path) -> None:
+    report = compare_generated(generate_from(published, tmp_path, supplement=False), grown_code)
     assert report.severity is Severity.ADDITIVE, report.markdown()
     assert (
         Change(
@@ -170,7 +170,7 @@ def test_a_test_file_that_is_left_out_exists(path: str) -> None:
     assert ROOT.joinpath(path).exists()
 
 
-def test_the_existing_tests_pass_unchanged_on_the_grown_code(grown_code: Path) -> None:
+def test_the_existing_tests_pass_unchanged_on_the_code_of_the_vendored_pages(vendored_code: Path) -> None:
     tested = subprocess.run(
         [
             sys.executable,
@@ -192,7 +192,7 @@ def test_the_existing_tests_pass_unchanged_on_the_grown_code(grown_code: Path) -
             *(f"--ignore={path}" for path in INDEPENDENT_OF_THE_DOCUMENT),
         ],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(grown_code)},
+        env={**os.environ, "PYTHONPATH": str(vendored_code)},
         capture_output=True,
         text=True,
         check=False,

@@ -13,7 +13,7 @@ import httpx
 from meshapi_video._transport.exceptions import connection_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from meshapi_video._settings import Settings
     from meshapi_video._transport.request import Request
@@ -34,12 +34,19 @@ NETWORK_ERRORS: Final = (
 class HttpcoreRequest(httpcore.Request):
     """A request to the API as httpcore sends it."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, trace: Callable[[str, dict[str, object]], object] | None = None) -> None:
         origin = request.origin
         target = request.target.encode("ascii")
         url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
-        super().__init__(request.method, url, headers=request.headers.raw, content=request.content or None)
-        self.is_idempotent = request.is_idempotent
+        super().__init__(
+            request.method,
+            url,
+            headers=request.headers.raw,
+            content=request.content or None,
+            extensions=None if trace is None else {"trace": trace},
+        )
+        self.may_repeat = request.may_repeat
+        self.needs_new_connection = request.needs_new_connection
 
 
 def has_surplus(connection: httpcore.ConnectionInterface | httpcore.AsyncConnectionInterface) -> bool:

@@ -1,0 +1,83 @@
+"""Creates one task: the blocking side. `_create.attempts` decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshapi_video._create.attempts import (
+    CreateState,
+    attempt_failed,
+    attempt_succeeded,
+    note_interruption,
+    start_create,
+)
+from meshapi_video._create.result import created_task, new_request_id, require_id
+from meshapi_video._errors import MeshVideoError
+from meshapi_video._logging import log_create
+from meshapi_video._sync.deadline import request_deadline
+from meshapi_video._transport.exceptions import typed_errors
+from meshapi_video._transport.generated import generated_client
+from meshapi_video._transport.operations import CREATE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshapi_video._create.journal import JournalEntry
+    from meshapi_video._settings import Settings
+    from meshapi_video._sync.session import Session
+    from meshapi_video._tasks import CreatedTask
+    from meshapi_video_generated.models import VideoGenerationRequest
+
+
+class Create:
+    """One create: its request, its attempts, and its lines in the journal and in the log."""
+
+    def __init__(
+        self,
+        body: VideoGenerationRequest,
+        *,
+        session: Session,
+        settings: Settings,
+        clock: Callable[[], float],
+        unix_clock: Callable[[], float],
+        rand: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._body = body
+        self._session = session
+        self._settings = settings
+        self._seconds = settings.timeout
+        self._clock = clock
+        self._unix_clock = unix_clock
+        self._rand = rand
+        self._sleep = sleep
+
+    def run(self, entry: JournalEntry | None, listing) -> CreatedTask:
+        """The created task. Raises the error of the attempt that ended the create."""
+        state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
+        if entry is not None:
+            # Raises before anything is sent if it cannot be written.
+            entry.begin(state.sent_at)
+        while not state.is_over:
+            self._sleep(max(state.next_attempt_at - self._clock(), 0))
+            state = self._attempt(state)
+            log_create(state, self._clock())
+        if entry is not None:
+            entry.end(state.task_id, state.end)
+        return created_task(state)
+
+    def _attempt(self, state: CreateState) -> CreateState:
+        operation = self._session.expecting(CREATE.expected, {"X-Request-Id": state.request_id})
+        try:
+            with typed_errors(None, self._settings, self._seconds):
+                self._session.open()
+                with request_deadline(self._seconds):
+                    client = generated_client(self._settings.base_url, operation)
+                    response = CREATE.blocking(client=client, body=self._body)
+                task_id = require_id(response.parsed)
+        except MeshVideoError as error:
+            return attempt_failed(state, error, self._clock(), self._rand(), was_sent=operation.was_sent)
+        except BaseException as error:
+            note_interruption(state, error, was_sent=operation.was_sent)
+            raise
+        return attempt_succeeded(state, task_id)
