@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast, get_args, get_origin
 
 import msgspec
 from attrs import frozen
@@ -107,11 +107,10 @@ def _mistakes_inside(value: Any, expected: Any, path: Path) -> Iterator[Validati
         for part in parts:
             yield from _mistakes_inside(value, part, path)
     elif get_origin(expected) is list and isinstance(value, list):
-        items: list[Any] = value
-        for index, item in enumerate(items):
+        for index, item in enumerate(cast("list[object]", value)):
             yield from _type_mistakes(item, parts[0], (*path, index))
     elif isinstance(expected, type) and issubclass(expected, msgspec.Struct) and isinstance(value, dict):
-        given: dict[str, Any] = value
+        given = cast("dict[str, Any]", value)
         for field in msgspec.structs.fields(expected):
             if field.name in given:
                 yield from _type_mistakes(given[field.name], field.type, (*path, field.name))

@@ -1,4 +1,4 @@
-"""The list of tasks: reads the database only, so that a status may be older than the one that a poll brings."""
+"""The list of tasks: reads the database only, so that a status may be older than the one of a poll."""
 
 from __future__ import annotations
 

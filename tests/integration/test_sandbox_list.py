@@ -186,7 +186,9 @@ def test_filters_are_combined(sandbox: Sandbox, clock: Clock) -> None:
 # Age
 
 
-def test_a_list_never_polls_the_upstream_and_shows_what_the_last_poll_brought(sandbox: Sandbox, clock: Clock) -> None:
+def test_a_list_never_polls_the_upstream_and_shows_the_response_to_the_last_poll(
+    sandbox: Sandbox, clock: Clock
+) -> None:
     task_id = create(sandbox).json()["id"]
     clock.now += 100
     assert list_tasks(sandbox).json()["data"][0]["status"] == "queued"
