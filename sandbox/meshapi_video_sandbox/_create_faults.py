@@ -23,8 +23,8 @@ class CreateFault(FaultEffect, frozen=True, kw_only=True, forbid_unknown_fields=
     creates: list[Annotated[int, msgspec.Meta(ge=1)]] | None = None
     """Which creates fail, counted from 1 since the faults were set; None for all of them."""
     when: Literal["before", "after"] = "before"
-    """Whether the fault happens before or after the task is made. A fault that has no part of the normal response, or
-    only a delay of it, makes no task if it happens before."""
+    """Whether the fault happens before or after the task is made. After a delay alone, the task is made nevertheless;
+    any other fault before it means that there is no task."""
     no_id: bool = False
     """The response is complete JSON without the id."""
 
@@ -33,6 +33,9 @@ class CreateFault(FaultEffect, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.when == "before" and (self.no_id or self.body in {"truncated", "half"}):
             raise ValueError("this response is a part of the normal one: set `when` to `after`")
 
+
+# Made here, and not at the first use: see `_task_requests`.
+msgspec.json.Decoder(CreateFault)
 
 CREATE_FAULTS: Final[dict[str, dict[str, object]]] = {
     "lost_response": {"when": "after", "close": True},
