@@ -126,6 +126,8 @@ def test_the_bounds_of_a_page_are_accepted(sandbox: Sandbox, query: str) -> None
         ("limit=", "limit"),
         ("offset=-1", "offset"),
         ("created_after=yesterday", "created_after"),
+        ("created_after=1700000000", "created_after"),
+        ("created_before=2026-01-01", "created_before"),
         ("created_before=2026-13-01T00:00:00Z", "created_before"),
         ("created_after=2026-01-01T00:00:00+00:00", "created_after"),  # the + is a space
     ],
