@@ -16,7 +16,7 @@ from meshapi_video_wire import ValidationError, VideoContentItem, VideoGeneratio
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Collection, Iterator, Mapping, Sequence
 
-    from meshapi_video_sandbox._limits import Path
+    from meshapi_video_sandbox._media import Path
     from meshapi_video_sandbox._models import ModelLimits
 
 _DEFAULTS: Final[dict[str, object]] = {

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import binascii
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from attrs import frozen
-
+from meshapi_video_sandbox._media import FRAME_ROLES, MEDIA, Mistake, media_mistakes, role_of, roles_of
 from meshapi_video_sandbox._settings import is_loopback
 
 if TYPE_CHECKING:
@@ -18,34 +15,9 @@ if TYPE_CHECKING:
     from meshapi_video_sandbox._models import ModelLimits
     from meshapi_video_wire import VideoContentItem, VideoGenerationRequest
 
-Path = tuple[str | int, ...]
-Mistake = tuple[Path, str]
-
 MAX_BODY: Final = 64 * 2**20
 """Bytes."""
 _RATIOS: Final = ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9", "adaptive")
-_FRAME_ROLES: Final = ("first_frame", "last_frame")
-_DATA_URI: Final = re.compile(r"data:([a-z]+)/([a-z0-9.+-]+);base64,", re.IGNORECASE)
-
-
-@frozen
-class _Media:
-    """One kind of media in `content`."""
-
-    roles: tuple[str, ...]
-    subtypes: frozenset[str]
-    max_bytes: int
-    schemes: frozenset[str] = frozenset({"http", "https", "asset"})
-
-
-_IMAGES: Final = frozenset({"jpeg", "jpg", "png", "webp", "bmp", "tiff", "gif"})
-_HEIC: Final = frozenset({"heic", "heif"})
-_MEDIA: Final = {
-    # An image is smaller than 30 MB: the other two limits may be reached.
-    "image": _Media((*_FRAME_ROLES, "reference_image"), _IMAGES | _HEIC, 30 * 2**20 - 1),
-    "video": _Media(("reference_video",), frozenset({"mp4", "quicktime", "mov"}), 50 * 2**20),
-    "audio": _Media(("reference_audio",), frozenset({"wav", "x-wav", "wave", "mpeg", "mp3"}), 15 * 2**20),
-}
 
 
 def limit_mistakes(request: VideoGenerationRequest, limits: ModelLimits) -> list[Mistake]:
@@ -113,7 +85,7 @@ def _callback_mistakes(url: str) -> Iterator[Mistake]:
 
 
 def _combinations(request: VideoGenerationRequest, limits: ModelLimits) -> Iterator[Mistake]:
-    roles = {_role(item) for item in request.content}
+    roles = {role_of(item) for item in request.content}
     if request.draft is True:
         if request.resolution and request.resolution != "480p":
             yield ("resolution",), "a draft has 480p only"
@@ -123,7 +95,7 @@ def _combinations(request: VideoGenerationRequest, limits: ModelLimits) -> Itera
             yield ("return_last_frame",), "a draft has no last frame"
     if request.camera_fixed is True and "reference_image" in roles:
         yield ("camera_fixed",), "cannot be combined with reference images"
-    if limits.adaptive_frames and roles & {*_FRAME_ROLES} and request.ratio and request.ratio != "adaptive":
+    if limits.adaptive_frames and roles & {*FRAME_ROLES} and request.ratio and request.ratio != "adaptive":
         yield ("ratio",), "should be `adaptive` with a first frame"
 
 
@@ -141,57 +113,17 @@ def _item_mistakes(item: VideoContentItem, limits: ModelLimits) -> Iterator[Mist
     elif item.type == "draft_task":
         if not item.draft_task:
             yield ("draft_task",), "Field required"
-    elif item.type in {f"{kind}_url" for kind in _MEDIA}:
-        yield from _media_mistakes(item, limits)
+    elif item.type in {f"{kind}_url" for kind in MEDIA}:
+        yield from media_mistakes(item, limits)
     else:
         yield ("type",), "should be one of text, image_url, video_url, audio_url, draft_task"
-    roles = _roles_of(item.type)
+    roles = roles_of(item.type)
     if isinstance(item.role, str) and item.role not in roles:
         yield ("role",), f"should be one of {', '.join(roles)}" if roles else f"an item of type {item.type} has no role"
 
 
-def _media_mistakes(item: VideoContentItem, limits: ModelLimits) -> Iterator[Mistake]:
-    media = getattr(item, item.type)
-    if not media:
-        yield (item.type,), "Field required"
-        return
-    kind = item.type.removesuffix("_url")
-    path, accepted = (item.type, "url"), _MEDIA[kind]
-    scheme = media.url.partition(":")[0].lower()
-    if scheme != "data":
-        if scheme not in accepted.schemes:
-            yield path, "should be a URL with http or https, or a data URI"
-        return
-    # Only the start: the rest may have millions of characters.
-    prefix = _DATA_URI.match(media.url[:100])
-    if prefix is None or prefix[1].lower() != kind:
-        yield path, f"a data URI should begin with its MIME type, such as data:{kind}/…;base64,"
-        return
-    subtypes = accepted.subtypes if limits.heic else accepted.subtypes - _HEIC
-    if prefix[2].lower() not in subtypes:
-        yield path, f"the type should be one of {', '.join(f'{kind}/{one}' for one in sorted(subtypes))}"
-    try:
-        size = len(binascii.a2b_base64(media.url[prefix.end() :].encode(), strict_mode=True))
-    except (ValueError, binascii.Error):
-        yield path, "the data URI has no valid base64"
-        return
-    if not 0 < size <= accepted.max_bytes:
-        yield path, f"should have from 1 to {accepted.max_bytes} bytes, not {size}"
-
-
-def _roles_of(kind: str) -> tuple[str, ...]:
-    media = _MEDIA.get(kind.removesuffix("_url"))
-    return () if media is None else media.roles
-
-
-def _role(item: VideoContentItem) -> str | None:
-    """The role of an item, with the one that it has by default; None for a text or a draft."""
-    roles = _roles_of(item.type)
-    return item.role or (roles[0] if roles else None)
-
-
 def _count_mistakes(content: list[VideoContentItem], limits: ModelLimits) -> Iterator[Mistake]:
-    counts = Counter(_role(item) for item in content)
+    counts = Counter(role_of(item) for item in content)
     frames = counts["first_frame"] + counts["last_frame"]
     references = sum(counts[role] for role in ("reference_image", "reference_video", "reference_audio"))
     most = {

@@ -24,9 +24,10 @@ from meshapi_video_sandbox._creates import TaskCreator
 from meshapi_video_sandbox._database import open_database
 from meshapi_video_sandbox._example import EXAMPLE
 from meshapi_video_sandbox._faults import FaultInjector
-from meshapi_video_sandbox._gateway import Gateway, create_app
+from meshapi_video_sandbox._gateway import Gateway
 from meshapi_video_sandbox._list import TaskList
 from meshapi_video_sandbox._request_ids import RequestIdMiddleware
+from meshapi_video_sandbox._routes import create_app
 from meshapi_video_sandbox._settings import SandboxError, Upstream
 from meshapi_video_sandbox._store import TaskStore, key_digest
 from meshapi_video_sandbox._upstream import UPSTREAM_KEY, PlanStore, create_upstream
