@@ -60,6 +60,14 @@ def fresh_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def published_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the code of the published document, without the supplement."""
+    folder = tmp_path_factory.mktemp("published")
+    generate(folder, supplement=None)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def grown_document() -> dict[str, Json]:
     """The published document merged with the two pages of many kinds of schemas."""
     return merged_with(GROWN_PAGES)
