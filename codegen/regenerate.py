@@ -169,7 +169,7 @@ def main() -> None:
     """The command that `nox -s regenerate` runs."""
     parser = argparse.ArgumentParser(
         prog="nox -s regenerate --",
-        description="Generate generated/ again from openapi.yaml and its overlay, and report what changes for users.",
+        description="Generate generated/ again from openapi.yaml and its overlays, and report what changes for users.",
     )
     parser.add_argument("--dry-run", action="store_true", help="only report; change no file")
     parser.add_argument(
