@@ -18,7 +18,7 @@ from codegen.openapi import METHODS, Direction, escape, inline_components, same,
 SOURCE_CHECKSUM: Final = "x-source-sha256"
 """The key under which an overlaid document keeps the checksum of the published document."""
 SUPPLEMENTED: Final = "x-supplemented"
-"""The key of the operations that the supplement adds, as JSON pointers."""
+"""The key under which an overlaid document lists the operations that the supplement adds, as JSON pointers."""
 GENERATORS: Final = "x-generators"
 """The key under which an overlaid document keeps the versions of the programs that wrote the code."""
 
