@@ -49,14 +49,15 @@ def generate(
 ) -> None:
     """Writes both generated packages into the folder `into`, which must be empty or absent.
 
-    The supplement comes before the repairs, which then repair its operations, too. None adds nothing.
+    The supplement comes before the repairs, which then repair its operations, too. None adds nothing, as does a
+    file that does not exist: the last action of a supplement is dropped with the file.
     The result depends on these documents, on `generator-config.yml` and on the pinned generators, and
     on nothing else: the generators are called as functions, and functions read no configuration files.
     """
     published = read_mapping(document)
     check_version(published, document.name)
     overlaid = without_extensions(published)
-    if supplement is not None:
+    if supplement is not None and supplement.exists():
         overlaid = apply_supplement(overlaid, read_mapping(supplement))
     overlaid = apply_overlay(overlaid, read_mapping(overlay))
     # With the checksum, every change of the document changes generated/, and so shows up in review.
@@ -168,7 +169,7 @@ def main() -> None:
     """The command that `nox -s regenerate` runs."""
     parser = argparse.ArgumentParser(
         prog="nox -s regenerate --",
-        description="Generate generated/ again from openapi.yaml and its overlay, and report what changes for users.",
+        description="Generate generated/ again from openapi.yaml and its overlays, and report what changes for users.",
     )
     parser.add_argument("--dry-run", action="store_true", help="only report; change no file")
     parser.add_argument(

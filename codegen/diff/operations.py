@@ -17,13 +17,16 @@ from codegen.openapi import METHODS, Direction, escape, inline_components, same,
 
 SOURCE_CHECKSUM: Final = "x-source-sha256"
 """The key under which an overlaid document keeps the checksum of the published document."""
+SUPPLEMENTED: Final = "x-supplemented"
+"""The key under which an overlaid document lists the operations that the supplement adds, as JSON pointers."""
 GENERATORS: Final = "x-generators"
 """The key under which an overlaid document keeps the versions of the programs that wrote the code."""
 
 
 def compare_documents(old: dict[str, Json], new: dict[str, Json]) -> list[Change]:
     """Every change from `old` to `new`: the most severe first, then in the order of their places."""
-    old, new = _without(old, [GENERATORS]), _without(new, [GENERATORS])
+    own_keys = [GENERATORS, SUPPLEMENTED]
+    old, new = _without(old, own_keys), _without(new, own_keys)
     comparison = _DocumentComparison(*(inline_components(_without(each, [SOURCE_CHECKSUM])) for each in (old, new)))
     comparison.compare_document()
     if not comparison.changes and not same(old, new):

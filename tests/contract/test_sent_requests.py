@@ -25,7 +25,9 @@ def package(published: dict[str, Json], tmp_path_factory: pytest.TempPathFactory
     document: dict[str, Json] = {**published, "paths": {**published["paths"]}}
     for name in ("r1-params", "r2-forms"):
         add_case(document, name, cases[name], as_body=False)
-    with imported_as("sent_requests", generate_from(document, tmp_path_factory.mktemp("sent"))) as package:
+    with imported_as(
+        "sent_requests", generate_from(document, tmp_path_factory.mktemp("sent"), supplement=False)
+    ) as package:
         yield package
 
 

@@ -41,7 +41,7 @@ def test_a_merged_document_has_the_operations_and_components_of_every_page_sorte
     }
     schemas = merged["components"]["schemas"]
     assert list(schemas) == sorted(schemas)
-    assert {"VideoGenerationRequest", "VideoTaskList"} < set(schemas)
+    assert {"VideoGenerationRequest", "VideoTaskListResponse"} < set(schemas)
     assert {name: schemas[name] for name in published["components"]["schemas"]} == published["components"]["schemas"]
     assert merged["components"]["securitySchemes"] == published["components"]["securitySchemes"]
 
