@@ -401,6 +401,7 @@ def test_the_body_of_a_request_is_json() -> None:
 PRO_1_0, PRO_1_5 = "byteplus/seedance-1-0-pro-250528", "byteplus/seedance-1-5-pro-251215"
 FAST_2_0, V_2_0 = "dreamina-seedance-2-0-fast-260128", "byteplus/dreamina-seedance-2-0"
 V_2_5, LITE = "byteplus/dreamina-seedance-2-5-260628", "seedance-1-0-lite-i2v-250428"
+T2V = "seedance-1-0-lite-t2v-250428"
 DOUBTS: list[tuple[str, list[Media], dict[str, Any], str]] = [
     (MODEL, [], {"ratio": "16x9"}, "ratio is '16x9', which is none of 16:9, 4:3, 1:1, 3:4, 9:16, 21:9, adaptive"),
     (MODEL, [], {"service_tier": "turbo"}, "service_tier is 'turbo', which is neither default nor flex"),
@@ -419,15 +420,17 @@ DOUBTS: list[tuple[str, list[Media], dict[str, Any], str]] = [
     (V_2_5, [], {"service_tier": "flex"}, "service_tier 'flex' is not supported"),
     (V_2_0, [], {"camera_fixed": True}, "camera_fixed is not supported here"),
     (LITE, [REFERENCE], {"camera_fixed": True}, "camera_fixed is not supported here"),
-    (V_2_5, [FIRST], {"ratio": "16:9"}, "ratio should be 'adaptive' with a first frame"),
+    (V_2_5, [FIRST], {"ratio": "16:9"}, "ratio is '16:9', but should be 'adaptive' with a first frame"),
     (PRO_1_5, [reference_video(MP4)], {}, "videos and sounds are not supported as references"),
     (V_2_0, [reference_audio(WAV)], {}, "a sound needs a picture or a video beside it"),
-    (LITE, [REFERENCE] * 5, {}, "5 items are a reference_image, more than 4"),
+    (PRO_1_5, [REFERENCE], {}, "content has 1 of the role reference_image, more than 0"),
+    (T2V, [FIRST], {}, "content has 1 of the role first_frame, more than 0"),
+    (LITE, [REFERENCE] * 5, {}, "content has 5 of the role reference_image, more than 4"),
     (
         V_2_5,
         [*[REFERENCE] * 30, *[reference_video(MP4)] * 10, *[reference_audio(WAV)] * 11],
         {},
-        "51 items are references, more than 50",
+        "content has 51 references, more than 50",
     ),
     (PRO_1_0, [first_frame(HEIC)], {}, "HEIC and HEIF images are not supported"),
 ]
@@ -449,7 +452,11 @@ def test_what_is_not_known_of_a_model_is_a_warning_and_is_sent(
         (V_2_0, [], {"resolution": "4k", "duration": -1, "ratio": "21:9", "service_tier": "default"}),
         (V_2_0, [reference_audio(WAV), REFERENCE], {"generate_audio": True}),
         (V_2_5, [FIRST, LAST], {"ratio": "adaptive", "duration": 30}),
+        (V_2_5, [reference_audio(WAV), reference_video(MP4)], {"ratio": "16:9"}),
+        (V_2_5, [FIRST], {}),
         (V_2_5, [reference_audio(WAV)], {}),
+        (PRO_1_5, [], {"duration": -1}),
+        (T2V, [], {}),
         (PRO_1_5, [FIRST], {"draft": True, "resolution": "480p"}),
         (PRO_1_5, [first_frame(HEIC)], {"service_tier": "flex"}),
         (PRO_1_0, [FIRST], {"frames": 289, "camera_fixed": True}),
