@@ -79,6 +79,11 @@ def test_a_value_that_the_request_left_to_the_server_decides_nothing(name: str, 
     assert may_be(facts(**{name: value}), task(**FIELDS))
 
 
+def test_the_resolution_of_a_draft_decides_nothing_because_the_server_replaces_it() -> None:
+    assert may_be(facts(draft=True, resolution="720p"), task(draft=True, resolution="480p"))
+    assert not may_be(facts(resolution="720p"), task(resolution="480p"))
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(-121, False), (-120, True), (0, True), (900, True), (901, False), (None, True)]
 )
