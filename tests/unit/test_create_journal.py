@@ -15,7 +15,7 @@ import pytest
 
 from meshapi_video import ConnectionFailed, CreateUncertain, MeshVideoError, RateLimitedError, VideoGenerationRequest
 from meshapi_video._create.candidates import RequestFacts
-from meshapi_video._create.journal import JournalEntry, JournalNotWritten, read_journal
+from meshapi_video._create.journal import JournalEntry, JournalNotWritten, read_journal, resolve
 
 SENT_AT = 1_800_000_000.25
 FACTS = RequestFacts.of(VideoGenerationRequest.from_dict({"model": "m", "content": [], "seed": 7, "ratio": "1:1"}), 0)
@@ -104,6 +104,20 @@ def test_creates_are_in_their_order_each_with_its_last_event(path: Path) -> None
     one.end("cgt-1", None)
     two.end("cgt-2", None)
     assert events(path) == [("r-1", "created"), ("r-2", "created"), ("r-3", "interrupted")]
+
+
+def test_a_create_without_an_end_can_be_resolved_later(path: Path) -> None:
+    entry(path).begin(SENT_AT)
+    entry(path, "r-2").begin(SENT_AT)
+    resolve(path, "r-1", "cgt-1")
+    resolve(path, "r-2", None)
+    one, two = read_journal(path)
+    assert (one.event, one.task_id) == ("created", "cgt-1")
+    assert (two.event, two.task_id, two.reason) == (
+        "refused",
+        None,
+        "no task was made, as the list of tasks shows",
+    )
 
 
 def test_a_missing_journal_is_an_error_of_the_reader(path: Path) -> None:
