@@ -57,7 +57,9 @@ def may_be(facts: RequestFacts, task: VideoTaskResponse) -> bool:
         return False
     if created_at is not None and not facts.sent_at - EARLIEST <= created_at <= facts.sent_at + LATEST:
         return False
-    pairs = ((getattr(facts, name), stated.get(name)) for name in _COMPARED)
+    # A draft is made with 480p, whatever the request says.
+    compared = (name for name in _COMPARED if not (name == "resolution" and facts.draft))
+    pairs = ((getattr(facts, name), stated.get(name)) for name in compared)
     return all(
         asked == made
         for asked, made in pairs
