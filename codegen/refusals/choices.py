@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from codegen.adaptation.discriminators import discriminator
 from codegen.adaptation.kinds import ANY, kinds_of
+from codegen.adaptation.normal import types_of_schema
 from codegen.adaptation.places import SCHEMAS, Schema, Use, place_of, slots
 from codegen.document import Json, as_list, as_object, is_object
 from codegen.openapi import resolve
 from codegen.refusals.refusal import Refusal, change, removal
 
+# Python allows 20 nested blocks, and the generated code has a loop for each list.
+_MOST_LISTS = 16
 _ANYTHING = "Without it, the type is `Any`, and nothing is checked."
 
 
@@ -22,11 +25,24 @@ def check_schemas(document: dict[str, Json]) -> Iterator[Refusal]:
             yield removal(f"{place}/enum", "this enum allows no value of its type", "Remove it.")
         if is_object(schema.get("not")):
             yield _nothing(place)
+        if lists := _lists(document, schema):
+            if lists % _MOST_LISTS == 0:
+                problem = f"the generated code cannot read {_MOST_LISTS} lists, each in another one"
+                yield removal(f"{place}/items", problem, "Without it, the items are `Any`, and nothing is checked.")
         if not slot.use & (Use.QUERY | Use.PATH | Use.HEADER | Use.COOKIE):
             yield from _choice(document, schema, place)
         if slot.use & Use.READ or (place.startswith(SCHEMAS) and slot.use & Use.JSON):
             # A form is only sent, and so is the schema of a body that is no component: no wire type checks them.
             yield from _further(document, schema)
+
+
+def _lists(document: dict[str, Json], schema: Schema) -> int:
+    """How many lists are in one another, counted from this one."""
+    seen: list[Schema] = []
+    while "array" in types_of_schema(schema) and not any(schema is each for each in seen):
+        seen.append(schema)
+        schema = as_object(resolve(document, as_object(schema.get("items"))))
+    return len(seen)
 
 
 def _nothing(place: str) -> Refusal:

@@ -11,6 +11,7 @@ from typing import Final
 
 from codegen.document import Json, is_list, is_object
 from codegen.openapi import METHODS, escape
+from codegen.parsing import MAX_DEPTH
 from codegen.refusals.refusal import Refusal, removal
 
 _TYPES: Final = ("string", "integer", "number", "boolean", "array", "object", "null")
@@ -18,8 +19,21 @@ Check = Callable[[Json, str], Iterator[Refusal]]
 
 
 def check_shapes(document: dict[str, Json]) -> Iterator[Refusal]:
-    """Each part that has another type than OpenAPI says."""
-    yield from _keys(document, "#", _DOCUMENT)
+    """Each part that has another type than OpenAPI says. None of them is nested too deep, if none is refused."""
+    deep = list(_too_deep(document))
+    yield from deep or _keys(document, "#", _DOCUMENT)
+
+
+def _too_deep(document: dict[str, Json]) -> Iterator[Refusal]:
+    """The first place with too many levels of nesting, for which other parts of the program would recurse."""
+    waiting: list[tuple[Json, str, int]] = [(document, "#", 1)]
+    while waiting:
+        value, place, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            yield removal(place, f"this is nested more than {MAX_DEPTH} levels deep", "Remove it.")
+            return
+        members = value.items() if is_object(value) else enumerate(value) if is_list(value) else ()
+        waiting += [(member, f"{place}/{escape(str(key))}", depth + 1) for key, member in members]
 
 
 def _keys(value: Json, place: str, checks: dict[str, Check]) -> Iterator[Refusal]:
