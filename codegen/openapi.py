@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from codegen.document import Json, as_list, as_object, is_list, is_object
 from codegen.errors import CodegenError
@@ -34,12 +35,12 @@ class Types(NamedTuple):
         return " | ".join([*sorted(self.names), *(["None"] if self.nullable else [])]) or "None"
 
 
-# Below these keys a `$ref` is an ordinary value, not a reference.
-_LITERAL_KEYS: Final = frozenset({"example", "examples", "default", "enum", "const"})
+# Below these keys a `$ref` is an ordinary value, not a reference. No generator reads links, which have such values.
+_LITERAL_KEYS: Final = frozenset({"example", "examples", "default", "enum", "const", "links"})
 # Below these keys are names that the publisher chose. A name may be `default`, or begin with `x-`: a header's, for
 # example.
 _MAPS: Final = frozenset(
-    {"callbacks", "content", "encoding", "headers", "links", "mapping", "responses", "scopes", "variables", "webhooks"}
+    {"callbacks", "content", "encoding", "headers", "mapping", "responses", "scopes", "variables", "webhooks"}
     | {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired"}
 )
 
@@ -129,9 +130,13 @@ def target_of(document: dict[str, Json], reference: str) -> Json:
     value: Json = document
     for part in reference[2:].split("/"):
         key = part.replace("~1", "/").replace("~0", "~")
-        if not is_object(value) or key not in value:
+        if is_list(value) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        elif is_object(value) and (key in value or unquote(key) in value):
+            # A reference is a URI, in which the braces of a path are written as %7B and %7D.
+            value = value[key if key in value else unquote(key)]
+        else:
             raise CodegenError(f"the reference {reference} has no target in the document")
-        value = value[key]
     return value
 
 

@@ -18,7 +18,7 @@ from codegen.adaptation.normal import ANNOTATIONS, Note, types_of_schema
 from codegen.adaptation.patterns import python_pattern
 from codegen.adaptation.places import PLACE, SCHEMAS, Schema, Slot, place_of, slots
 from codegen.client_names import class_name
-from codegen.document import Json, as_list, as_object, is_list, is_object
+from codegen.document import Json, as_list, as_object, is_object
 from codegen.openapi import component_name, escape, resolve, with_targets
 
 _DROPPED: Final = ("default", "example", "examples", "xml", "externalDocs", "x-enum-varnames")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from codegen.document import DOCUMENT, Json, as_list, as_object, is_list, is_object
+from codegen.document import DOCUMENT, Json, as_list, as_object, is_object
 from codegen.errors import CodegenError
 from codegen.openapi import METHODS, discriminated, escape, references, same, with_targets
 from codegen.parsing import parse_json, parse_mapping, read_mapping

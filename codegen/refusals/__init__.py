@@ -50,14 +50,14 @@ def refusals(document: dict[str, Json]) -> Iterator[Refusal]:
     known = [
         *check_operations(document),
         *check_texts((place_of(slot.schema), slot.schema) for slot in slots(client)),
-        *check_schemas(client),
+        *check_schemas(document, client),
         *check_requests(client),
     ]
     yield from known
     if known:
         return
     parsed = parse(client)
-    yield from errors(document, parsed)
+    yield from errors(document, client, parsed)
     if not isinstance(parsed, GeneratorError):
         places = places_of_classes(client, parsed)
         yield from check_models(parsed, places)

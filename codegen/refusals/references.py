@@ -65,9 +65,9 @@ def _same_type(schema: Json) -> Iterator[str]:
 def _lengths(direct: dict[str, list[str]]) -> dict[str, int]:
     """The length of the longest chain that begins at each name. A circle ends where it began."""
     lengths: dict[str, int] = {}
-    for start in direct:
+    for start, first in direct.items():
         # In place of recursion: a chain may be longer than Python's stack.
-        path = {start: iter(direct[start])}
+        path = {start: iter(first)}
         while path:
             name = next(reversed(path))
             below = next((each for each in path[name] if each not in lengths and each not in path), None)
