@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,7 +32,6 @@ MAX_DEPTH: Final = 100
 """How many levels of nesting a document has, at most."""
 # ruamel.yaml decodes a tag in a time that grows with the square of its length.
 _MAX_TAG: Final = 1_000
-_LARGEST_NUMBER: Final = 2**1024
 
 
 def parse_mapping(text: str, source: object) -> dict[str, Json]:
@@ -197,7 +197,7 @@ class _Json:
             # An escape can contain half of a surrogate pair, which cannot be written as UTF-8.
             value.encode()
         elif isinstance(value, int | float):
-            if not abs(value) < _LARGEST_NUMBER:
+            if not abs(value) <= sys.float_info.max:
                 raise ValueError("a number is infinite, is not a number, or has more than 300 digits")
         elif value is not None:
             raise TypeError(f"JSON has no value of the type {type(value).__name__}")

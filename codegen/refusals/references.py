@@ -45,8 +45,8 @@ def _check_chains(document: dict[str, Json]) -> Iterator[Refusal]:
     schemas = as_object(as_object(document.get("components")).get("schemas"))
     direct = {f"{SCHEMAS}{escape(name)}": list(dict.fromkeys(_same_type(schema))) for name, schema in schemas.items()}
     for place, length in _lengths(direct).items():
-        # With each of these places removed, no chain is too long.
-        if length % _LONGEST == 0:
+        # With each of these places removed, no chain is too long: such a place still ends a chain.
+        if length > 1 and length % (_LONGEST - 1) == 1:
             problem = f"this is a chain of {_LONGEST} or more components that refer to one another without properties"
             yield nearest_removal(document, place, problem)
 

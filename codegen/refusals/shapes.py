@@ -141,6 +141,10 @@ def _part(name: str, checks: dict[str, Check], *required: str) -> Check:
     return check
 
 
+def _unread_path(_value: Json, place: str) -> Iterator[Refusal]:
+    yield removal(place, "the generators do not read a path by reference", "Remove it, or copy the path in its place.")
+
+
 def _one_parameter(value: Json, place: str) -> Iterator[Refusal]:
     """A parameter in a place that OpenAPI does not know is refused as a whole, because it needs a place."""
     if is_object(value) and "$ref" not in value and value.get("in", "query") not in PARAMETERS:
@@ -205,7 +209,10 @@ _operation: Final = _part(
         "responses": _map(_response),
     },
 )
-_path_item: Final = _part("a path", {**dict.fromkeys(METHODS, _operation), "parameters": _each(_one_parameter)})
+_path_item: Final = _part(
+    "a path",
+    {**dict.fromkeys(METHODS, _operation), "parameters": _each(_one_parameter), "$ref": _unread_path},
+)
 _components: Final = _part(
     "the components",
     {
