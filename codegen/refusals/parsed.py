@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Generator, Iterator
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError, ParseError
@@ -49,10 +49,10 @@ def _place_of_error(client: dict[str, Json], location: tuple[int | str, ...]) ->
     place, is_keyword = "#", False
     for part in location:
         # pydantic also names the class of which it has tried a value.
-        known: list[int | str] = [*value] if is_object(value) else [*range(len(value))] if is_list(value) else []
-        if part in known:
-            is_keyword = is_object(value) and PLACE in value
-            value = value[part]
+        members: dict[Any, Json] = value if is_object(value) else dict(enumerate(value)) if is_list(value) else {}
+        if part in members:
+            is_keyword = PLACE in members
+            value = members[part]
             place = value[PLACE] if is_object(value) and PLACE in value else f"{place}/{escape(str(part))}"
     return place, is_keyword
 
