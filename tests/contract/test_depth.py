@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import pytest
 
+from codegen import client_names
 from codegen.adaptation import adapt
 from codegen.adaptation.places import Use, uses_of
-from codegen.document import Json
+from codegen.document import GENERATOR_CONFIG, Json
 from codegen.errors import CodegenError
+from codegen.merge import dump
 from codegen.openapi import Direction, directions_of
-from codegen.parsing import parse_json
+from codegen.parsing import parse_json, read_mapping
 from codegen.refusals import check_document
 from codegen.verification.requests import only_in_forms
 from contract.case_files import remedies, repaired
@@ -158,3 +161,34 @@ def test_a_reference_may_be_written_as_a_uri() -> None:
     place = "/paths/~1a~1%7Bid%7D/get/responses/200/content/application~1json/schema/properties/end"
     own["components"]["schemas"]["A0"] = {"type": "object", "properties": {"end": {"$ref": f"#{place}"}}}
     assert adapt(own).client["components"]["schemas"]["A0"]["properties"]["end"] == TEXT
+
+
+NAME: Final = "x" * 260
+LONG_NAMES: Final[dict[str, tuple[str, Json]]] = {
+    "operation": ("/paths/~1a/get/operationId", NAME),
+    "tag": ("/paths/~1a/get/tags", [NAME]),
+    "component": (f"/components/schemas/{NAME.upper()}", END),
+    "property with a class": ("/components/schemas/A0/properties", {NAME: END}),
+    "property with an enum": ("/components/schemas/A0/properties", {NAME: {"type": "string", "enum": ["a", "b"]}}),
+}
+
+
+@pytest.mark.parametrize("kind", LONG_NAMES)
+def test_a_name_that_is_too_long_for_a_file_is_refused_with_a_remedy(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, value = LONG_NAMES[kind]
+    given = document({"A0": {"type": "object"}})
+    *above, last = [part.replace("~1", "/") for part in place.split("/")[1:]]
+    holder: Json = given
+    for key in above:
+        holder = holder[key]
+    holder[last] = copy.deepcopy(value)
+    message = refusal(given)
+    assert message.startswith(f"#{place}".removesuffix("/operationId"))
+    assert "too long for" in message
+    actions, classes = remedies(message)
+    settings = tmp_path / "generator-config.yml"
+    settings.write_text(dump({**read_mapping(GENERATOR_CONFIG), "class_overrides": classes}), encoding="utf-8")
+    monkeypatch.setattr(client_names, "GENERATOR_CONFIG", settings)
+    check_document(repaired(given, actions))
