@@ -140,14 +140,8 @@ def target_of(document: dict[str, Json], reference: str) -> Json:
     return value
 
 
-def check_references(document: dict[str, Json]) -> None:
-    """Raises a `CodegenError` for a reference that has no target, leads to itself, or leads into an example."""
-    for reference in set(references(document)):
-        check_reference(document, reference)
-
-
 def check_reference(document: dict[str, Json], reference: str) -> None:
-    """As `check_references`, for one of them."""
+    """Raises a `CodegenError` if a reference has no target, leads to itself, or leads into an example."""
     resolve(document, {"$ref": reference})
     keys = Keys.KEYWORDS
     for part in reference.split("/")[1:]:

@@ -14,7 +14,7 @@ from codegen.errors import CodegenError
 from codegen.refusals.choices import check_schemas
 from codegen.refusals.names import check_endpoints, check_models, check_operations, check_texts, places_of_classes
 from codegen.refusals.parsed import errors, parse
-from codegen.refusals.references import check_references, unfolding
+from codegen.refusals.references import check_references, endless, unfolding
 from codegen.refusals.refusal import Refusal
 from codegen.refusals.requests import check_requests
 from codegen.refusals.shapes import check_shapes
@@ -26,11 +26,8 @@ def check_document(document: dict[str, Json]) -> None:
     """Raises a `CodegenError` that names the places that cannot be generated rightly, and says what to do."""
     try:
         found = list(dict.fromkeys(refusals(document)))
-    except RecursionError as error:
-        raise CodegenError(
-            "#/components/schemas: these schemas refer to one another, or are nested, too deep for the generators. "
-            "Remove references with actions in overlays/openapi.overlay.yaml, or leave out the page that brings them."
-        ) from error
+    except RecursionError:
+        found = [endless(document)]
     if found:
         more = f"\n\n{len(found) - _MOST} more places are wrong." if len(found) > _MOST else ""
         raise CodegenError("\n\n".join(refusal.message() for refusal in found[:_MOST]) + more)

@@ -42,17 +42,37 @@ def unfolding(document: dict[str, Json], error: UnfoldingError) -> Refusal:
 
 def _check_chains(document: dict[str, Json]) -> Iterator[Refusal]:
     """Types that are made from too many components, of which each refers to the next: the generators recurse."""
-    schemas = as_object(as_object(document.get("components")).get("schemas"))
-    direct = {f"{SCHEMAS}{escape(name)}": list(dict.fromkeys(_same_type(schema))) for name, schema in schemas.items()}
-    for place, length in _lengths(direct).items():
+    for place, length in _lengths(_direct(document)).items():
         # With each of these places removed, no chain is too long: such a place still ends a chain.
         if length > 1 and length % (_LONGEST - 1) == 1:
             problem = f"this is a chain of {_LONGEST} or more components that refer to one another without properties"
             yield nearest_removal(document, place, problem)
 
 
+def endless(document: dict[str, Json]) -> Refusal:
+    """A refusal for a document for which Python's stack was too short: the first type that is made from itself."""
+    direct = _direct(document)
+    for place in direct:
+        found, waiting = set[str](), [*direct[place]]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += direct.get(name, ())
+        if place in found:
+            return nearest_removal(document, place, "the type of this schema is made from the schema itself")
+    problem = "these schemas refer to one another, or are nested, too deep for the generators"
+    return Refusal("#/components/schemas", problem, "Leave out the page that brings them, or remove references.")
+
+
+def _direct(document: dict[str, Json]) -> dict[str, list[str]]:
+    """For each component, the references that the generators follow to make its type."""
+    schemas = as_object(as_object(document.get("components")).get("schemas"))
+    return {f"{SCHEMAS}{escape(name)}": list(dict.fromkeys(_same_type(schema))) for name, schema in schemas.items()}
+
+
 def _same_type(schema: Json) -> Iterator[str]:
-    """The references in a schema that the generators follow to make its type."""
+    """The references in a schema, but not below its properties."""
     waiting = [schema]
     while waiting:
         schema = waiting.pop()

@@ -105,6 +105,14 @@ def test_a_circle_of_parts_is_no_long_chain() -> None:
         check_document(document({**tagged, "Base": base, **copy.deepcopy(own)}))
 
 
+def test_a_type_that_is_made_from_itself_is_refused_if_it_has_no_end() -> None:
+    own = {"anyOf": [{"$ref": "#/components/schemas/A0"}, TEXT], "default": 3}
+    given = document({"Other": END, "A0": own})
+    message = refusal(given)
+    assert message.startswith("#/components/schemas/A0: the type of this schema is made from the schema itself.")
+    check_document(repaired(given, remedies(message)[0]))
+
+
 def nested(link: Callable[[Json], Json], levels: int) -> dict[str, Json]:
     schema: Json = TEXT
     for _level in range(levels):
