@@ -18,8 +18,8 @@ from codegen.adaptation.normal import ANNOTATIONS, Note, types_of_schema
 from codegen.adaptation.patterns import python_pattern
 from codegen.adaptation.places import PLACE, SCHEMAS, Schema, Slot, place_of, slots
 from codegen.client_names import class_name
-from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import component_name, escape, resolve
+from codegen.document import Json, as_list, as_object, is_object
+from codegen.openapi import component_name, escape, resolve, with_targets
 
 _DROPPED: Final = ("default", "example", "examples", "xml", "externalDocs", "x-enum-varnames")
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -62,7 +62,7 @@ def _tag(document: dict[str, Json]) -> None:
                 name += "_"
             copies[reference] = f"{SCHEMAS}{name}"
             tagged[name] = copy.deepcopy(resolve(document, {"$ref": reference}))
-        slot.put(_with_targets(slot.schema, copies))
+        slot.put(with_targets(slot.schema, copies))
     schemas.update(tagged)
 
 
@@ -269,14 +269,5 @@ def _renamed(document: dict[str, Json]) -> dict[str, Json]:
     schemas = as_object(as_object(document["components"])["schemas"])
     names = wire_names(schemas)
     targets = {f"{SCHEMAS}{escape(name)}": f"{SCHEMAS}{names[name]}" for name in schemas}
-    renamed = {names[name]: _with_targets(schema, targets) for name, schema in schemas.items()}
+    renamed = {names[name]: with_targets(schema, targets) for name, schema in schemas.items()}
     return {**document, "components": {"schemas": renamed}}
-
-
-def _with_targets(value: Json, targets: dict[str, str]) -> Json:
-    """A copy in which each reference, and each target of a discriminator, has its new name."""
-    if is_list(value):
-        return [_with_targets(item, targets) for item in value]
-    if isinstance(value, str):
-        return targets.get(value, value)
-    return {key: _with_targets(item, targets) for key, item in value.items()} if is_object(value) else value

@@ -67,7 +67,10 @@ def alternatives(document: Schema, schema: Json, levels: int = 0) -> list[Schema
     """The alternatives of a value: schemas without references and choices, with an `enum` or one `type` (or None)."""
     if schema is False or levels > _MAX_LEVELS:
         return []
-    schema = resolved(document, {} if schema is True else schema, levels)
+    try:
+        schema = resolved(document, {} if schema is True else schema, levels)
+    except EndlessError:
+        return []
     for choice in ("oneOf", "anyOf"):
         if choice in schema:
             rest = _without(schema, choice)

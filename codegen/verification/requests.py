@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import METHODS, escape, references
+from codegen.openapi import METHODS, escape, reached
 from codegen.verification.instances import Schema, value_at
 
 _DELIMITERS: Final = {"spaceDelimited": " ", "pipeDelimited": "|"}
@@ -109,21 +109,14 @@ def is_json(media_type: str) -> bool:
 
 def only_in_forms(document: Schema) -> set[str]:
     """The components that occur in forms, and nowhere in JSON: their files are no JSON values."""
-    forms, others = set[str](), set[str]()
+    forms: list[Json] = []
+    others: list[Json] = []
     for path in as_object(document.get("paths")).values():
         for method, operation in as_object(path).items():
             if method not in METHODS:
                 continue
             _, body = located(document, "", as_object(operation).get("requestBody"))
             for media_type, media in as_object(body.get("content")).items():
-                found = others if is_json(media_type.partition(";")[0].strip().lower()) else forms
-                _add_reached(document, media, found)
-            _add_reached(document, {**as_object(operation), "requestBody": {}}, others)
-    return forms - others
-
-
-def _add_reached(document: Schema, value: Json, found: set[str]) -> None:
-    for reference in references(value):
-        if reference not in found:
-            found.add(reference)
-            _add_reached(document, value_at(document, reference), found)
+                (others if is_json(media_type.partition(";")[0].strip().lower()) else forms).append(media)
+            others.append({**as_object(operation), "requestBody": {}})
+    return {*reached(document, *forms)} - {*reached(document, *others)}
