@@ -14,6 +14,7 @@ import io
 import json
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import warnings
 from collections.abc import Callable, Generator
@@ -149,9 +150,12 @@ def _strict(message: Callable[[str], str]) -> Generator[None]:
 
 
 def _ruff(*arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True, encoding="utf-8", check=False
-    )
+    # The program itself: through `python -m ruff`, a Python starts first.
+    program = str(Path(sysconfig.get_path("scripts"), "ruff"))
+    try:
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, encoding="utf-8", check=False)
+    except OSError as error:
+        raise CodegenError(f"ruff does not start: {error}") from error
     if done.returncode != 0:
         raise CodegenError(f"ruff stopped with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
 
