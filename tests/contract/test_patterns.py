@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import re
 
+import jsonschema_rs
 import pytest
 
 from codegen.adaptation.patterns import python_pattern
@@ -31,9 +34,53 @@ _EXACT: list[tuple[str, list[str], list[str]]] = [
     (r"^(?:a|b)(?=c)c(?!d)", ["ac"], ["acd", "cc"]),
     (r"(?<=a)b(?<!ab)", [], ["ab"]),
     (r"^[a-c-]$", ["a", "-"], ["d"]),
+    # A range with a class at one end is no range, but the dash itself.
+    (r"^[!-\d]$", ["!", "-", "5"], ["#", "/"]),
+    (r"^[^-\d]$", ["!", "/"], ["-", "5"]),
+    (r"^[\w-.]$", ["a", "-", "."], ["+", "/"]),
+    (r"^[a-\s]$", ["a", "-", " "], ["b"]),
+    (r"^[\d-x]$", ["5", "-", "x"], ["a"]),
+    (r"^[--/]$", ["-", ".", "/"], [",", "0"]),
+    (r"^[a-b--/]$", ["a", "b", "-", ".", "/"], [",", "0"]),
+    (r"^[+--]$", ["+", ",", "-"], ["*", "."]),
+    (r"^[^^-a]$", ["]", "b"], ["^", "_", "a"]),
+    (r"^[\u0041-\x43\-\]]$", ["B", "-", "]"], ["D", "\\"]),
     (r"^[&&||~~\[]$", ["&", "|", "~", "["], ["x"]),
     (r"^a{2,3}?$", ["aa"], ["a"]),
     (r"x$", ["ax"], ["x\n"]),
+]
+
+_NOT_EXACT: list[str] = [
+    r"^\p{L}+$",
+    "[",
+    "a)",
+    r"(?<=a+)b",
+    "a++",
+    "(?i)a",
+    "(?i:a)",
+    r"(a)?\1",
+    r"(?<a>x)?\k<a>",
+    r"\u{110000}",
+    r"\ud800",
+    "a{,3}",
+    "(?P<x>a)",
+    "(?#x)",
+    "(?>a)",
+    # JavaScript reads half a character here, or refuses the escape: it depends on the flag `u`.
+    r"[\u{1F600}\_]",
+    "[😀\\d-x]",
+    # No assertion can be repeated.
+    r"\b+",
+    "(?=a)*",
+    "(?<!a){2}",
+    # JavaScript reads a lookbehind from right to left, and forgets the groups of a negative lookahead.
+    r"(?<=(?<a>x)\k<a>)",
+    r"(?!(?<a>x)y)x\k<a>",
+    r"[b-a]",
+    r"\q",
+    r"\x4",
+    "a{99999999999999999999}",
+    r"\Z",
 ]
 
 
@@ -46,31 +93,50 @@ def test_a_translated_pattern_matches_the_same_texts(pattern: str, matched: list
     assert [text for text in refused if compiled.search(text)] == []
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        r"^\p{L}+$",
-        "[",
-        "a)",
-        r"(?<=a+)b",
-        "a++",
-        "(?i)a",
-        "(?i:a)",
-        r"(a)?\1",
-        r"(?<a>x)?\k<a>",
-        r"\u{110000}",
-        r"\ud800",
-        "a{,3}",
-        "(?P<x>a)",
-        "(?#x)",
-        "(?>a)",
-        r"[a-\d]",
-        r"[\d-x]",
-        r"\q",
-        r"\x4",
-        "a{99999999999999999999}",
-        r"\Z",
-    ],
-)
+def test_random_patterns_match_the_same_texts_as_in_an_independent_validator() -> None:
+    rand = random.Random(14)  # noqa: S311 - not a secret
+    parts = [
+        "a",
+        "b",
+        "Z",
+        "!",
+        "-",
+        "-",
+        "-",
+        "^",
+        "9",
+        "/",
+        " ",
+        r"\d",
+        r"\D",
+        r"\w",
+        r"\W",
+        r"\s",
+        r"\S",
+        r"\-",
+        r"\]",
+    ]
+    texts = ["", *"abZ!-^9/ ]#_[", "\t", "\u00a0", "a-", "9 ", "--", "b]"]
+    compared = 0
+    for _ in range(500):
+        one, two = ("".join(rand.choices(parts, k=rand.randint(1, 5))) for _ in range(2))
+        pattern = rand.choice(["[{}]", "^[^{}]$", "(?:[{}]|[^{}])$", "[{}]{{1,2}}(?![{}])", "(?<=[{}])[{}]"]).format(
+            one, two
+        )
+        translated = python_pattern(pattern)
+        with contextlib.suppress(jsonschema_rs.ValidationError):
+            judge = jsonschema_rs.validator_for({"pattern": pattern})
+            if translated is not None:
+                compared += 1
+                found = re.compile(translated)
+                assert [bool(found.search(text)) for text in texts] == [judge.is_valid(text) for text in texts], pattern
+    assert compared > 100
+
+
+@pytest.mark.parametrize("pattern", _NOT_EXACT)
 def test_a_pattern_that_python_reads_otherwise_has_no_translation(pattern: str) -> None:
     assert python_pattern(pattern) is None
+
+
+def test_half_a_surrogate_pair_is_no_character() -> None:
+    assert python_pattern(chr(0xD83D)) is None
