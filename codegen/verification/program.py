@@ -1,9 +1,10 @@
 """Runs in a fresh process: imports generated packages, and tries out their code. It imports no code of this project.
 
-It reads one JSON object from the standard input: `folder`, `client`, `wire`, `trials` and `timeout`. It writes one JSON
-array for each step that it begins (`["begin", NAME]`) and for each fault (`["fault", NUMBER or NAME, REASON]`), and at
-the end `["end"]`. What generated code prints does not disturb this output: before it is imported, the standard output
-goes elsewhere.
+It reads one JSON object from the standard input: `folder`, `client`, `wire`, `trials` and `timeout`. It writes one
+JSON array for each step that it begins (`["begin", NUMBER or NAME]`) and for each fault
+(`["fault", NUMBER or NAME, REASON]`), and at the end `["end"]`. What generated code prints does not disturb this
+output: before it is imported, the standard output goes elsewhere. If one step takes longer than `timeout` seconds,
+`faulthandler` writes its report to this output, and ends the process.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import enum
 import faulthandler
 import importlib
 import json
+import math
 import os
 import pkgutil
 import re
 import sys
+import time
 import traceback
 import types
 import typing
@@ -29,8 +32,9 @@ from urllib.parse import parse_qsl, unquote, urlencode
 Json = Any
 
 _FORBIDDEN = frozenset(
-    {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
-    | {"socket.gethostbyaddr", "subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn"}
+    {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.getnameinfo"}
+    | {"socket.gethostbyname", "socket.gethostbyaddr"}
+    | {"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn"}
     | {"os.spawn", "os.startfile"}
 )
 _UNIONS: tuple[object, ...] = (typing.Union, types.UnionType)
@@ -42,11 +46,10 @@ def main() -> None:
     run(json.load(sys.stdin), os.fdopen(os.dup(1), "w", encoding="utf-8"))
 
 
-def run(task: dict[str, Any], output: TextIO) -> None:
+def run(task: dict[str, Any], file: TextIO) -> None:
     """Tries out the code that a task names, reports its faults, and ends the process."""
     os.dup2(2, 1)
-    # If the parent process is killed, nothing else ends a module that hangs.
-    faulthandler.dump_traceback_later(task["timeout"] + 1, exit=True)
+    output = _Output(file, task["timeout"])
     sys.path.insert(0, task["folder"])
     # The generated packages import these. What they do while they are imported is allowed.
     for name in ("attrs", "httpx", "msgspec"):
@@ -55,7 +58,7 @@ def run(task: dict[str, Any], output: TextIO) -> None:
     globals()["_forbidding"] = True
     if not _import_all((task["client"], task["wire"]), output):
         _Trials(task, output).run()
-    _write(output, "end")
+    output.write("end")
     # Threads and `atexit` functions of generated code do not keep the process alive.
     os._exit(0)
 
@@ -73,9 +76,28 @@ def _forbid(event: str, _arguments: object) -> None:
         raise RuntimeError(f"generated code must not use {event}")
 
 
-def _write(output: TextIO, *words: object) -> None:
-    output.write(json.dumps(words) + "\n")
-    output.flush()
+class _Output:
+    """Tells the parent process what happens, and ends this process if one step hangs."""
+
+    def __init__(self, file: TextIO, timeout: float) -> None:
+        self._file, self._timeout = file, timeout
+        self._limit_set = -math.inf
+
+    def begin(self, step: int | str) -> None:
+        self.write("begin", step)
+        now = time.monotonic()
+        # To set the limit again takes 0.1 ms, as long as several trials.
+        if now - self._limit_set > self._timeout / 10:
+            # No thread of Python could do this: a regular expression that hangs keeps all of them waiting.
+            faulthandler.dump_traceback_later(self._timeout, exit=True, file=self._file)
+            self._limit_set = now
+
+    def fault(self, step: int | str, reason: str) -> None:
+        self.write("fault", step, reason)
+
+    def write(self, *words: object) -> None:
+        self._file.write(json.dumps(words) + "\n")
+        self._file.flush()
 
 
 def _reason(error: BaseException) -> str:
@@ -86,15 +108,15 @@ def _reason(error: BaseException) -> str:
 class _Announcer:
     """Says which module is imported next: a package imports many modules, and one of them may hang."""
 
-    def __init__(self, packages: tuple[str, ...], output: TextIO) -> None:
+    def __init__(self, packages: tuple[str, ...], output: _Output) -> None:
         self._packages, self._output = packages, output
 
     def find_spec(self, name: str, *_arguments: object) -> None:
         if name.partition(".")[0] in self._packages:
-            _write(self._output, "begin", name)
+            self._output.begin(name)
 
 
-def _import_all(packages: tuple[str, ...], output: TextIO) -> int:
+def _import_all(packages: tuple[str, ...], output: _Output) -> int:
     sys.meta_path.insert(0, _Announcer(packages, output))
     faults = dict[str, str]()
     names = list(packages)
@@ -108,7 +130,7 @@ def _import_all(packages: tuple[str, ...], output: TextIO) -> int:
             continue
         names += [f"{name}.{each.name}" for each in pkgutil.iter_modules(getattr(module, "__path__", ()))]
     for name, reason in faults.items():
-        _write(output, "fault", name, reason)
+        output.fault(name, reason)
     return len(faults)
 
 
@@ -119,7 +141,7 @@ def _raising_module(error: BaseException, packages: tuple[str, ...]) -> str | No
 
 
 class _Trials:
-    def __init__(self, task: dict[str, Any], output: TextIO) -> None:
+    def __init__(self, task: dict[str, Any], output: _Output) -> None:
         import msgspec  # noqa: PLC0415 - as in `main`
 
         self._task, self._output = task, output
@@ -130,24 +152,24 @@ class _Trials:
         self._decoder = msgspec.json.Decoder(float_hook=_parse_float)
 
     def run(self) -> None:
-        _write(self._output, "begin", self._task["wire"])
         broken = set[str]()
         for name in self._wire_types():
+            self._output.begin(f"{self._task['wire']}.{name}")
             try:
                 self._msgspec.json.Decoder(getattr(self._types, name))
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported
                 broken.add(name)
-                _write(self._output, "fault", f"{self._task['wire']}.{name}", f"no decoder: {_reason(error)}")
+                self._output.fault(f"{self._task['wire']}.{name}", f"no decoder: {_reason(error)}")
         for number, trial in enumerate(self._task["trials"]):
             if trial["kind"] == "wire" and trial["name"] in broken:
                 continue
-            _write(self._output, "begin", number)
+            self._output.begin(number)
             try:
                 reason = getattr(self, f"try_{trial['kind']}")(trial)
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported
                 reason = f"raises {_reason(error)}"
             if reason:
-                _write(self._output, "fault", number, reason)
+                self._output.fault(number, reason)
 
     def _wire_types(self) -> list[str]:
         """Every class and alias that the module defines itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -134,11 +135,91 @@ def test_wrong_code_is_refused_with_its_place_and_a_reason(
         verify(broken(fresh_code, tmp_path, path, old, new))
 
 
-def test_code_that_hangs_is_refused_in_time(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "TIMEOUT", 5.0)
+def faults_of(folder: Path, modules: dict[str, str], wire: str = "", trials: Json = ()) -> list[process.Fault]:
+    """The faults of two small packages: the modules of the client, and the text of the wire package."""
+    for path, text in {f"small_client/{name}.py": text for name, text in modules.items()}.items():
+        (folder / path).parent.mkdir(exist_ok=True, parents=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    for path, text in {"small_client/models.py": "", "small_client/__init__.py": "", "small_wire.py": wire}.items():
+        (folder / path).write_text(text, encoding="utf-8")
+    task = {"folder": str(folder), "client": "small_client", "wire": "small_wire", "trials": [*trials]}
+    return process.run_trials(task)
+
+
+CATASTROPHE: Final = """
+from typing import Annotated
+import msgspec
+It = Annotated[str, msgspec.Meta(pattern="^(a|a)*$")]
+Alias = list[It]
+"""
+
+
+def test_a_trial_that_hangs_is_named_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 1.0)
+    texts = ["a", "a" * 99 + "b", "a"]
+    trials = [{"kind": "wire", "name": "It", "text": json.dumps(text), "valid": True} for text in texts]
+    started = time.monotonic()
+    assert faults_of(tmp_path, {"one": ""}, CATASTROPHE, trials) == [process.Fault(1, "does not end within 1 s")]
+    assert time.monotonic() - started < 6
+
+
+def test_the_limit_of_time_is_for_each_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 1.0)
+    modules = {f"slow{number}": "import time\ntime.sleep(0.25)" for number in range(5)}
+    assert faults_of(tmp_path, modules) == []
+
+
+def test_a_module_that_hangs_is_named(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 2.0)
     hanging = broken(fresh_code, tmp_path, USAGE, "", "while True: pass")
-    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*does not end within 5 s"):
+    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*does not end within 2 s"):
         verify(hanging)
+
+
+@pytest.mark.parametrize(
+    ("output", "faults"),
+    [
+        ('["begin", 1]\n["end"]\n', []),
+        ('["begin", 1]\n["fault", 1, "wrong"]\n["end"]\n', [(1, "wrong")]),
+        ('["begin", 1]\n', [(1, "stopped")]),
+        ('["begin", 1]\n["fault", 1, "list[int]', [(1, "stopped")]),
+        ('["begin", 1]\n["end"]', [(1, "stopped")]),
+        ('["begin", 1]\n["fault", 1, "xTimeout (0:00:10)!\nThread 0x00 [python]\n', [(1, "does not end within 10 s")]),
+        ("", [("", "stopped")]),
+    ],
+)
+def test_output_that_was_cut_is_read_up_to_its_last_line(output: str, faults: list[tuple[int | str, str]]) -> None:
+    assert process.faults_in(output.encode(), "stopped") == [process.Fault(*fault) for fault in faults]
+
+
+FORBIDDEN: Final = {
+    "tcp": "socket.create_connection(('127.0.0.1', 9))",
+    "server": "socket.socket().bind(('127.0.0.1', 0))",
+    "udp": "socket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('127.0.0.1', 9))",
+    "udp_message": "socket.socket(type=socket.SOCK_DGRAM).sendmsg([b''], [], 0, ('127.0.0.1', 9))",
+    "resolve": "socket.getaddrinfo('localhost', 80)",
+    "resolve_name": "socket.gethostbyname('localhost')",
+    "resolve_all": "socket.gethostbyname_ex('localhost')",
+    "resolve_address": "socket.gethostbyaddr('127.0.0.1')",
+    "name_of_address": "socket.getnameinfo(('127.0.0.1', 80), 0)",
+    "process": "subprocess.run(['true'])",
+    "shell": "os.system('true')",
+    "pipe": "os.popen('true')",
+    "fork": "os.fork() or os._exit(0)",
+    "terminal": "os.forkpty()[0] or os._exit(0)",
+    "exec": "os.execv('/bin/true', ['true'])",
+    "exec_in_path": "os.execvp('true', ['true'])",
+    "posix_spawn": "os.posix_spawn('/bin/true', ['true'], {})",
+    "posix_spawnp": "os.posix_spawnp('true', ['true'], {})",
+    "spawn": "os.spawnv(os.P_WAIT, '/bin/true', ['true'])",
+}
+
+
+def test_generated_code_reaches_no_network_and_no_other_process(tmp_path: Path) -> None:
+    modules = {f"uses_{way}": f"import os, socket, subprocess\n{code}" for way, code in FORBIDDEN.items()}
+    faults = {fault.step: fault.reason for fault in faults_of(tmp_path, modules)}
+    refused = "the import fails with RuntimeError: generated code must not use "
+    assert [way for way in FORBIDDEN if not faults.get(f"small_client.uses_{way}", "").startswith(refused)] == []
 
 
 def test_code_that_prints_does_not_disturb_the_check(fresh_code: Path, tmp_path: Path) -> None:
