@@ -13,6 +13,7 @@ import contextlib
 import datetime
 import enum
 import faulthandler
+import fnmatch
 import importlib
 import json
 import math
@@ -37,6 +38,8 @@ _FORBIDDEN = frozenset(
     | {"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn"}
     | {"os.spawn", "os.startfile"}
 )
+# Of each file in a form. The caller chooses both.
+_FILE_NAME, _FILE_TYPE = "file.bin", "application/x-file"
 _UNIONS: tuple[object, ...] = (typing.Union, types.UnionType)
 _forbidding = False
 
@@ -226,18 +229,32 @@ class _Trials:
         arguments |= {name: _argument(value, hints[name]) for name, value in trial["arguments"].items()}
         if "body" in trial:
             hint = getattr(self._models, trial["model"]) if trial["model"] else hints["body"]
-            arguments["body"] = _form(trial, hint) if trial["files"] else _argument(trial["body"], hint)
+            arguments["body"] = self._form(trial, hint) if "parts" in trial else _argument(trial["body"], hint)
         httpx = importlib.import_module("httpx")
         settings = function(**arguments)
         request = httpx.Request(**{**settings, "url": f"http://localhost{settings['url']}"})
         request.read()
-        return _sent_otherwise(trial, request)
+        return sent_otherwise(trial, request)
+
+    def _form(self, trial: dict[str, Any], model: Json) -> Json:
+        """A form with files. A generated model reads a file from bytes."""
+        form = model.from_dict(
+            {name: _encoded(value) if name in trial["files"] else _text(value) for name, value in trial["body"].items()}
+        )
+        file_class = importlib.import_module(f"{self._task['client']}.types").File
+        values = [getattr(form, field.name) for field in importlib.import_module("attrs").fields(model)]
+        values += getattr(form, "additional_properties", {}).values()
+        for file in [one for value in values for one in (value if _is_list(value) else [value])]:
+            if isinstance(file, file_class):
+                file.file_name, file.mime_type = _FILE_NAME, _FILE_TYPE
+        return form
 
 
-def _sent_otherwise(trial: dict[str, Any], request: Json) -> str:
+def sent_otherwise(trial: dict[str, Any], request: Json) -> str:
     """The first difference between a request and the document; empty if there is none."""
     path = request.url.raw_path.decode().partition("?")[0]
-    if unquote(path) != unquote(trial["path"]):
+    # A slash inside an argument is not the same as one between two parts of the path.
+    if [unquote(part) for part in path.split("/")] != [unquote(part) for part in trial["path"].split("/")]:
         return f"is sent to the path {path}, not to {trial['path']}"
     query, right = request.url.params.multi_items(), [(name, text) for name, text in trial["query"]]
     if sorted(query) != sorted(right):
@@ -249,26 +266,48 @@ def _sent_otherwise(trial: dict[str, Any], request: Json) -> str:
     for name, value in trial["cookies"]:
         if f"{name}={value}" not in cookies.split("; "):
             return f"is sent as the cookie {cookies}, not as {name}={value}"
-    return _body_otherwise(trial, request.content) if "body" in trial else ""
+    return _body_otherwise(trial, request) if "body" in trial else ""
 
 
-def _body_otherwise(trial: dict[str, Any], content: bytes) -> str:
+def _body_otherwise(trial: dict[str, Any], request: Json) -> str:
+    content: bytes = request.content
     if trial["body_type"] == "json":
         back = json.loads(content)
         return "" if _canonical(back) == _canonical(trial["body"]) else f"is sent as {_shown(back)}"
     if trial["body_type"] == "data":
         pairs = [list(pair) for pair in parse_qsl(content.decode(), keep_blank_values=True)]
         return "" if sorted(pairs) == sorted(trial["form"]) else f"is sent as {content.decode()}"
-    sent = [name for name, value in trial["body"].items() if value not in ([], None)]
-    absent = [name for name in sent if f'name="{name}"'.encode() not in content]
-    return f"is sent without {absent[0]}" if absent else ""
+    return _parts_otherwise(trial["parts"], request)
 
 
-def _form(trial: dict[str, Any], model: Json) -> Json:
-    """A form with files. A generated model reads a file from bytes."""
-    return model.from_dict(
-        {name: _encoded(value) if name in trial["files"] else _text(value) for name, value in trial["body"].items()}
-    )
+def _parts_otherwise(expected: list[dict[str, Any]], request: Json) -> str:
+    """The first difference between the parts of a multipart form and the document; empty if there is none."""
+    boundary = request.headers["content-type"].partition("boundary=")[2]
+    sent = [_part(raw) for raw in request.content.split(f"--{boundary}".encode())[1:-1]]
+    for part in expected:
+        found = next((each for each in sent if each[0] == part["name"]), None)
+        if found is None:
+            return f"is sent without {part['name']}"
+        sent.remove(found)
+        _, text, media_type, file_name = found
+        right = part["json"] if "json" in part else part["text"]
+        back = json.loads(text) if "json" in part else text
+        if "is_file" in part and (media_type, file_name) != (_FILE_TYPE, _FILE_NAME):
+            return f"is sent with the file {part['name']} as {file_name} of the type {media_type}"
+        if _canonical(back) != _canonical(right):
+            return f"is sent with {_shown(back)} in {part['name']}, not with {_shown(right)}"
+        if not any(fnmatch.fnmatchcase(media_type, each) for each in part.get("types", ["*"])):
+            return f"is sent with the type {media_type} of {part['name']}, not {' or '.join(part['types'])}"
+    return f"is sent with {sent[0][0]} too" if sent else ""
+
+
+def _part(raw: bytes) -> tuple[str, str, str, str | None]:
+    """The name, the text, the media type and the file name of one part."""
+    head, _, content = raw.decode().removeprefix("\r\n").removesuffix("\r\n").partition("\r\n\r\n")
+    # httpx escapes a backslash by another one, and other characters as in a URL.
+    texts = {key: unquote(text.replace("\\\\", "\\")) for key, text in re.findall(r'; (name|filename)="([^"]*)"', head)}
+    media_type = re.search(r"(?im)^content-type: *([^;\r\n]*)", head)
+    return texts["name"], content, media_type[1].strip().lower() if media_type else "", texts.get("filename")
 
 
 def _encoded(value: Json) -> Json:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 import codegen.regenerate
@@ -20,7 +22,8 @@ from codegen.parsing import parse_mapping, read_mapping
 from codegen.regenerate import CLIENT, WIRE, generate, regenerate
 from codegen.verification import process, sample_faults, verify
 from codegen.verification.findings import Finding, refusal
-from codegen.verification.requests import form, only_in_forms, sent
+from codegen.verification.program import sent_otherwise
+from codegen.verification.requests import form, only_in_forms, parts_of, sent
 from codegen.verification.samples import Maker
 from codegen.verification.type_check import type_faults
 from contract import verification_server
@@ -102,6 +105,13 @@ def test_the_code_of_today_is_proven_completely(fresh_code: Path) -> None:
             '"/v1/videos/{task_id}"',
             AT_GET + "/parameters/0.* is sent to the path /v1/videos/text, not to /v1/video/generations/text",
             id="a request to the wrong path",
+        ),
+        pytest.param(
+            GET,
+            'quote(str(task_id), safe="")',
+            "quote(str(task_id))",
+            AT_GET + "/parameters/0.* is sent to the path .*/a/b%3Fc.*, not to .*/a%2Fb%3Fc",
+            id="a slash that is not escaped",
         ),
         pytest.param(GET, "", "import no_such_module", AT_GET + ": .*ModuleNotFoundError", id="an import that fails"),
         pytest.param(USAGE, "", "raise SystemExit(0)", AT_USAGE + ": .*SystemExit: 0", id="an exit"),
@@ -362,6 +372,81 @@ def test_parameters_are_expected_as_the_standard_says(parameter: Json, value: Js
 def test_forms_are_expected_as_pairs_of_texts() -> None:
     assert form({"a": [1, 2], "b": "c"}) == [("a", "1"), ("a", "2"), ("b", "c")]
     assert form({"a": {"b": 1}}) is None
+
+
+FORM: Final[dict[str, Json]] = {"note": "n", "size": 1.5, "file": "DATA", "meta": {"k": 1}, "all": ["a", "b"]}
+PARTS: Final[dict[str, tuple[str | None, bytes, str]]] = {
+    "note": (None, b"n", "text/plain"),
+    "size": (None, b"1.5", "text/plain"),
+    "file": ("file.bin", b"DATA", "application/x-file"),
+    "meta": (None, b'{"k":1.0}', "application/json"),
+}
+ALL: Final = [("all", (None, text, "text/plain")) for text in (b"a", b"b")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "further", "difference"),
+    [
+        ({}, ALL, ""),
+        ({"note": (None, b"m", "text/plain")}, ALL, 'is sent with "m" in note, not with "n"'),
+        (
+            {"note": (None, b"n", "application/json")},
+            ALL,
+            "is sent with the type application/json of note, not text/plain",
+        ),
+        ({"size": (None, b"1,5", "text/plain")}, ALL, 'is sent with "1,5" in size, not with "1.5"'),
+        ({"meta": (None, b"{}", "application/json")}, ALL, 'is sent with {} in meta, not with {"k": 1}'),
+        (
+            {"meta": (None, b'{"k": 1}', "text/plain")},
+            ALL,
+            "is sent with the type text/plain of meta, not application/json",
+        ),
+        ({"file": (None, b"DATA", "application/x-file")}, ALL, "is sent with the file file as None of the type .*"),
+        (
+            {"file": ("file.bin", b"DATA", "text/plain")},
+            ALL,
+            "is sent with the file file as file.bin of the type text/plain",
+        ),
+        ({}, ALL[:1], "is sent without all"),
+        ({}, ALL[::-1], 'is sent with "b" in all, not with "a"'),
+        ({}, [*ALL, ("more", (None, b"x", "text/plain"))], "is sent with more too"),
+    ],
+)
+def test_each_part_of_a_form_is_compared(changed: Json, further: Json, difference: str) -> None:
+    parts = parts_of(FORM, ["file"], {})
+    request = httpx.Request("POST", "http://localhost/a", files=[*{**PARTS, **changed}.items(), *further])
+    request.read()
+    trial = {
+        "path": "/a",
+        "query": [],
+        "headers": [],
+        "cookies": [],
+        "body": FORM,
+        "body_type": "files",
+        "parts": parts,
+    }
+    assert re.fullmatch(difference, sent_otherwise(trial, request))
+
+
+def test_the_document_gives_the_type_of_a_part() -> None:
+    encoding = {"note": {"contentType": "image/*, text/csv; charset=utf-8"}, "meta": {"contentType": "text/plain"}}
+    types = {part["name"]: part["types"] for part in parts_of({"note": "n", "meta": {}, "b": True}, [], encoding)}
+    assert types == {"note": ["image/*", "text/csv"], "meta": ["text/plain"], "b": ["text/plain"]}
+    assert parts_of({"lists": [[1]]}, [], {}) == [{"name": "lists", "json": [1], "types": ["application/json"]}]
+
+
+@pytest.mark.parametrize(
+    ("path", "difference"),
+    [
+        ("/v/a%2Fb%20c/x", ""),
+        ("/v/a%2fb%20%63/x", ""),
+        ("/v/a/b%20c/x", "is sent to the path /v/a/b%20c/x, not to /v/a%2Fb%20c/x"),
+        ("/v/a%252Fb%20c/x", "is sent to the path /v/a%252Fb%20c/x, not to /v/a%2Fb%20c/x"),
+    ],
+)
+def test_a_slash_in_an_argument_differs_from_one_in_the_path(path: str, difference: str) -> None:
+    trial = {"path": "/v/a%2Fb%20c/x", "query": [], "headers": [], "cookies": []}
+    assert sent_otherwise(trial, httpx.Request("GET", f"http://localhost{path}")) == difference
 
 
 def test_components_of_forms_alone_are_no_json() -> None:
