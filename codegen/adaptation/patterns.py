@@ -12,6 +12,8 @@ _SPACE: Final = r"\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u
 _CLASSES: Final = {"d": _DIGITS, "w": _WORD, "s": _SPACE}
 _CONTROLS: Final = {"t": r"\t", "n": r"\n", "v": r"\v", "f": r"\f", "r": r"\r"}
 _LINE_END: Final = r"\n\r\u2028\u2029"
+END: Final = r"(?![\s\S])"
+"""The end of a text in both dialects: so the validator of the verification can read what was translated."""
 _GROUP: Final = re.compile(r"\(\?(?::|(?P<assertion><?[=!]))")
 _NAMED: Final = re.compile(r"\(\?<([A-Za-z_][A-Za-z0-9_]*)>")
 # A reference to a group that matched nothing matches the empty text in JavaScript, and nothing in Python. JavaScript
@@ -62,7 +64,7 @@ class _Translation:
         quantifier = self._quantifier()
         if quantifier:
             return quantifier
-        self._after_assertion = False
+        self._after_assertion = self._pattern.startswith(("^", "$"), self._at)
         group = self._group()
         if group:
             return group
@@ -78,7 +80,7 @@ class _Translation:
         if character == "[":
             return self._set()
         # In Python, `$` also matches before a newline at the end, and `.` matches more line ends.
-        return {".": f"[^{_LINE_END}]", "$": r"\Z"}.get(character, character)
+        return {".": f"[^{_LINE_END}]", "$": END}.get(character, character)
 
     def _group(self) -> str:
         if found := _GROUP.match(self._pattern, self._at):
@@ -161,7 +163,7 @@ class _Translation:
                 code = 0x10000 + ((code - 0xD800) << 10) + int(low[1], 16) - 0xDC00
         if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
             raise _UnknownError
-        return f"\\U{code:08x}"
+        return f"\\u{code:04x}" if code < 0x10000 else chr(code)
 
     def _set(self) -> str:
         negated = self._pattern.startswith("^", self._at)

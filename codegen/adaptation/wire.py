@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from codegen.adaptation.choices import SCALARS, TYPED, members_of, of_kinds
+from codegen.adaptation.date_times import DATE_TIME
 from codegen.adaptation.discriminators import discriminator
 from codegen.adaptation.kinds import kinds_of
 from codegen.adaptation.merging import merge
@@ -114,12 +115,18 @@ def _pattern(schema: Schema, notes: list[Note]) -> None:
 
 
 def _typed_format(schema: Schema) -> None:
-    """Keeps a format that has a type, without the keywords that msgspec checks on texts only."""
+    """Keeps a format that has a type, without the keywords that msgspec checks on texts only.
+
+    A `date-time` becomes a pattern: the type of msgspec allows texts that the model cannot read.
+    """
     if schema["format"] not in TYPED or "enum" in schema or "const" in schema:
         del schema["format"]
         return
     for keyword in _OF_TEXTS:
         schema.pop(keyword, None)
+    if schema["format"] == "date-time":
+        del schema["format"]
+        schema["pattern"] = DATE_TIME
 
 
 def _bounds(schema: Schema, notes: list[Note]) -> None:

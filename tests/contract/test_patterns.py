@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import random
 import re
 
 import jsonschema_rs
+import msgspec
 import pytest
 
+from codegen.adaptation.date_times import DATE_TIME
 from codegen.adaptation.patterns import python_pattern
 
 # Each row: a pattern, texts that it matches in JavaScript's unicode mode, and texts that it does not match.
@@ -140,3 +143,35 @@ def test_a_pattern_that_python_reads_otherwise_has_no_translation(pattern: str) 
 
 def test_half_a_surrogate_pair_is_no_character() -> None:
     assert python_pattern(chr(0xD83D)) is None
+
+
+@pytest.mark.parametrize("year", ["0001", "1900", "2000", "2023", "2024", "9999"])
+def test_a_date_time_that_the_wire_check_accepts_can_be_read_by_the_model(year: str) -> None:
+    found = re.compile(python_pattern(DATE_TIME) or "")
+    days = [f"{year}-{month:02}-{day:02}" for month in range(14) for day in (0, 1, 28, 29, 30, 31, 32)]
+    ends = ["Z", "z", "", "+00:00", "-00:00", "+23:59", "-23:59", "+24:00", "+0100", "+01", "+01:60", " Z"]
+    times = ["00:00:00", "24:00:00", "23:59:59", "23:59:60", "23:60:00", "12:30", "1:2:3", "12:30:00.", "12:30:00,5"]
+    times += ["23:59:59.9", "23:59:59.9999999999"]
+    texts = [f"{day}T00:00:00Z" for day in days]
+    texts += [f"{year}-02-28{mark}{time}{end}" for mark in "Tt _" for time in times for end in ends]
+    judge = jsonschema_rs.validator_for({"format": "date-time"}, validate_formats=True)
+    for text in texts:
+        if found.search(text):
+            datetime.datetime.fromisoformat(text)
+            msgspec.convert(text.replace("9999999999", "9"), datetime.datetime)
+        else:
+            assert not judge.is_valid(text) or text.endswith("z") or ":60" in text
+
+
+def test_a_strange_date_time_is_accepted_or_refused_by_the_wire_check() -> None:
+    found = re.compile(python_pattern(DATE_TIME) or "")
+    accepted = ["2020-01-02t03:04:05.123456789Z", "2020-01-02 03:04:05-00:00", "2000-02-29T00:00:00Z"]
+    refused = [
+        "2020-01-02T03:04:05z",
+        "2016-12-31T23:59:60Z",
+        "0000-01-01T00:00:00Z",
+        "1900-02-29T00:00:00Z",
+        "2020-01-02",
+    ]
+    assert [bool(found.search(text)) for text in [*accepted, *refused]] == [True] * 3 + [False] * 5
+    assert not found.search("2020-01-02T03:04:05Z\n")

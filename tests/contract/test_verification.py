@@ -15,6 +15,7 @@ import pytest
 
 import codegen.regenerate
 import codegen.verification
+from codegen.adaptation import adapt
 from codegen.document import DOCUMENT, Json
 from codegen.errors import CodegenError
 from codegen.overlay import apply_overlay
@@ -309,6 +310,18 @@ def test_a_wire_form_that_checks_less_demands_less() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
     _, invalid = instances(document_with(It=schema), wire=document_with(It={"type": "object"}))
     assert invalid == ["text", 7, 7.5, True, None, []]
+
+
+def test_a_pattern_that_was_translated_hides_no_invalid_instance() -> None:
+    schema = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"a": {"type": "string", "pattern": r"^[A-Z]{2}-\d+$"}},
+    }
+    document = {**document_with(It=schema), "info": {"title": "t", "version": "1"}}
+    valid, invalid = instances(document, wire=adapt(document).wire)
+    assert {"a": "AA-0"} in valid
+    assert {"a": "text", "unknown-field": "anything"} in invalid
 
 
 def test_the_value_of_a_discriminator_is_known_and_another_one_is_invalid() -> None:
