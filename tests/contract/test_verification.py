@@ -458,7 +458,7 @@ def test_the_document_gives_the_type_of_a_part() -> None:
     ],
 )
 def test_a_slash_in_an_argument_differs_from_one_in_the_path(path: str, difference: str) -> None:
-    trial = {"path": "/v/a%2Fb%20c/x", "query": [], "headers": [], "cookies": []}
+    trial: dict[str, Json] = {"path": "/v/a%2Fb%20c/x", "query": [], "headers": [], "cookies": []}
     assert sent_otherwise(trial, httpx.Request("GET", f"http://localhost{path}")) == difference
 
 
