@@ -166,17 +166,17 @@ Alias = list[It]
 
 
 def test_a_trial_that_hangs_is_named_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "TIMEOUT", 1.0)
+    monkeypatch.setattr(process, "TIMEOUT", 2.0)
     texts = ["a", "a" * 99 + "b", "a"]
     trials = [{"kind": "wire", "name": "It", "text": json.dumps(text), "valid": True} for text in texts]
     started = time.monotonic()
-    assert faults_of(tmp_path, {"one": ""}, CATASTROPHE, trials) == [process.Fault(1, "does not end within 1 s")]
-    assert time.monotonic() - started < 6
+    assert faults_of(tmp_path, {"one": ""}, CATASTROPHE, trials) == [process.Fault(1, "does not end within 2 s")]
+    assert time.monotonic() - started < 30
 
 
 def test_the_limit_of_time_is_for_each_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "TIMEOUT", 1.0)
-    modules = {f"slow{number}": "import time\ntime.sleep(0.25)" for number in range(5)}
+    monkeypatch.setattr(process, "TIMEOUT", 1.5)
+    modules = {f"slow{number}": "import time\ntime.sleep(0.25)" for number in range(7)}
     assert faults_of(tmp_path, modules) == []
 
 
