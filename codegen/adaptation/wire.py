@@ -6,11 +6,13 @@ The wire package is private. It checks responses, and nothing else.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from codegen.adaptation.choices import SCALARS, TYPED, members_of, of_kinds
+from codegen.adaptation.date_times import DATE_TIME
 from codegen.adaptation.discriminators import discriminator
 from codegen.adaptation.kinds import kinds_of
 from codegen.adaptation.merging import merge
@@ -40,8 +42,9 @@ def wire_form(document: dict[str, Json], notes: list[Note]) -> dict[str, Json]:
     for slot in slots(wire):
         _choice(wire, slot, notes)
         _reduce(slot.schema, notes)
-    _tag(wire)
-    return _renamed(wire)
+    renamed = _renamed(wire)
+    _tag(renamed)
+    return renamed
 
 
 def _tag(document: dict[str, Json]) -> None:
@@ -50,20 +53,22 @@ def _tag(document: dict[str, Json]) -> None:
     msgspec demands the tag of a type in a choice only. Where the schema stands alone, the tag stays a property.
     """
     schemas = as_object(as_object(document["components"])["schemas"])
-    tagged: dict[str, Json] = {}
+    tagged: dict[tuple[str, str], str] = {}
+    targets: dict[str, Json] = {}
     for slot in slots(document):
         found = slot.schema.get("discriminator")
         if found is None:
             continue
         copies: dict[str, str] = {}
         for reference in found["mapping"].values():
-            name = wire_name(f"{component_name({'$ref': reference})}_by_{found['propertyName']}")
-            while name in schemas:
-                name += "_"
-            copies[reference] = f"{SCHEMAS}{name}"
-            tagged[name] = copy.deepcopy(resolve(document, {"$ref": reference}))
+            key = reference, found["propertyName"]
+            if key not in tagged:
+                name = f"{component_name({'$ref': reference})}By{wire_name(found['propertyName'])}"
+                tagged[key] = _unique(name, {**schemas, **targets})
+                targets[tagged[key]] = copy.deepcopy(resolve(document, {"$ref": reference}))
+            copies[reference] = f"{SCHEMAS}{tagged[key]}"
         slot.put(with_targets(slot.schema, copies))
-    schemas.update(tagged)
+    schemas.update(targets)
 
 
 def _reduce(schema: Schema, notes: list[Note]) -> None:
@@ -110,12 +115,18 @@ def _pattern(schema: Schema, notes: list[Note]) -> None:
 
 
 def _typed_format(schema: Schema) -> None:
-    """Keeps a format that has a type, without the keywords that msgspec checks on texts only."""
+    """Keeps a format that has a type, without the keywords that msgspec checks on texts only.
+
+    A `date-time` becomes a pattern: the type of msgspec allows texts that the model cannot read.
+    """
     if schema["format"] not in TYPED or "enum" in schema or "const" in schema:
         del schema["format"]
         return
     for keyword in _OF_TEXTS:
         schema.pop(keyword, None)
+    if schema["format"] == "date-time":
+        del schema["format"]
+        schema["pattern"] = DATE_TIME
 
 
 def _bounds(schema: Schema, notes: list[Note]) -> None:
@@ -257,11 +268,14 @@ def wire_names(components: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     # In a fixed order, because the verification reads the document with sorted keys.
     for component in sorted(components):
-        unique = wire_name(component)
-        while unique in names.values():
-            unique += "_"
-        names[component] = unique
+        names[component] = _unique(wire_name(component), names.values())
     return names
+
+
+def _unique(name: str, used: Collection[str]) -> str:
+    """The name, with a number after it if it is used. datamodel-code-generator would drop an underscore."""
+    numbered = (f"{name}{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([name], numbered) if each not in used)
 
 
 def _renamed(document: dict[str, Json]) -> dict[str, Json]:

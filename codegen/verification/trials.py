@@ -23,6 +23,7 @@ from codegen.verification.requests import (
     media_types,
     only_in_forms,
     parameters_of,
+    parts_of,
     path_of,
     sent,
 )
@@ -33,6 +34,8 @@ WIRE: Final = "meshapi_video_wire"
 # A status that no document describes, for the response `default`.
 _OTHER_STATUS: Final = 599
 _FEW: Final = 12
+# In a path, each of these characters has another meaning, unless it is escaped.
+_HARD_TEXT: Final = "a/b?c#d%2Fe f;g+é"
 
 
 @dataclass
@@ -158,6 +161,8 @@ class Trials:
                 for each in self._samples(f"{where}/schema").valid
                 if sent(parameter, each.instance) is not None
             ]
+            if parameter["in"] == "path" and self._is_any_text(f"{where}/schema"):
+                usable.append(_HARD_TEXT)
             if parameter.get("required") and not usable:
                 self.proof.unproven[where] = "no value can be sent by the rules of OpenAPI"
                 return
@@ -181,6 +186,15 @@ class Trials:
         if not rest and not body:
             self._add(operation.pointer, f"`{module}`:", **base, **_expected(template, arguments, expected))
 
+    def _is_any_text(self, pointer: str) -> bool:
+        """Whether a schema allows each text."""
+        known = {"type", "title", "description", "example", "examples", "default", "deprecated"}
+        try:
+            found = alternatives(self._document, {"$ref": pointer})
+        except EndlessError:
+            return False
+        return any(one["type"] in ("string", None) and not one.keys() - known for one in found)
+
     def _bodies(self, place: str, body: Schema, operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
         parts = {name: part for name, part, _ in media_types(body.get("content"))}
         for each in operation.endpoint.bodies:
@@ -198,17 +212,25 @@ class Trials:
                 if each.body_type is BodyType.DATA and pairs is None:
                     continue
                 sending = {"body": sample.instance, "body_type": each.body_type.value, "form": pairs}
-                files = self._files(pointer) if each.body_type is BodyType.FILES else []
-                yield sample.pointer, {**sending, "files": files, "model": _model(each)}
+                if each.body_type is BodyType.FILES:
+                    files = self._files(pointer, sample.instance)
+                    media = as_object(value_at(self._document, pointer.rpartition("/")[0]))
+                    encoding = as_object(media.get("encoding"))
+                    sending |= {"files": files, "parts": parts_of(sample.instance, files, encoding)}
+                yield sample.pointer, {**sending, "model": _model(each)}
 
-    def _files(self, pointer: str) -> list[str]:
-        """The properties of a form that are files."""
+    def _files(self, pointer: str, form: Schema) -> list[str]:
+        """The values of a form that are files, by their names."""
+        declared = [
+            (name, as_object(one.get("properties")).get(name, one.get("additionalProperties", True)))
+            for one in alternatives(self._document, {"$ref": pointer})
+            for name in form
+        ]
         return [
             name
-            for one in alternatives(self._document, {"$ref": pointer})
-            for name, declared in as_object(one.get("properties")).items()
-            if '"binary"' in json.dumps(declared)
-            or any(each.get("format") == "binary" for each in alternatives(self._document, declared))
+            for name, schema in declared
+            if '"binary"' in json.dumps(schema)
+            or any(each.get("format") == "binary" for each in alternatives(self._document, schema))
         ]
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 import codegen.regenerate
 import codegen.verification
+from codegen.adaptation import adapt
 from codegen.document import DOCUMENT, Json
 from codegen.errors import CodegenError
 from codegen.overlay import apply_overlay
@@ -19,7 +23,8 @@ from codegen.parsing import parse_mapping, read_mapping
 from codegen.regenerate import CLIENT, WIRE, generate, regenerate
 from codegen.verification import process, sample_faults, verify
 from codegen.verification.findings import Finding, refusal
-from codegen.verification.requests import form, only_in_forms, sent
+from codegen.verification.program import sent_otherwise
+from codegen.verification.requests import form, only_in_forms, parts_of, sent
 from codegen.verification.samples import Maker
 from codegen.verification.type_check import type_faults
 from contract import verification_server
@@ -102,6 +107,13 @@ def test_the_code_of_today_is_proven_completely(fresh_code: Path) -> None:
             AT_GET + "/parameters/0.* is sent to the path /v1/videos/text, not to /v1/video/generations/text",
             id="a request to the wrong path",
         ),
+        pytest.param(
+            GET,
+            'quote(str(task_id), safe="")',
+            "quote(str(task_id))",
+            AT_GET + "/parameters/0.* is sent to the path .*/a/b%3Fc.*, not to .*/a%2Fb%3Fc",
+            id="a slash that is not escaped",
+        ),
         pytest.param(GET, "", "import no_such_module", AT_GET + ": .*ModuleNotFoundError", id="an import that fails"),
         pytest.param(USAGE, "", "raise SystemExit(0)", AT_USAGE + ": .*SystemExit: 0", id="an exit"),
         pytest.param(
@@ -134,11 +146,91 @@ def test_wrong_code_is_refused_with_its_place_and_a_reason(
         verify(broken(fresh_code, tmp_path, path, old, new))
 
 
-def test_code_that_hangs_is_refused_in_time(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "TIMEOUT", 5.0)
+def faults_of(folder: Path, modules: dict[str, str], wire: str = "", trials: Json = ()) -> list[process.Fault]:
+    """The faults of two small packages: the modules of the client, and the text of the wire package."""
+    for path, text in {f"small_client/{name}.py": text for name, text in modules.items()}.items():
+        (folder / path).parent.mkdir(exist_ok=True, parents=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    for path, text in {"small_client/models.py": "", "small_client/__init__.py": "", "small_wire.py": wire}.items():
+        (folder / path).write_text(text, encoding="utf-8")
+    task = {"folder": str(folder), "client": "small_client", "wire": "small_wire", "trials": [*trials]}
+    return process.run_trials(task)
+
+
+CATASTROPHE: Final = """
+from typing import Annotated
+import msgspec
+It = Annotated[str, msgspec.Meta(pattern="^(a|a)*$")]
+Alias = list[It]
+"""
+
+
+def test_a_trial_that_hangs_is_named_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 2.0)
+    texts = ["a", "a" * 99 + "b", "a"]
+    trials = [{"kind": "wire", "name": "It", "text": json.dumps(text), "valid": True} for text in texts]
+    started = time.monotonic()
+    assert faults_of(tmp_path, {"one": ""}, CATASTROPHE, trials) == [process.Fault(1, "does not end within 2 s")]
+    assert time.monotonic() - started < 30
+
+
+def test_the_limit_of_time_is_for_each_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 1.5)
+    modules = {f"slow{number}": "import time\ntime.sleep(0.25)" for number in range(7)}
+    assert faults_of(tmp_path, modules) == []
+
+
+def test_a_module_that_hangs_is_named(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 2.0)
     hanging = broken(fresh_code, tmp_path, USAGE, "", "while True: pass")
-    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*does not end within 5 s"):
+    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*does not end within 2 s"):
         verify(hanging)
+
+
+@pytest.mark.parametrize(
+    ("output", "faults"),
+    [
+        ('["begin", 1]\n["end"]\n', []),
+        ('["begin", 1]\n["fault", 1, "wrong"]\n["end"]\n', [(1, "wrong")]),
+        ('["begin", 1]\n', [(1, "stopped")]),
+        ('["begin", 1]\n["fault", 1, "list[int]', [(1, "stopped")]),
+        ('["begin", 1]\n["end"]', [(1, "stopped")]),
+        ('["begin", 1]\n["fault", 1, "xTimeout (0:00:10)!\nThread 0x00 [python]\n', [(1, "does not end within 10 s")]),
+        ("", [("", "stopped")]),
+    ],
+)
+def test_output_that_was_cut_is_read_up_to_its_last_line(output: str, faults: list[tuple[int | str, str]]) -> None:
+    assert process.faults_in(output.encode(), "stopped") == [process.Fault(*fault) for fault in faults]
+
+
+FORBIDDEN: Final = {
+    "tcp": "socket.create_connection(('127.0.0.1', 9))",
+    "server": "socket.socket().bind(('127.0.0.1', 0))",
+    "udp": "socket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('127.0.0.1', 9))",
+    "udp_message": "socket.socket(type=socket.SOCK_DGRAM).sendmsg([b''], [], 0, ('127.0.0.1', 9))",
+    "resolve": "socket.getaddrinfo('localhost', 80)",
+    "resolve_name": "socket.gethostbyname('localhost')",
+    "resolve_all": "socket.gethostbyname_ex('localhost')",
+    "resolve_address": "socket.gethostbyaddr('127.0.0.1')",
+    "name_of_address": "socket.getnameinfo(('127.0.0.1', 80), 0)",
+    "process": "subprocess.run(['true'])",
+    "shell": "os.system('true')",
+    "pipe": "os.popen('true')",
+    "fork": "os.fork() or os._exit(0)",
+    "terminal": "os.forkpty()[0] or os._exit(0)",
+    "exec": "os.execv('/bin/true', ['true'])",
+    "exec_in_path": "os.execvp('true', ['true'])",
+    "posix_spawn": "os.posix_spawn('/bin/true', ['true'], {})",
+    "posix_spawnp": "os.posix_spawnp('true', ['true'], {})",
+    "spawn": "os.spawnv(os.P_WAIT, '/bin/true', ['true'])",
+}
+
+
+def test_generated_code_reaches_no_network_and_no_other_process(tmp_path: Path) -> None:
+    modules = {f"uses_{way}": f"import os, socket, subprocess\n{code}" for way, code in FORBIDDEN.items()}
+    faults = {fault.step: fault.reason for fault in faults_of(tmp_path, modules)}
+    refused = "the import fails with RuntimeError: generated code must not use "
+    assert [way for way in FORBIDDEN if not faults.get(f"small_client.uses_{way}", "").startswith(refused)] == []
 
 
 def test_code_that_prints_does_not_disturb_the_check(fresh_code: Path, tmp_path: Path) -> None:
@@ -220,6 +312,18 @@ def test_a_wire_form_that_checks_less_demands_less() -> None:
     assert invalid == ["text", 7, 7.5, True, None, []]
 
 
+def test_a_pattern_that_was_translated_hides_no_invalid_instance() -> None:
+    schema = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"a": {"type": "string", "pattern": r"^[A-Z]{2}-\d+$"}},
+    }
+    document = {**document_with(It=schema), "info": {"title": "t", "version": "1"}}
+    valid, invalid = instances(document, wire=adapt(document).wire)
+    assert {"a": "AA-0"} in valid
+    assert {"a": "text", "unknown-field": "anything"} in invalid
+
+
 def test_the_value_of_a_discriminator_is_known_and_another_one_is_invalid() -> None:
     kind = {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
     choice = {
@@ -281,6 +385,81 @@ def test_parameters_are_expected_as_the_standard_says(parameter: Json, value: Js
 def test_forms_are_expected_as_pairs_of_texts() -> None:
     assert form({"a": [1, 2], "b": "c"}) == [("a", "1"), ("a", "2"), ("b", "c")]
     assert form({"a": {"b": 1}}) is None
+
+
+FORM: Final[dict[str, Json]] = {"note": "n", "size": 1.5, "file": "DATA", "meta": {"k": 1}, "all": ["a", "b"]}
+PARTS: Final[dict[str, tuple[str | None, bytes, str]]] = {
+    "note": (None, b"n", "text/plain"),
+    "size": (None, b"1.5", "text/plain"),
+    "file": ("file.bin", b"DATA", "application/x-file"),
+    "meta": (None, b'{"k":1.0}', "application/json"),
+}
+ALL: Final = [("all", (None, text, "text/plain")) for text in (b"a", b"b")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "further", "difference"),
+    [
+        ({}, ALL, ""),
+        ({"note": (None, b"m", "text/plain")}, ALL, 'is sent with "m" in note, not with "n"'),
+        (
+            {"note": (None, b"n", "application/json")},
+            ALL,
+            "is sent with the type application/json of note, not text/plain",
+        ),
+        ({"size": (None, b"1,5", "text/plain")}, ALL, 'is sent with "1,5" in size, not with "1.5"'),
+        ({"meta": (None, b"{}", "application/json")}, ALL, 'is sent with {} in meta, not with {"k": 1}'),
+        (
+            {"meta": (None, b'{"k": 1}', "text/plain")},
+            ALL,
+            "is sent with the type text/plain of meta, not application/json",
+        ),
+        ({"file": (None, b"DATA", "application/x-file")}, ALL, "is sent with the file file as None of the type .*"),
+        (
+            {"file": ("file.bin", b"DATA", "text/plain")},
+            ALL,
+            "is sent with the file file as file.bin of the type text/plain",
+        ),
+        ({}, ALL[:1], "is sent without all"),
+        ({}, ALL[::-1], 'is sent with "b" in all, not with "a"'),
+        ({}, [*ALL, ("more", (None, b"x", "text/plain"))], "is sent with more too"),
+    ],
+)
+def test_each_part_of_a_form_is_compared(changed: Json, further: Json, difference: str) -> None:
+    parts = parts_of(FORM, ["file"], {})
+    request = httpx.Request("POST", "http://localhost/a", files=[*{**PARTS, **changed}.items(), *further])
+    request.read()
+    trial = {
+        "path": "/a",
+        "query": [],
+        "headers": [],
+        "cookies": [],
+        "body": FORM,
+        "body_type": "files",
+        "parts": parts,
+    }
+    assert re.fullmatch(difference, sent_otherwise(trial, request))
+
+
+def test_the_document_gives_the_type_of_a_part() -> None:
+    encoding = {"note": {"contentType": "image/*, text/csv; charset=utf-8"}, "meta": {"contentType": "text/plain"}}
+    types = {part["name"]: part["types"] for part in parts_of({"note": "n", "meta": {}, "b": True}, [], encoding)}
+    assert types == {"note": ["image/*", "text/csv"], "meta": ["text/plain"], "b": ["text/plain"]}
+    assert parts_of({"lists": [[1]]}, [], {}) == [{"name": "lists", "json": [1], "types": ["application/json"]}]
+
+
+@pytest.mark.parametrize(
+    ("path", "difference"),
+    [
+        ("/v/a%2Fb%20c/x", ""),
+        ("/v/a%2fb%20%63/x", ""),
+        ("/v/a/b%20c/x", "is sent to the path /v/a/b%20c/x, not to /v/a%2Fb%20c/x"),
+        ("/v/a%252Fb%20c/x", "is sent to the path /v/a%252Fb%20c/x, not to /v/a%2Fb%20c/x"),
+    ],
+)
+def test_a_slash_in_an_argument_differs_from_one_in_the_path(path: str, difference: str) -> None:
+    trial: dict[str, Json] = {"path": "/v/a%2Fb%20c/x", "query": [], "headers": [], "cookies": []}
+    assert sent_otherwise(trial, httpx.Request("GET", f"http://localhost{path}")) == difference
 
 
 def test_components_of_forms_alone_are_no_json() -> None:
