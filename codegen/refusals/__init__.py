@@ -10,7 +10,7 @@ from codegen.adaptation import marked_forms
 from codegen.adaptation.places import place_of, slots
 from codegen.document import Json
 from codegen.errors import CodegenError
-from codegen.refusals.choices import check_schemas
+from codegen.refusals.choices import check_schemas, check_values
 from codegen.refusals.names import check_endpoints, check_models, check_operations, check_texts, places_of_classes
 from codegen.refusals.parsed import errors, parse
 from codegen.refusals.references import check_references
@@ -35,10 +35,12 @@ def refusals(document: dict[str, Json]) -> Iterator[Refusal]:
     yield from odd
     if odd:
         return
-    client = marked_forms(document).client
+    client, wire, _notes = marked_forms(document)
     known = [
         *check_operations(document),
         *check_texts((place_of(slot.schema), slot.schema) for slot in slots(client)),
+        *check_values(client),
+        *check_values(wire),
         *check_schemas(client),
         *check_requests(client),
     ]

@@ -12,13 +12,16 @@ import pytest
 
 import codegen.regenerate
 import codegen.verification
+from codegen.adaptation import Note
 from codegen.document import DOCUMENT, Json
 from codegen.errors import CodegenError
 from codegen.overlay import apply_overlay
 from codegen.parsing import parse_mapping, read_mapping
 from codegen.regenerate import CLIENT, WIRE, generate, regenerate
 from codegen.verification import process, sample_faults, verify
+from codegen.verification.checked import checked_part
 from codegen.verification.findings import Finding, refusal
+from codegen.verification.json_schema import Judge
 from codegen.verification.requests import form, only_in_forms, sent
 from codegen.verification.samples import Maker
 from codegen.verification.type_check import type_faults
@@ -189,9 +192,10 @@ def document_with(**schemas: Json) -> dict[str, Json]:
     return {"openapi": "3.1.0", "paths": {}, "components": {"schemas": schemas}}
 
 
-def instances(document: dict[str, Json], name: str = "It", *, wire: dict[str, Json] | None = None) -> tuple[Json, Json]:
-    """The valid and the invalid instances of a component."""
-    samples = Maker(document, wire or document).samples(f"#/components/schemas/{name}")
+def instances(document: dict[str, Json], name: str = "It", *left_out: str) -> tuple[Json, Json]:
+    """The valid and the invalid instances of a component, without the checks that are left out."""
+    notes = [Note(place, "not checked") for place in left_out]
+    samples = Maker(document, notes).samples(f"#/components/schemas/{name}")
     assert samples.problem == ""
     return [each.instance for each in samples.valid], [each.instance for each in samples.invalid]
 
@@ -214,10 +218,53 @@ def test_samples_have_each_alternative_and_each_wrong_type() -> None:
     assert {"b": [1], "unknown-field": "anything"} in invalid
 
 
-def test_a_wire_form_that_checks_less_demands_less() -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    _, invalid = instances(document_with(It=schema), wire=document_with(It={"type": "object"}))
-    assert invalid == ["text", 7, 7.5, True, None, []]
+@pytest.mark.parametrize(
+    ("schema", "place", "invalid", "accepted"),
+    [
+        ({"type": "string", "minLength": 2}, "/minLength", None, "t"),
+        ({"allOf": [{"type": "string"}, {"minLength": 2}]}, "/allOf/1/minLength", None, "t"),
+        # The keyword is in a part.
+        ({"allOf": [{"type": "string"}, {"minLength": 2}]}, "/minLength", None, "t"),
+        # Another component keeps the check.
+        ({"allOf": [{"$ref": "#/components/schemas/Short"}]}, "/allOf/0/maxLength", 7, "text" * 2),
+        (
+            {"type": "array", "prefixItems": [{"type": "integer"}], "items": {"type": "string"}},
+            "/prefixItems",
+            7,
+            ["a"],
+        ),
+        ({"type": "object", "required": ["a"], "properties": {"b": {}}}, "/required", 7, {}),
+        ({"patternProperties": {"^a": {}}, "additionalProperties": False}, "/patternProperties", None, {"b": 1}),
+        ({"type": "object", "properties": {"a": {"type": "integer"}}}, "/properties/a", 7, {"a": "text"}),
+    ],
+)
+def test_a_note_leaves_out_the_check_that_it_names_and_no_other(
+    schema: Json, place: str, invalid: Json, accepted: Json
+) -> None:
+    document = document_with(It=schema, Short={"type": "string", "maxLength": 4})
+    note = Note(f"#/components/schemas/It{place}", "not checked")
+    assert not is_valid(checked_part(document, []), accepted)
+    assert is_valid(checked_part(document, [note]), accepted)
+    assert invalid is None or not is_valid(checked_part(document, [note]), invalid)
+    assert not is_valid(checked_part(document, [note]), "text" * 2, "Short")
+
+
+def is_valid(document: dict[str, Json], instance: Json, name: str = "It") -> bool:
+    return Judge(document).validator(f"#/components/schemas/{name}", formats=True).is_valid(instance)
+
+
+def test_a_note_about_a_place_that_does_not_exist_leaves_out_nothing() -> None:
+    document = document_with(It={"type": "string"})
+    for place in ("#/components/schemas/It/properties/a/type", "#/components/schemas/No", "#/paths/a/get/0", "#"):
+        assert not is_valid(checked_part(document, [Note(place, "not checked")]), 7)
+
+
+def test_a_check_that_a_note_leaves_out_demands_nothing() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 5}}}
+    place = "#/components/schemas/It/properties/a/minimum"
+    assert {"a": 4, "unknown-field": "anything"} in instances(document_with(It=schema))[1]
+    assert {"a": 4, "unknown-field": "anything"} not in instances(document_with(It=schema), "It", place)[1]
+    assert {"a": "text", "unknown-field": "anything"} in instances(document_with(It=schema), "It", place)[1]
 
 
 def test_the_value_of_a_discriminator_is_known_and_another_one_is_invalid() -> None:
@@ -251,7 +298,7 @@ def test_nullable_counts_in_3_0_alone() -> None:
 )
 def test_a_schema_without_a_valid_instance_is_counted(schema: Json, problem: str) -> None:
     document = document_with(It=schema)
-    assert problem in Maker(document, document).samples("#/components/schemas/It").problem
+    assert problem in Maker(document).samples("#/components/schemas/It").problem
 
 
 @pytest.mark.parametrize(
