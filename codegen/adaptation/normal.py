@@ -111,9 +111,10 @@ def _unread(schema: Schema, use: Use, notes: list[Note]) -> None:
             notes.append(Note(f"{place_of(schema)}/{keyword}", f"Neither generator reads {meaning}: not checked."))
     for keyword in _SILENT:
         schema.pop(keyword, None)
-    if schema.get("additionalProperties") is False and use & Use.READ:
+    if schema.get("additionalProperties") is False:
         # A later version of the API may add a property.
-        meaning = "A response with other properties is accepted, although the document allows none."
+        subject = "A response" if use & Use.READ else "A value"
+        meaning = f"{subject} with other properties is accepted, although the document allows none."
         notes.append(Note(f"{place_of(schema)}/additionalProperties", meaning))
 
 
