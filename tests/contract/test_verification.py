@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import sys
@@ -15,6 +16,7 @@ import codegen.verification
 from codegen.adaptation import Note
 from codegen.document import DOCUMENT, Json
 from codegen.errors import CodegenError
+from codegen.merge import dump
 from codegen.overlay import apply_overlay
 from codegen.parsing import parse_mapping, read_mapping
 from codegen.regenerate import CLIENT, WIRE, generate, regenerate
@@ -186,6 +188,57 @@ def test_wrong_code_replaces_nothing(fresh_code: Path, tmp_path: Path, monkeypat
         regenerate(target, report_file=tmp_path / "report.md")
     assert "no_such_module" not in (target / CLIENT / USAGE).read_text(encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["generated"]
+
+
+def test_what_cannot_be_tried_out_is_in_the_report(
+    fresh_code: Path, published: dict[str, Json], tmp_path: Path
+) -> None:
+    document = copy.deepcopy(published)
+    document["components"]["schemas"]["VideoTaskResponse"]["properties"]["strange"] = {
+        "$ref": "#/components/schemas/Strange"
+    }
+    document["components"]["schemas"]["Strange"] = {"type": "string", "minLength": 9, "maxLength": 1}
+    file, target = tmp_path / "openapi.yaml", tmp_path / "generated"
+    file.write_text(dump(document), encoding="utf-8")
+    shutil.copytree(fresh_code, target)
+    report = regenerate(target, file, dry_run=True).markdown()
+    assert "| `#/components/schemas/Strange` | Not tried out: no valid instance can be made. |" in report
+
+
+def test_the_verification_comes_before_the_comparison(
+    fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generate_wrongly(into: Path, document: Path, overlay: Path) -> None:
+        generate(into, document, overlay)
+        (into / CLIENT / USAGE).write_text("this is no Python", encoding="utf-8")
+
+    monkeypatch.setattr(codegen.regenerate, "generate", generate_wrongly)
+    target = tmp_path / "generated"
+    shutil.copytree(fresh_code, target)
+    reason = "`meshapi_video_generated.models`: the import fails with SyntaxError"
+    with pytest.raises(CodegenError, match=f"The generated code would be wrong:\n#: {reason}"):
+        regenerate(target, dry_run=True)
+
+
+def test_a_value_that_several_members_of_one_of_match_is_known() -> None:
+    document = document_with(It={"oneOf": [{"type": "integer"}, {"type": "number"}]})
+    assert Maker(document).samples("#/components/schemas/It").overlapping is not None
+
+
+def test_a_schema_that_accepts_every_value_needs_no_invalid_instance() -> None:
+    for schema in ({}, True, {"description": "anything"}, {"anyOf": [{"type": "string"}, {}]}):
+        samples = Maker(document_with(It=schema)).samples("#/components/schemas/It")
+        assert (samples.problem, samples.only_valid) == ("", False)
+    excluding = {"not": {"const": "no sample is this text"}}
+    assert Maker(document_with(It=excluding)).samples("#/components/schemas/It").only_valid
+
+
+def test_a_length_may_be_a_whole_fraction_and_a_huge_one_makes_no_instance() -> None:
+    short, items = {"type": "string", "minLength": 3.0, "maxLength": 4.0}, {"type": "array", "minItems": 2.0}
+    assert instances(document_with(It=short))[0] == ["text"]
+    assert instances(document_with(It=items))[0][0] == ["anything", "anything"]
+    for huge in ({"type": "string", "minLength": 10**9}, {"type": "array", "minItems": 10**9}):
+        assert Maker(document_with(It=huge)).samples("#/components/schemas/It").problem
 
 
 def document_with(**schemas: Json) -> dict[str, Json]:
