@@ -137,10 +137,11 @@ class Merger:
         rest = self.merge(first, second, above)
         if is_nothing(rest):
             return rest
-        lists = [as_list(choices[0]) if choices else [{}] for choices in sides]
+        anything: list[Json] = [{}]
+        lists = [as_list(choices[0]) if choices else anything for choices in sides]
         rules, annotations = _rules(rest), {key: value for key, value in rest.items() if key in ANNOTATIONS}
         choice = "anyOf" if "anyOf" in one or "anyOf" in other else "oneOf"
-        if not rules and [{}] in lists:
+        if not rules and anything in lists:
             return {**one, **other}
         if len(lists[0]) * len(lists[1]) > _MOST_MEMBERS:
             return self._left_out(one, other, "So large choices cannot be joined: not checked.")
