@@ -15,8 +15,8 @@ from codegen.adaptation.choices import SCALARS, TYPED, members_of, of_kinds
 from codegen.adaptation.date_times import DATE_TIME
 from codegen.adaptation.discriminators import discriminator
 from codegen.adaptation.kinds import kinds_of
-from codegen.adaptation.merging import merge
-from codegen.adaptation.normal import ANNOTATIONS, Note, types_of_schema
+from codegen.adaptation.merging import CONSTRAINTS, Merger
+from codegen.adaptation.normal import ANNOTATIONS, STRUCTURE, Note, types_of_schema
 from codegen.adaptation.patterns import python_pattern
 from codegen.adaptation.places import PLACE, SCHEMAS, Schema, Slot, place_of, slots
 from codegen.client_names import class_name
@@ -38,7 +38,7 @@ def wire_form(document: dict[str, Json], notes: list[Note]) -> dict[str, Json]:
     wire = {**document, "paths": {}, "components": components}
     wire.pop("webhooks", None)
     for slot in slots(wire):
-        _all_of(wire, slot)
+        _all_of(wire, slot, notes)
     for slot in slots(wire):
         _choice(wire, slot, notes)
         _reduce(slot.schema, notes)
@@ -86,9 +86,18 @@ def _reduce(schema: Schema, notes: list[Note]) -> None:
         notes.append(Note(f"{place_of(schema)}/uniqueItems", "Whether the items differ is not checked."))
     if is_object(schema.get("additionalProperties")) and schema.get("properties"):
         del schema["additionalProperties"]
+    _untyped(schema, notes)
     _pattern(schema, notes)
     _bounds(schema, notes)
     _object(schema, notes)
+
+
+def _untyped(schema: Schema, notes: list[Note]) -> None:
+    """Drops the constraints of a schema without a type: the type is Any."""
+    if not schema.keys() & STRUCTURE:
+        for keyword in sorted(schema.keys() & CONSTRAINTS):
+            del schema[keyword]
+            notes.append(Note(f"{place_of(schema)}/{keyword}", "The schema has no type: not checked."))
 
 
 def _object(schema: Schema, notes: list[Note]) -> None:
@@ -207,7 +216,7 @@ def _join(kind: str, parts: list[Schema], schema: Schema, notes: list[Note]) -> 
     if all(value is not None for value in values):
         known = [one for value in values for one in as_list(value) if _is_kind(one, kind)]
         return {**joined, "enum": list(dict.fromkeys(known))} if kind in ("string", "integer") else joined
-    constrained = [part for part in parts if any(keyword in part for keyword in _CONSTRAINTS)]
+    constrained = [part for part in parts if part.keys() & {*_CONSTRAINTS, "enum", "const"}]
     if len(parts) == 1:
         return {**joined, **{key: parts[0][key] for key in (*_CONSTRAINTS, "format") if key in parts[0]}}
     if len(constrained) == len(parts):
@@ -222,7 +231,7 @@ def _is_kind(value: Json, kind: str) -> bool:
     )
 
 
-def _all_of(document: dict[str, Json], slot: Slot) -> None:
+def _all_of(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
     """Writes all parts of an object as one object."""
     schema = slot.schema
     kinds = types_of_schema(schema)
@@ -238,24 +247,7 @@ def _all_of(document: dict[str, Json], slot: Slot) -> None:
     if len(parts) == 1 and "$ref" in parts[0] and not own.keys() - ANNOTATIONS:
         slot.put({**own, "$ref": parts[0]["$ref"]})
         return
-    merged: Schema = {}
-    for part in [*parts, own]:
-        merged = merge(merged, _flat(document, part, frozenset()))
-    slot.put(merged)
-
-
-def _flat(document: dict[str, Json], part: Schema, above: frozenset[str]) -> Schema:
-    flat = copy.deepcopy(part)
-    if "$ref" in part:
-        if part["$ref"] in above:
-            return {}
-        above = above | {part["$ref"]}
-        flat = copy.deepcopy(as_object(resolve(document, part)))
-        for key in (*ANNOTATIONS, "discriminator"):
-            flat.pop(key, None)
-    for inner in as_list(flat.pop("allOf", None)):
-        flat = merge(_flat(document, inner, above), flat)
-    return flat
+    slot.put(Merger(document, notes).joined(schema, parts))
 
 
 def wire_name(component: str) -> str:

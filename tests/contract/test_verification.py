@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import shutil
@@ -15,14 +16,17 @@ import pytest
 
 import codegen.regenerate
 import codegen.verification
-from codegen.adaptation import adapt
+from codegen.adaptation import Note
 from codegen.document import DOCUMENT, Json
 from codegen.errors import CodegenError
+from codegen.merge import dump
 from codegen.overlay import apply_overlay
 from codegen.parsing import parse_mapping, read_mapping
 from codegen.regenerate import CLIENT, WIRE, generate, regenerate
 from codegen.verification import process, sample_faults, verify
+from codegen.verification.checked import checked_part
 from codegen.verification.findings import Finding, refusal
+from codegen.verification.json_schema import Judge
 from codegen.verification.program import sent_otherwise
 from codegen.verification.requests import form, only_in_forms, parts_of, sent
 from codegen.verification.samples import Maker
@@ -277,13 +281,65 @@ def test_wrong_code_replaces_nothing(fresh_code: Path, tmp_path: Path, monkeypat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["generated"]
 
 
+def test_what_cannot_be_tried_out_is_in_the_report(
+    fresh_code: Path, published: dict[str, Json], tmp_path: Path
+) -> None:
+    document = copy.deepcopy(published)
+    document["components"]["schemas"]["VideoTaskResponse"]["properties"]["strange"] = {
+        "$ref": "#/components/schemas/Strange"
+    }
+    document["components"]["schemas"]["Strange"] = {"type": "string", "minLength": 9, "maxLength": 1}
+    file, target = tmp_path / "openapi.yaml", tmp_path / "generated"
+    file.write_text(dump(document), encoding="utf-8")
+    shutil.copytree(fresh_code, target)
+    report = regenerate(target, file, dry_run=True).markdown()
+    assert "| `#/components/schemas/Strange` | Not tried out: no valid instance can be made. |" in report
+
+
+def test_the_verification_comes_before_the_comparison(
+    fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generate_wrongly(into: Path, document: Path, overlay: Path) -> None:
+        generate(into, document, overlay)
+        (into / CLIENT / USAGE).write_text("this is no Python", encoding="utf-8")
+
+    monkeypatch.setattr(codegen.regenerate, "generate", generate_wrongly)
+    target = tmp_path / "generated"
+    shutil.copytree(fresh_code, target)
+    reason = "`meshapi_video_generated.models`: the import fails with SyntaxError"
+    with pytest.raises(CodegenError, match=f"The generated code would be wrong:\n#: {reason}"):
+        regenerate(target, dry_run=True)
+
+
+def test_a_value_that_several_members_of_one_of_match_is_known() -> None:
+    document = document_with(It={"oneOf": [{"type": "integer"}, {"type": "number"}]})
+    assert Maker(document).samples("#/components/schemas/It").overlapping is not None
+
+
+def test_a_schema_that_accepts_every_value_needs_no_invalid_instance() -> None:
+    for schema in ({}, True, {"description": "anything"}, {"anyOf": [{"type": "string"}, {}]}):
+        samples = Maker(document_with(It=schema)).samples("#/components/schemas/It")
+        assert (samples.problem, samples.only_valid) == ("", False)
+    excluding = {"not": {"const": "no sample is this text"}}
+    assert Maker(document_with(It=excluding)).samples("#/components/schemas/It").only_valid
+
+
+def test_a_length_may_be_a_whole_fraction_and_a_huge_one_makes_no_instance() -> None:
+    short, items = {"type": "string", "minLength": 3.0, "maxLength": 4.0}, {"type": "array", "minItems": 2.0}
+    assert instances(document_with(It=short))[0] == ["text"]
+    assert instances(document_with(It=items))[0][0] == ["anything", "anything"]
+    for huge in ({"type": "string", "minLength": 10**9}, {"type": "array", "minItems": 10**9}):
+        assert Maker(document_with(It=huge)).samples("#/components/schemas/It").problem
+
+
 def document_with(**schemas: Json) -> dict[str, Json]:
     return {"openapi": "3.1.0", "paths": {}, "components": {"schemas": schemas}}
 
 
-def instances(document: dict[str, Json], name: str = "It", *, wire: dict[str, Json] | None = None) -> tuple[Json, Json]:
-    """The valid and the invalid instances of a component."""
-    samples = Maker(document, wire or document).samples(f"#/components/schemas/{name}")
+def instances(document: dict[str, Json], name: str = "It", *left_out: str) -> tuple[Json, Json]:
+    """The valid and the invalid instances of a component, without the checks that are left out."""
+    notes = [Note(place, "not checked") for place in left_out]
+    samples = Maker(document, notes).samples(f"#/components/schemas/{name}")
     assert samples.problem == ""
     return [each.instance for each in samples.valid], [each.instance for each in samples.invalid]
 
@@ -306,10 +362,53 @@ def test_samples_have_each_alternative_and_each_wrong_type() -> None:
     assert {"b": [1], "unknown-field": "anything"} in invalid
 
 
-def test_a_wire_form_that_checks_less_demands_less() -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    _, invalid = instances(document_with(It=schema), wire=document_with(It={"type": "object"}))
-    assert invalid == ["text", 7, 7.5, True, None, []]
+@pytest.mark.parametrize(
+    ("schema", "place", "invalid", "accepted"),
+    [
+        ({"type": "string", "minLength": 2}, "/minLength", None, "t"),
+        ({"allOf": [{"type": "string"}, {"minLength": 2}]}, "/allOf/1/minLength", None, "t"),
+        # The keyword is in a part.
+        ({"allOf": [{"type": "string"}, {"minLength": 2}]}, "/minLength", None, "t"),
+        # Another component keeps the check.
+        ({"allOf": [{"$ref": "#/components/schemas/Short"}]}, "/allOf/0/maxLength", 7, "text" * 2),
+        (
+            {"type": "array", "prefixItems": [{"type": "integer"}], "items": {"type": "string"}},
+            "/prefixItems",
+            7,
+            ["a"],
+        ),
+        ({"type": "object", "required": ["a"], "properties": {"b": {}}}, "/required", 7, {}),
+        ({"patternProperties": {"^a": {}}, "additionalProperties": False}, "/patternProperties", None, {"b": 1}),
+        ({"type": "object", "properties": {"a": {"type": "integer"}}}, "/properties/a", 7, {"a": "text"}),
+    ],
+)
+def test_a_note_leaves_out_the_check_that_it_names_and_no_other(
+    schema: Json, place: str, invalid: Json, accepted: Json
+) -> None:
+    document = document_with(It=schema, Short={"type": "string", "maxLength": 4})
+    note = Note(f"#/components/schemas/It{place}", "not checked")
+    assert not is_valid(checked_part(document, []), accepted)
+    assert is_valid(checked_part(document, [note]), accepted)
+    assert invalid is None or not is_valid(checked_part(document, [note]), invalid)
+    assert not is_valid(checked_part(document, [note]), "text" * 2, "Short")
+
+
+def is_valid(document: dict[str, Json], instance: Json, name: str = "It") -> bool:
+    return Judge(document).validator(f"#/components/schemas/{name}", formats=True).is_valid(instance)
+
+
+def test_a_note_about_a_place_that_does_not_exist_leaves_out_nothing() -> None:
+    document = document_with(It={"type": "string"})
+    for place in ("#/components/schemas/It/properties/a/type", "#/components/schemas/No", "#/paths/a/get/0", "#"):
+        assert not is_valid(checked_part(document, [Note(place, "not checked")]), 7)
+
+
+def test_a_check_that_a_note_leaves_out_demands_nothing() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 5}}}
+    place = "#/components/schemas/It/properties/a/minimum"
+    assert {"a": 4, "unknown-field": "anything"} in instances(document_with(It=schema))[1]
+    assert {"a": 4, "unknown-field": "anything"} not in instances(document_with(It=schema), "It", place)[1]
+    assert {"a": "text", "unknown-field": "anything"} in instances(document_with(It=schema), "It", place)[1]
 
 
 def test_a_pattern_that_was_translated_hides_no_invalid_instance() -> None:
@@ -319,7 +418,7 @@ def test_a_pattern_that_was_translated_hides_no_invalid_instance() -> None:
         "properties": {"a": {"type": "string", "pattern": r"^[A-Z]{2}-\d+$"}},
     }
     document = {**document_with(It=schema), "info": {"title": "t", "version": "1"}}
-    valid, invalid = instances(document, wire=adapt(document).wire)
+    valid, invalid = instances(document)
     assert {"a": "AA-0"} in valid
     assert {"a": "text", "unknown-field": "anything"} in invalid
 
@@ -355,7 +454,7 @@ def test_nullable_counts_in_3_0_alone() -> None:
 )
 def test_a_schema_without_a_valid_instance_is_counted(schema: Json, problem: str) -> None:
     document = document_with(It=schema)
-    assert problem in Maker(document, document).samples("#/components/schemas/It").problem
+    assert problem in Maker(document).samples("#/components/schemas/It").problem
 
 
 @pytest.mark.parametrize(
