@@ -15,7 +15,7 @@ from codegen.document import Json
 from codegen.errors import CodegenError
 from codegen.extensions import GENERATOR_KEYWORDS, without_extensions
 from codegen.file_diff import compare_files, unified_diff
-from codegen.openapi import Direction, check_references, directions_of
+from codegen.openapi import Direction, check_reference, directions_of, references
 from contract.generating import generate_from
 from contract.mutations import find
 
@@ -41,6 +41,11 @@ STANDARD: Final = frozenset(
     {"const", "contains", "deprecated", "description", "discriminator", "example", "examples", "maxContains"}
     | {"minContains"}
 )
+
+
+def check_references(document: dict[str, Json]) -> None:
+    for reference in references(document):
+        check_reference(document, reference)
 
 
 def test_extensions_change_no_code(published: dict[str, Json], fresh_code: Path, tmp_path: Path) -> None:
