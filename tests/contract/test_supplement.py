@@ -161,11 +161,14 @@ def test_the_error_shows_how_the_page_differs_for_callers(vendored: Doc, supplem
     properties = document["components"]["schemas"]["VideoGenerationRequest"]["properties"]
     properties["tools"] = {"type": "array", "items": {"type": "string"}}
     properties["duration"] = {"type": "integer"}
+    del document["components"]["schemas"]["VideoContentItemImageUrl"]["required"]
     messages = refused(document, supplement)
     assert f"breaking, at {POST}/responses/402: A response with status 402 is no longer parsed." in messages[1]
     place = f"{SCHEMAS}/VideoGenerationRequest/properties"
     assert f"additive, at {place}/tools: `VideoGenerationRequest.tools` was added." in messages[3]
     assert f"breaking, at {place}/duration" in messages[3]
+    assert f"  {SCHEMAS}/VideoContentItem: {DESCRIBED}, and says the same." in messages[4]
+    assert f"  {SCHEMAS}/VideoContentItemImageUrl: {DESCRIBED}. From the supplement to the page:" in messages[4]
 
 
 def test_a_long_list_of_differences_is_cut(vendored: Doc, supplement: Doc) -> None:

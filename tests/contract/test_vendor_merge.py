@@ -12,7 +12,6 @@ from codegen.merge import dump
 from codegen.parsing import parse_mapping, read_mapping
 from codegen.sources import read
 from contract import conftest
-from contract.conftest import GROWN_PAGES
 from contract.vendoring import PAGE, PLAIN, Checkout
 
 PAGES = sorted(conftest.PAGES.glob("*.md"))
@@ -61,7 +60,7 @@ def test_a_merged_document_has_the_style_of_the_publisher(checkout: Checkout) ->
 
 def test_the_fixture_pages_say_that_they_are_not_vendored() -> None:
     vendored = {source["address"] for source in read_mapping(LOCK)["sources"]}
-    for page in (*PAGES, *GROWN_PAGES.glob("*.md")):
+    for page in (*PAGES, *conftest.GROWN_PAGES.glob("*.md")):
         # A vendored page takes the place of its stand-in.
         if page not in PAGES or read(str(page)).address not in vendored:
             assert page.read_text(encoding="utf-8").startswith("<!-- A fixture of this project's tests, not vendored:")
