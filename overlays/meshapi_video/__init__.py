@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from meshapi_video._async.client import AsyncVideoClient
     from meshapi_video._async.list import AsyncTaskList
     from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults
+    from meshapi_video._create.content import (
+        Media,
+        first_frame,
+        last_frame,
+        reference_audio,
+        reference_image,
+        reference_video,
+    )
+    from meshapi_video._create.journal import JournalNotWritten, JournalRecord, read_journal
+    from meshapi_video._create.models import CreateWarning
+    from meshapi_video._create.request import CreateOptions
     from meshapi_video._errors import (
         APIError,
         AuthenticationError,
@@ -81,13 +92,18 @@ __all__ = [
     "AuthenticationError",
     "ConnectionFailed",
     "ConnectionTimeout",
+    "CreateOptions",
     "CreateUncertain",
     "CreateVideoGenerationResponse",
+    "CreateWarning",
     "CreatedTask",
     "DownloadError",
     "FieldError",
     "HTTPValidationError",
     "InvalidResponse",
+    "JournalNotWritten",
+    "JournalRecord",
+    "Media",
     "MeshVideoError",
     "NotFoundError",
     "PaymentRequiredError",
@@ -127,8 +143,14 @@ __all__ = [
     "WaitToken",
     "WaitUnfinished",
     "__version__",
+    "first_frame",
     "is_terminal",
+    "last_frame",
     "parse_task",
+    "read_journal",
+    "reference_audio",
+    "reference_image",
+    "reference_video",
 ]
 
 # Each name is imported at its first use: `meshapi-video --version` needs no HTTP client. Type checkers read
@@ -140,6 +162,17 @@ if not TYPE_CHECKING:
         "meshapi_video._async.list": ("AsyncTaskList",),
         "meshapi_video._async.wait_many": ("AsyncUpdates", "AsyncWaitResults"),
         "meshapi_video._transport.contract": ("parse_task",),
+        "meshapi_video._create.content": (
+            "Media",
+            "first_frame",
+            "last_frame",
+            "reference_audio",
+            "reference_image",
+            "reference_video",
+        ),
+        "meshapi_video._create.journal": ("JournalNotWritten", "JournalRecord", "read_journal"),
+        "meshapi_video._create.models": ("CreateWarning",),
+        "meshapi_video._create.request": ("CreateOptions",),
         "meshapi_video._errors": (
             "APIError",
             "AuthenticationError",

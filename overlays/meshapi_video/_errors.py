@@ -71,11 +71,6 @@ class MeshVideoError(Exception):
         return _restore, (type(self), self.args, self.__dict__)
 
 
-def set_advice(error: MeshVideoError, advice: str) -> None:
-    """Gives an error other advice than its class has."""
-    error._advice = advice  # noqa: SLF001 - of the same module
-
-
 def _restore(error_type: type[MeshVideoError], args: tuple[object, ...], state: dict[str, object]) -> MeshVideoError:
     error = error_type.__new__(error_type)
     error.args = args
@@ -255,6 +250,16 @@ class CreateUncertain(MeshVideoError):
 
     def __reduce__(self) -> tuple[Callable[..., MeshVideoError], tuple[object, ...]]:
         return _restore, (type(self), self.args, {**self.__dict__, "_find": None})
+
+
+def set_advice(error: MeshVideoError, advice: str) -> None:
+    """Gives an error other advice than its class has."""
+    error._advice = advice  # noqa: SLF001 - of the same module
+
+
+def set_candidates(error: CreateUncertain, find: Callable[[], Candidates]) -> None:
+    """Gives an error the client's way to list the tasks that may be the one."""
+    error._find = find  # noqa: SLF001 - of the same module
 
 
 class TaskError(MeshVideoError):

@@ -18,6 +18,7 @@ from meshapi_video import (
     RateLimitedError,
     RequestRejectedError,
     ServerError,
+    VideoGenerationRequest,
 )
 from meshapi_video._create.attempts import (
     CreateState,
@@ -42,6 +43,11 @@ def status(code: int, error_type: type[APIError] = APIError, retry_after: float 
 
 def failed(error: MeshVideoError, *, was_sent: bool = True, retries: int = 2, rand: float = 0) -> CreateState:
     return attempt_failed(new_create(retries), error, NOW, rand, was_sent=was_sent)
+
+
+def ended(state: CreateState) -> CreatedTask:
+    """The task of the create, whose list is empty."""
+    return created_task(state, VideoGenerationRequest(model="m", content=[]), lambda _after: [])
 
 
 UNCLEAR = [
@@ -69,7 +75,7 @@ def test_no_request_follows_one_that_went_out_and_has_no_clear_response(error: M
     assert (state.end.request_id, state.end.sent_at, state.end.last_error) == ("r-1", UNIX_NOW, error)
     assert state.is_over
     with pytest.raises(CreateUncertain, match="request r-1: the create has no clear response"):
-        created_task(state)
+        ended(state)
 
 
 @pytest.mark.parametrize("error", REFUSALS, ids=str)
@@ -121,7 +127,7 @@ def test_an_error_keeps_the_request_id_that_the_server_gave_it() -> None:
 
 
 def test_a_created_task_has_its_id_its_request_id_and_a_token() -> None:
-    task = created_task(attempt_succeeded(new_create(), "t-1"))
+    task = ended(attempt_succeeded(new_create(), "t-1"))
     assert (task.id, task.request_id, str(task)) == ("t-1", "r-1", "t-1")
     assert (task.token.task_id, task.token.started, task.token.polls) == ("t-1", UNIX_NOW, 0)
 
@@ -130,7 +136,7 @@ def test_a_create_that_has_not_ended_has_no_task() -> None:
     state = new_create()
     assert not state.is_over
     with pytest.raises(ValueError, match="has not ended"):
-        created_task(state)
+        ended(state)
 
 
 @pytest.mark.parametrize("task_id", ["", "..", "a/b"])

@@ -125,6 +125,7 @@ class AsyncVideoClient(BaseClient):
         content: Iterable[Media | VideoContentItem] = (),
         extra_body: Mapping[str, object] | None = None,
         journal: str | os.PathLike[str] | None = None,
+        journal_key: str | None = None,
         **options: Unpack[CreateOptions],
     ) -> CreatedTask:
         """Creates a task, which costs money, and returns it at once. The video is not finished then: see `wait`.
@@ -143,6 +144,7 @@ class AsyncVideoClient(BaseClient):
             extra_body: Fields of the request that are newer than this release.
             journal: A file to which a line is written, and synced, before the request and after it. After a
                 crash it says which creates have no known end: `meshapi-video journal` reads it.
+            journal_key: Your own name for this create in the journal, such as the number of an order.
             **options: The other fields of the request: `duration`, `resolution`, `ratio` and more. Without
                 `seed`, a random one is sent, by which the task can be recognized.
 
@@ -168,7 +170,7 @@ class AsyncVideoClient(BaseClient):
             rand=self._rand,
             sleep=self._sleep,
         )
-        return await create.run(journal, self.list)
+        return await create.run(journal, journal_key, lambda after: self.list(created_after=after))
 
     async def generate(
         self,
@@ -184,6 +186,7 @@ class AsyncVideoClient(BaseClient):
         poll: PollPolicy | AdaptivePolicy = PollPolicy(),
         extra_body: Mapping[str, object] | None = None,
         journal: str | os.PathLike[str] | None = None,
+        journal_key: str | None = None,
         **options: Unpack[CreateOptions],
     ) -> Video:
         """Creates a task, waits until it has ended, and returns its video. With `to`, downloads it to a file, too.
@@ -205,6 +208,7 @@ class AsyncVideoClient(BaseClient):
             poll: When to poll.
             extra_body: As for `create`.
             journal: As for `create`.
+            journal_key: As for `create`.
             **options: As for `create`.
 
         Raises:
@@ -223,7 +227,9 @@ class AsyncVideoClient(BaseClient):
         deadline_after(timeout, 0)
         if to is not None:
             check_target(to, overwrite=overwrite)
-        task = await self.create(model, prompt, content=content, extra_body=extra_body, journal=journal, **options)
+        task = await self.create(
+            model, prompt, content=content, extra_body=extra_body, journal=journal, journal_key=journal_key, **options
+        )
         with errors_with_token(task):
             if on_created is not None:
                 returned = on_created(task)

@@ -14,7 +14,7 @@ from meshapi_video._create.attempts import (
     note_interruption,
     start_create,
 )
-from meshapi_video._create.result import created_task, new_request_id, require_id
+from meshapi_video._create.result import created_task, journal_entry, new_request_id, require_id
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_create
 from meshapi_video._transport.exceptions import typed_errors
@@ -22,10 +22,11 @@ from meshapi_video._transport.generated import generated_async_client
 from meshapi_video._transport.operations import CREATE
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Awaitable, Callable
 
     from meshapi_video._async.session import AsyncSession
-    from meshapi_video._create.journal import JournalEntry
+    from meshapi_video._create.candidates import Listing
     from meshapi_video._settings import Settings
     from meshapi_video._tasks import CreatedTask
     from meshapi_video_generated.models import VideoGenerationRequest
@@ -54,9 +55,15 @@ class AsyncCreate:
         self._rand = rand
         self._sleep = sleep
 
-    async def run(self, entry: JournalEntry | None, listing) -> CreatedTask:
-        """The created task. Raises the error of the attempt that ended the create."""
+    async def run(
+        self, journal: str | os.PathLike[str] | None, key: str | None, listing: Callable[[float], Listing]
+    ) -> CreatedTask:
+        """The created task. Raises the error of the attempt that ended the create.
+
+        `listing` starts a list of the tasks that were created after a time.
+        """
         state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
+        entry = None if journal is None else journal_entry(journal, key, self._body, state)
         if entry is not None:
             # Raises before anything is sent if it cannot be written.
             await anyio.to_thread.run_sync(entry.begin, state.sent_at)
@@ -68,7 +75,7 @@ class AsyncCreate:
             # A cancellation must not lose the id.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(entry.end, state.task_id, state.end)
-        return created_task(state)
+        return created_task(state, self._body, listing)
 
     async def _attempt(self, state: CreateState) -> CreateState:
         operation = self._session.expecting(CREATE.expected, {"X-Request-Id": state.request_id})

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from meshapi_video._errors import InvalidResponse, MeshVideoError
+from meshapi_video._create.candidates import EARLIEST, FoundTasks, RequestFacts
+from meshapi_video._errors import CreateUncertain, InvalidResponse, MeshVideoError, set_candidates
 from meshapi_video._tasks import CreatedTask, check_task_id
 from meshapi_video_generated.models import CreateVideoGenerationResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    import os
+    from collections.abc import Callable, Generator
 
     from meshapi_video._create.attempts import CreateState
+    from meshapi_video._create.candidates import Listing
+    from meshapi_video._create.journal import JournalEntry
+    from meshapi_video_generated.models import VideoGenerationRequest
 
 
 def new_request_id() -> str:
@@ -49,8 +56,29 @@ def errors_with_token(task: CreatedTask) -> Generator[None]:
         raise
 
 
-def created_task(state: CreateState) -> CreatedTask:
-    """The task of a create that has ended. Raises its error if there is none."""
+def journal_entry(
+    journal: str | os.PathLike[str], key: str | None, body: VideoGenerationRequest, state: CreateState
+) -> JournalEntry:
+    """The entry of a create in a journal. Nothing is written yet."""
+    from meshapi_video._create.journal import JournalEntry  # noqa: PLC0415 - not every create has a journal
+
+    return JournalEntry(
+        journal,
+        request_id=state.request_id,
+        facts=RequestFacts.of(body, state.sent_at),
+        body_sha256=hashlib.sha256(json.dumps(body.to_dict()).encode()).hexdigest(),
+        key=key,
+    )
+
+
+def created_task(state: CreateState, body: VideoGenerationRequest, listing: Callable[[float], Listing]) -> CreatedTask:
+    """The task of a create that has ended. Raises its error if there is none.
+
+    `listing` starts a list of the tasks that were created after a time.
+    """
+    if isinstance(state.end, CreateUncertain):
+        facts = RequestFacts.of(body, state.sent_at)
+        set_candidates(state.end, lambda: FoundTasks(lambda: listing(facts.sent_at - EARLIEST), facts))
     if state.end is not None:
         raise state.end
     if state.task_id is None:

@@ -11,7 +11,7 @@ from meshapi_video._create.attempts import (
     note_interruption,
     start_create,
 )
-from meshapi_video._create.result import created_task, new_request_id, require_id
+from meshapi_video._create.result import created_task, journal_entry, new_request_id, require_id
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_create
 from meshapi_video._sync.deadline import request_deadline
@@ -20,9 +20,10 @@ from meshapi_video._transport.generated import generated_client
 from meshapi_video._transport.operations import CREATE
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
-    from meshapi_video._create.journal import JournalEntry
+    from meshapi_video._create.candidates import Listing
     from meshapi_video._settings import Settings
     from meshapi_video._sync.session import Session
     from meshapi_video._tasks import CreatedTask
@@ -52,9 +53,15 @@ class Create:
         self._rand = rand
         self._sleep = sleep
 
-    def run(self, entry: JournalEntry | None, listing) -> CreatedTask:
-        """The created task. Raises the error of the attempt that ended the create."""
+    def run(
+        self, journal: str | os.PathLike[str] | None, key: str | None, listing: Callable[[float], Listing]
+    ) -> CreatedTask:
+        """The created task. Raises the error of the attempt that ended the create.
+
+        `listing` starts a list of the tasks that were created after a time.
+        """
         state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
+        entry = None if journal is None else journal_entry(journal, key, self._body, state)
         if entry is not None:
             # Raises before anything is sent if it cannot be written.
             entry.begin(state.sent_at)
@@ -64,7 +71,7 @@ class Create:
             log_create(state, self._clock())
         if entry is not None:
             entry.end(state.task_id, state.end)
-        return created_task(state)
+        return created_task(state, self._body, listing)
 
     def _attempt(self, state: CreateState) -> CreateState:
         operation = self._session.expecting(CREATE.expected, {"X-Request-Id": state.request_id})
