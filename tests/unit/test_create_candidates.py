@@ -42,15 +42,15 @@ OTHERS: dict[str, Any] = {
 }
 
 
-def request(**fields: Any) -> VideoGenerationRequest:
+def request(**fields: object) -> VideoGenerationRequest:
     return VideoGenerationRequest.from_dict({"model": MODEL, "content": [], **fields})
 
 
-def facts(**fields: Any) -> RequestFacts:
+def facts(**fields: object) -> RequestFacts:
     return RequestFacts.of(request(**fields), SENT_AT)
 
 
-def task(**fields: Any) -> VideoTaskResponse:
+def task(**fields: object) -> VideoTaskResponse:
     return VideoTaskResponse.from_dict(
         {"id": "t", "status": "queued", "model": MODEL, "created_at": int(SENT_AT), **fields}
     )
@@ -77,6 +77,11 @@ def test_a_value_that_one_of_both_does_not_state_decides_nothing(name: str) -> N
 @pytest.mark.parametrize(("name", "value"), [("seed", -1), ("duration", -1), ("ratio", "adaptive")])
 def test_a_value_that_the_request_left_to_the_server_decides_nothing(name: str, value: object) -> None:
     assert may_be(facts(**{name: value}), task(**FIELDS))
+
+
+def test_the_resolution_of_a_draft_decides_nothing_because_the_server_replaces_it() -> None:
+    assert may_be(facts(draft=True, resolution="720p"), task(draft=True, resolution="480p"))
+    assert not may_be(facts(resolution="720p"), task(resolution="480p"))
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from meshapi_video import ConnectionFailed, CreateUncertain, MeshVideoError, RateLimitedError, VideoGenerationRequest
-from meshapi_video._create import journal
 from meshapi_video._create.candidates import RequestFacts
-from meshapi_video._create.journal import JournalEntry, JournalNotWritten, read_journal
+from meshapi_video._create.journal import JournalEntry, JournalNotWritten, read_journal, resolve
 
 SENT_AT = 1_800_000_000.25
 FACTS = RequestFacts.of(VideoGenerationRequest.from_dict({"model": "m", "content": [], "seed": 7, "ratio": "1:1"}), 0)
@@ -107,6 +106,20 @@ def test_creates_are_in_their_order_each_with_its_last_event(path: Path) -> None
     assert events(path) == [("r-1", "created"), ("r-2", "created"), ("r-3", "interrupted")]
 
 
+def test_a_create_without_an_end_can_be_resolved_later(path: Path) -> None:
+    entry(path).begin(SENT_AT)
+    entry(path, "r-2").begin(SENT_AT)
+    resolve(path, "r-1", "cgt-1")
+    resolve(path, "r-2", None)
+    one, two = read_journal(path)
+    assert (one.event, one.task_id) == ("created", "cgt-1")
+    assert (two.event, two.task_id, two.reason) == (
+        "refused",
+        None,
+        "no task was made, as the list of tasks shows",
+    )
+
+
 def test_a_missing_journal_is_an_error_of_the_reader(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_journal(path)
@@ -132,7 +145,7 @@ def calls_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             calls.append(f"{name} {kind}")
             return original(descriptor, *args)
 
-        monkeypatch.setattr(journal.os, name, recorded)
+        monkeypatch.setattr(os, name, recorded)
 
     record("write")
     record("fsync")
@@ -166,7 +179,7 @@ def test_no_descriptor_is_left_open(path: Path) -> None:
 
 def test_windows_cannot_sync_a_folder_and_does_not_try(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = calls_of(monkeypatch)
-    monkeypatch.setattr(journal.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     entry(path).begin(SENT_AT)
     assert calls == ["write file", "fsync file"]
 
@@ -176,7 +189,7 @@ def test_a_begin_that_is_not_on_the_disk_is_an_error(path: Path, monkeypatch: py
     def fail(*_args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(journal.os, failing, fail)
+    monkeypatch.setattr(os, failing, fail)
     with pytest.raises(OSError, match="No space left on device"):
         entry(path).begin(SENT_AT)
 
@@ -187,9 +200,10 @@ def test_a_begin_in_a_missing_folder_or_on_no_regular_file_is_an_error(tmp_path:
     with pytest.raises(IsADirectoryError):
         entry(tmp_path).begin(SENT_AT)
     os.mkfifo(tmp_path / "fifo")
-    for use in (lambda path: entry(path).begin(SENT_AT), read_journal):
-        with pytest.raises(OSError, match="the journal should be a regular file"):
-            use(tmp_path / "fifo")
+    with pytest.raises(OSError, match="the journal should be a regular file"):
+        entry(tmp_path / "fifo").begin(SENT_AT)
+    with pytest.raises(OSError, match="the journal should be a regular file"):
+        read_journal(tmp_path / "fifo")
 
 
 def test_an_end_that_cannot_be_written_does_not_lose_the_id(path: Path) -> None:
@@ -241,6 +255,15 @@ def test_a_line_that_was_cut_anywhere_is_recognized_and_the_next_line_is_whole(p
         assert events(path) == [("r-1", event)]
 
 
+def test_the_line_after_a_broken_one_stands_alone(path: Path) -> None:
+    first, second = lines_of_one_create(path)
+    path.write_bytes(first[:20])
+    one = entry(path, key='{"event":"é\n')
+    one.begin(SENT_AT)
+    one.end("cgt-1", None)
+    assert path.read_bytes() == first[:20] + b"\n" + first + second
+
+
 def test_a_line_that_another_process_wrote_directly_after_a_broken_one_is_read(path: Path) -> None:
     first, second = lines_of_one_create(path)
     for cut in range(1, len(first) - 1):
@@ -262,8 +285,12 @@ def test_zeros_that_a_loss_of_power_left_are_no_line(path: Path) -> None:
 
 def test_a_short_write_is_an_error_and_its_line_is_repaired(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
+
+    def write_20_bytes(descriptor: int, text: bytes) -> int:
+        return write(descriptor, text[:20])
+
     with monkeypatch.context() as patched:
-        patched.setattr(journal.os, "write", lambda descriptor, text: write(descriptor, text[:20]))
+        patched.setattr(os, "write", write_20_bytes)
         with pytest.raises(OSError, match="No space left on device"):
             entry(path).begin(SENT_AT)
     assert events(path) == []
@@ -275,13 +302,15 @@ def test_a_file_that_cannot_grow_is_an_error_before_anything_is_sent(path: Path)
     program = f"""
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_create_journal import *
+resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))
 try:
     entry(Path({str(path)!r})).begin(SENT_AT)
-except OSError as error:
+except OSError:
     print("OSError")
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stdout == "OSError\n"
@@ -320,6 +349,22 @@ def test_fields_of_a_later_release_are_no_damage(path: Path) -> None:
     first, second = lines_of_one_create(path)
     path.write_bytes(first.replace(b"}\n", b',"new":[1]}\n') + second.replace(b"}\n", b',"new":{"a":1}}\n'))
     assert events(path) == [("r-1", "created")]
+
+
+def test_a_line_that_another_process_writes_at_the_same_moment_is_not_overwritten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry(path).begin(SENT_AT)
+    write = os.write
+
+    def write_after_another(descriptor: int, text: bytes) -> int:
+        monkeypatch.setattr(os, "write", write)
+        entry(path, "r-2").begin(SENT_AT)
+        return write(descriptor, text)
+
+    monkeypatch.setattr(os, "write", write_after_another)
+    entry(path).end("cgt-1", None)
+    assert events(path) == [("r-1", "created"), ("r-2", "interrupted")]
 
 
 PROCESS = """

@@ -130,7 +130,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path, m
 
     monkeypatch.setattr(Path, "open", no_open)
     assert mistake(path) == (
-        "it has 31,457,281 bytes, more than the 31,457,280 that the API allows; make it smaller, or pass a URL"
+        "it has 31,457,280 bytes, more than the 31,457,279 that the API allows; make it smaller, or pass a URL"
     )
 
 

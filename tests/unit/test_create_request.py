@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from meshapi_video import VideoContentItem, VideoGenerationRequest
-from meshapi_video._create import request as request_module
+from meshapi_video._create import items
 from meshapi_video._create.content import (
     Media,
     first_frame,
@@ -21,8 +22,10 @@ from meshapi_video._create.content import (
     reference_image,
     reference_video,
 )
+from meshapi_video._create.items import LARGEST_BODY
+from meshapi_video._create.media import Inspected, Kind, inspect
 from meshapi_video._create.models import CreateWarning, facts_of
-from meshapi_video._create.request import LARGEST_BODY, SEEDS, CreateOptions, build_request
+from meshapi_video._create.request import SEEDS, CreateOptions, build_request
 
 MODEL = "another-model"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -33,28 +36,29 @@ HEIC = b"\0\0\0\x10ftypheic\0\0\0\0"
 
 
 def build(
-    model: Any = MODEL,
-    prompt: Any = "a cat",
-    content: Any = (),
-    extra_body: Any = None,
-    **options: Any,
+    model: Any = MODEL,  # noqa: ANN401 - mistakes are under test
+    prompt: Any = "a cat",  # noqa: ANN401
+    content: Any = (),  # noqa: ANN401
+    extra_body: Any = None,  # noqa: ANN401
+    **options: Any,  # noqa: ANN401
 ) -> VideoGenerationRequest:
-    return build_request(model, prompt, content, CreateOptions(**options), extra_body)  # type: ignore[typeddict-item]  # mistakes are under test
+    checked = CreateOptions(**options)  # type: ignore[typeddict-item]  # mistakes are under test
+    return build_request(model, prompt, content, checked, extra_body)
 
 
-def body(*args: Any, **options: Any) -> dict[str, Any]:
-    return build(*args, **{"seed": 1, **options}).to_dict()
+def body(**arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+    return build(**{"seed": 1, **arguments}).to_dict()
 
 
-def mistake(*args: Any, **options: Any) -> str:
+def mistake(**arguments: Any) -> str:  # noqa: ANN401
     with pytest.raises(ValueError, match="othing was sent") as caught:
-        build(*args, **options)
+        build(**arguments)
     assert type(caught.value) is ValueError
     return str(caught.value)
 
 
-def draft_task(**fields: Any) -> VideoContentItem:
-    return VideoContentItem.from_dict({"type": "draft_task", "draft_task": {"id": "cgt-1"}, **fields})
+def draft_task() -> VideoContentItem:
+    return VideoContentItem.from_dict({"type": "draft_task", "draft_task": {"id": "cgt-1"}})
 
 
 def test_a_prompt_alone_is_a_request() -> None:
@@ -127,7 +131,7 @@ def test_a_request_without_a_seed_gets_a_random_one(monkeypatch: pytest.MonkeyPa
         limits.append(limit)
         return 7
 
-    monkeypatch.setattr(request_module.secrets, "randbelow", randbelow)
+    monkeypatch.setattr(secrets, "randbelow", randbelow)
     assert build().seed == build(seed=None).seed == 7
     assert limits == [2**32, 2**32]
 
@@ -167,7 +171,7 @@ def test_the_names_of_other_apis_lead_to_ours_and_all_unknown_options_are_listed
         build(aspect_ratio=None, zzzzz=1)
 
 
-WRONG = [
+WRONG: list[tuple[str, object, str]] = [
     ("priority", 10, "priority should be a whole number from 0 to 9; it is 10"),
     ("priority", -1, "it is -1"),
     ("priority", True, "it is True"),
@@ -335,7 +339,7 @@ def test_a_file_that_is_missing_is_named() -> None:
 
 
 def test_no_file_is_read_whole_if_there_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_module, "data_uri", None)
+    monkeypatch.setattr(items, "data_uri", None)
     assert "priority" in mistake(content=[first_frame(PNG)], priority=10)
 
 
@@ -344,14 +348,13 @@ def test_a_file_that_changes_while_the_request_is_built_is_refused(
 ) -> None:
     path = tmp_path / "cat.png"
     path.write_bytes(PNG)
-    inspect = request_module.inspect
 
-    def then_change(source: Any, kind: Any) -> Any:
+    def then_change(source: Path, kind: Kind) -> Inspected:
         found = inspect(source, kind)
         path.write_bytes(GIF)
         return found
 
-    monkeypatch.setattr(request_module, "inspect", then_change)
+    monkeypatch.setattr(items, "inspect", then_change)
     assert "the file changed while it was read" in mistake(content=[first_frame(path)])
 
 
@@ -362,7 +365,7 @@ def test_files_that_are_too_large_together_are_refused_before_one_is_read(
     path.write_bytes(PNG)
     with path.open("r+b") as file:
         file.truncate(25 * 1024**2)
-    monkeypatch.setattr(request_module, "data_uri", None)
+    monkeypatch.setattr(items, "data_uri", None)
     text = mistake(content=[reference_image(path), reference_image(path), reference_image("asset://a")])
     assert text == (
         "content needs 69,905,125 bytes as JSON, more than the 67,108,864 that the API allows for a request: "
@@ -398,6 +401,7 @@ def test_the_body_of_a_request_is_json() -> None:
 PRO_1_0, PRO_1_5 = "byteplus/seedance-1-0-pro-250528", "byteplus/seedance-1-5-pro-251215"
 FAST_2_0, V_2_0 = "dreamina-seedance-2-0-fast-260128", "byteplus/dreamina-seedance-2-0"
 V_2_5, LITE = "byteplus/dreamina-seedance-2-5-260628", "seedance-1-0-lite-i2v-250428"
+T2V = "seedance-1-0-lite-t2v-250428"
 DOUBTS: list[tuple[str, list[Media], dict[str, Any], str]] = [
     (MODEL, [], {"ratio": "16x9"}, "ratio is '16x9', which is none of 16:9, 4:3, 1:1, 3:4, 9:16, 21:9, adaptive"),
     (MODEL, [], {"service_tier": "turbo"}, "service_tier is 'turbo', which is neither default nor flex"),
@@ -416,15 +420,17 @@ DOUBTS: list[tuple[str, list[Media], dict[str, Any], str]] = [
     (V_2_5, [], {"service_tier": "flex"}, "service_tier 'flex' is not supported"),
     (V_2_0, [], {"camera_fixed": True}, "camera_fixed is not supported here"),
     (LITE, [REFERENCE], {"camera_fixed": True}, "camera_fixed is not supported here"),
-    (V_2_5, [FIRST], {"ratio": "16:9"}, "ratio should be 'adaptive' with a first frame"),
+    (V_2_5, [FIRST], {"ratio": "16:9"}, "ratio is '16:9', but should be 'adaptive' with a first frame"),
     (PRO_1_5, [reference_video(MP4)], {}, "videos and sounds are not supported as references"),
     (V_2_0, [reference_audio(WAV)], {}, "a sound needs a picture or a video beside it"),
-    (LITE, [REFERENCE] * 5, {}, "5 items are a reference_image, more than 4"),
+    (PRO_1_5, [REFERENCE], {}, "content has 1 of the role reference_image, more than 0"),
+    (T2V, [FIRST], {}, "content has 1 of the role first_frame, more than 0"),
+    (LITE, [REFERENCE] * 5, {}, "content has 5 of the role reference_image, more than 4"),
     (
         V_2_5,
         [*[REFERENCE] * 30, *[reference_video(MP4)] * 10, *[reference_audio(WAV)] * 11],
         {},
-        "51 items are references, more than 50",
+        "content has 51 references, more than 50",
     ),
     (PRO_1_0, [first_frame(HEIC)], {}, "HEIC and HEIF images are not supported"),
 ]
@@ -446,7 +452,11 @@ def test_what_is_not_known_of_a_model_is_a_warning_and_is_sent(
         (V_2_0, [], {"resolution": "4k", "duration": -1, "ratio": "21:9", "service_tier": "default"}),
         (V_2_0, [reference_audio(WAV), REFERENCE], {"generate_audio": True}),
         (V_2_5, [FIRST, LAST], {"ratio": "adaptive", "duration": 30}),
+        (V_2_5, [reference_audio(WAV), reference_video(MP4)], {"ratio": "16:9"}),
+        (V_2_5, [FIRST], {}),
         (V_2_5, [reference_audio(WAV)], {}),
+        (PRO_1_5, [], {"duration": -1}),
+        (T2V, [], {}),
         (PRO_1_5, [FIRST], {"draft": True, "resolution": "480p"}),
         (PRO_1_5, [first_frame(HEIC)], {"service_tier": "flex"}),
         (PRO_1_0, [FIRST], {"frames": 289, "camera_fixed": True}),

@@ -52,17 +52,25 @@ _COMPARED: Final = tuple(name for name in RequestFacts.__struct_fields__ if name
 def may_be(facts: RequestFacts, task: VideoTaskResponse) -> bool:
     """Whether the task may be the one of the request. A field that one of both does not state decides nothing."""
     stated = task.to_dict()
-    model, created_at = stated.get("model"), stated.get("created_at")
+    model = stated.get("model")
     if model is not None and _full_name(model, facts.model) != _full_name(facts.model, model):
         return False
-    if created_at is not None and not facts.sent_at - EARLIEST <= created_at <= facts.sent_at + LATEST:
+    if not is_in_time(facts, task):
         return False
-    pairs = ((getattr(facts, name), stated.get(name)) for name in _COMPARED)
+    # A draft is made with 480p, whatever the request says.
+    compared = (name for name in _COMPARED if not (name == "resolution" and facts.draft))
+    pairs = ((getattr(facts, name), stated.get(name)) for name in compared)
     return all(
         asked == made
         for asked, made in pairs
         if asked is not None and made is not None and asked not in _LEFT_TO_SERVER
     )
+
+
+def is_in_time(facts: RequestFacts, task: VideoTaskResponse) -> bool:
+    """Whether the task was created when the request was sent, or does not state when."""
+    created_at = task.created_at
+    return not isinstance(created_at, int) or facts.sent_at - EARLIEST <= created_at <= facts.sent_at + LATEST
 
 
 def _full_name(model: str, other: str) -> str:

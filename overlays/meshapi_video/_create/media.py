@@ -17,8 +17,8 @@ Kind: TypeAlias = Literal["image", "video", "audio"]
 
 MEGABYTE: Final = 1024**2
 """The API does not say which megabyte it means. This is the larger one, so that no accepted file is refused here."""
-LARGEST_FILE: Final[dict[Kind, int]] = {"image": 30 * MEGABYTE, "video": 50 * MEGABYTE, "audio": 15 * MEGABYTE}
-"""Bytes of one file, as the API documents them."""
+LARGEST_FILE: Final[dict[Kind, int]] = {"image": 30 * MEGABYTE - 1, "video": 50 * MEGABYTE, "audio": 15 * MEGABYTE}
+"""Bytes of one file, as the API documents them: an image is smaller than 30 MB, the others may have their limit."""
 FORMATS: Final[dict[Kind, str]] = {
     "image": "a JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or HEIF image",
     "video": "an MP4 or MOV video",

@@ -29,18 +29,19 @@ class ModelFacts:
     resolutions: tuple[str, ...] = ("480p", "720p", "1080p")
     seconds: tuple[int, int]
     is_version_2: bool = False
-    """Takes videos and sounds, chooses its own duration for -1; has neither `camera_fixed` nor the tier `flex`."""
+    """Whether it takes videos and sounds, but neither `camera_fixed` nor the tier `flex`."""
+    is_version_1_0: bool = False
+    """Whether it takes `frames`, but no HEIC image, and no duration of -1."""
     has_sound: bool = False
     has_draft: bool = False
-    has_frames: bool = False
     needs_adaptive: bool = False
     """Whether `ratio` must be `adaptive` for a first frame."""
-    takes_heic: bool = True
     most: Mapping[str, int] = MappingProxyType({})
     """The most items of a role; a role that is not named has no known limit."""
     most_references: int = 50
 
 
+_NO_REFERENCE: Final = {"reference_image": 0}
 _MODELS: Final[dict[str, ModelFacts]] = {
     "dreamina-seedance-2-5": ModelFacts(
         seconds=(4, 30),
@@ -63,9 +64,12 @@ _MODELS: Final[dict[str, ModelFacts]] = {
             "": ("480p", "720p", "1080p", "4k"),
         }.items()
     },
-    "seedance-1-5-pro": ModelFacts(seconds=(4, 12), has_sound=True, has_draft=True),
-    "seedance-1-0-pro": ModelFacts(seconds=(2, 12), has_frames=True, takes_heic=False),
-    "seedance-1-0-lite": ModelFacts(seconds=(2, 12), has_frames=True, takes_heic=False, most={"reference_image": 4}),
+    "seedance-1-5-pro": ModelFacts(seconds=(4, 12), has_sound=True, has_draft=True, most=_NO_REFERENCE),
+    "seedance-1-0-pro": ModelFacts(seconds=(2, 12), is_version_1_0=True, most=_NO_REFERENCE),
+    "seedance-1-0-lite-i2v": ModelFacts(seconds=(2, 12), is_version_1_0=True, most={"reference_image": 4}),
+    "seedance-1-0-lite-t2v": ModelFacts(
+        seconds=(2, 12), is_version_1_0=True, most={**_NO_REFERENCE, "first_frame": 0, "last_frame": 0}
+    ),
 }
 """By the beginning of the name, the longer first."""
 
@@ -109,9 +113,11 @@ def _doubts_of_model(request: VideoGenerationRequest, facts: ModelFacts) -> Iter
     roles = Counter(item.role for item in request.content if isinstance(item.role, str))
     if request.resolution and request.resolution not in facts.resolutions:
         yield f"resolution is {request.resolution!r}, which is none of {', '.join(facts.resolutions)}"
-    if request.duration and not (least <= request.duration <= most or (request.duration == -1 and facts.is_version_2)):
+    if request.duration and not (
+        least <= request.duration <= most or (request.duration == -1 and not facts.is_version_1_0)
+    ):
         yield f"duration is {request.duration}, which is not from {least} to {most} seconds"
-    if request.frames and not facts.has_frames:
+    if request.frames and not facts.is_version_1_0:
         yield "frames is not supported: pass duration"
     elif request.frames and not (29 <= request.frames <= 289 and request.frames % 4 == 1):
         yield f"frames is {request.frames}, which is not 25 + 4n, from 29 to 289"
@@ -123,8 +129,8 @@ def _doubts_of_model(request: VideoGenerationRequest, facts: ModelFacts) -> Iter
         yield "service_tier 'flex' is not supported"
     if request.camera_fixed and (facts.is_version_2 or roles["reference_image"]):
         yield "camera_fixed is not supported here"
-    if facts.needs_adaptive and roles["first_frame"] and request.ratio != "adaptive":
-        yield "ratio should be 'adaptive' with a first frame"
+    if facts.needs_adaptive and roles["first_frame"] and request.ratio and request.ratio != "adaptive":
+        yield f"ratio is {request.ratio!r}, but should be 'adaptive' with a first frame"
     yield from _doubts_of_content(request, facts, roles)
 
 
@@ -136,10 +142,10 @@ def _doubts_of_content(request: VideoGenerationRequest, facts: ModelFacts, roles
         yield "a sound needs a picture or a video beside it"
     for role, most in facts.most.items():
         if roles[role] > most:
-            yield f"{roles[role]} items are a {role}, more than {most}"
+            yield f"content has {roles[role]} of the role {role}, more than {most}"
     references = sum(count for role, count in roles.items() if role.startswith("reference_"))
     if references > facts.most_references:
-        yield f"{references} items are references, more than {facts.most_references}"
+        yield f"content has {references} references, more than {facts.most_references}"
     urls = (str(item.image_url.url) for item in request.content if item.image_url)
-    if not facts.takes_heic and any(url.startswith(("data:image/heic", "data:image/heif")) for url in urls):
+    if facts.is_version_1_0 and any(url.startswith(("data:image/heic", "data:image/heif")) for url in urls):
         yield "HEIC and HEIF images are not supported"

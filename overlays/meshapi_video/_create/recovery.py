@@ -1,12 +1,13 @@
 """Finds out what became of the creates in a journal that have no known end. Pure.
 
-| create                                                  | the list                            | result     |
-|---------------------------------------------------------|-------------------------------------|------------|
-| interrupted or uncertain, with a seed of its own        | one task has its seed               | created    |
-| interrupted or uncertain, and long ago                  | no task may be the one              | not made   |
-| any other that is interrupted or uncertain              |                                     | unresolved |
+| create without a known end       | unclaimed tasks in the list, of its time | result     |
+|----------------------------------|------------------------------------------|------------|
+| it has a seed of its own         | one has this seed                        | created    |
+| it was long ago                  | none, or all have another seed           | not made   |
+| any other                        |                                          | unresolved |
 
-The list is Mesh's own database, which has a task before the create gets its response.
+The list is Mesh's own database, which has a task before the create gets its response. Only the seed decides: Mesh may
+state the model, or another field, otherwise than the request did.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from meshapi_video._create.candidates import LATEST, may_be
+from meshapi_video._create.candidates import LATEST, is_in_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,14 +56,18 @@ def recover(
     unknown = [record for record in records if is_open(record)]
     seeds = Counter(record.facts.seed for record in unknown)
     for record in unknown:
-        candidates = [task for task in tasks if may_be(record.facts, task)]
         seed = record.facts.seed
         has_own_seed = seed not in {None, -1} and seeds[seed] == 1
-        same = [task.id for task in candidates if task.seed == seed] if has_own_seed else []
-        if len(same) == 1:
+        of_its_time = [task for task in tasks if is_in_time(record.facts, task)]
+        same = [task.id for task in of_its_time if task.seed == seed]
+        # A task that does not state its seed yet may be any.
+        possible = [
+            task.id for task in of_its_time if not has_own_seed or task.seed == seed or not isinstance(task.seed, int)
+        ]
+        if has_own_seed and len(same) == 1:
             found.created[record.request_id] = same[0]
-        elif not candidates and now - record.time > settled_after:
+        elif not possible and now - record.time > settled_after:
             found.not_made.append(record.request_id)
         else:
-            found.unresolved[record.request_id] = [task.id for task in candidates]
+            found.unresolved[record.request_id] = possible
     return found
