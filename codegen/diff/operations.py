@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from codegen.client_names import python_name
-from codegen.diff.effective import argument_names, media_types, parameter, parsed_media_type
+from codegen.diff.effective import argument_names, is_json, media_types, parameter, parsed_media_type
 from codegen.diff.schemas import SchemaComparison
 from codegen.diff.severity import Change, Handler, Severity, format_value
 from codegen.document import Json, as_list, as_object
@@ -212,17 +212,17 @@ class _DocumentComparison(SchemaComparison):
     def _responses(self, old_responses: Json, new_responses: Json, pointer: str) -> None:
         old, new = as_object(old_responses), as_object(new_responses)
         for status in sorted(old.keys() | new.keys()):
-            place = f"{pointer}/{escape(status)}"
-            if status not in new:
+            before, after = (_described(each, status) for each in (old, new))
+            place = f"{pointer}/{escape(after or status)}"
+            if after is None:
                 self.add(Severity.BREAKING, place, f"A response with status {status} is no longer parsed.")
-            elif status not in old:
-                # The result may have one more type. Any includes all types.
-                known = {name for each in old.values() for name in _result(each)}
-                is_known = bool(_result(new[status]) & {*known, "Any"}) or "Any" in known
-                severity = Severity.ADDITIVE if is_known and not status.startswith("2") else Severity.BREAKING
+            elif before is None:
+                severity = Severity.ADDITIVE if _fits(new[status], old, status) else Severity.BREAKING
                 self.add(severity, place, f"A response with status {status} is now described and parsed.")
-            elif not same(old[status], new[status]):
-                self._response(old[status], new[status], place, status)
+            elif not same(old[before], new[after]):
+                self._response(old[before], new[after], place, status)
+            elif before != after:
+                self.add(Severity.COSMETIC, place, f"A response with status {status} is parsed as before.")
 
     def _response(self, old: Json, new: Json, pointer: str, status: str) -> None:
         def content(before: Json, after: Json, place: str) -> None:
@@ -239,6 +239,18 @@ class _DocumentComparison(SchemaComparison):
         if same(old, new):
             self.add(Severity.COSMETIC, pointer, f"{subject} is described as before; only the notation changed.")
             return
+        parsed, parsed_before = parsed_media_type(new), parsed_media_type(old)
+        if (
+            is_read
+            and parsed
+            and parsed_before
+            and parsed != parsed_before
+            and is_json(parsed)
+            and is_json(parsed_before)
+        ):
+            place = f"{pointer}/{escape(parsed)}"
+            self.add(Severity.COSMETIC, place, f"{subject} is JSON, as before. No code reads the exact media type.")
+            old = {parsed: old[parsed_before]} | {key: old[key] for key in old.keys() - {parsed, parsed_before}}
         if is_read and parsed_media_type(old) != parsed_media_type(new):
             change = f"{parsed_media_type(new) or 'nothing'}; it was {parsed_media_type(old) or 'nothing'}"
             # Each media type of the change is named below.
@@ -303,6 +315,22 @@ def _result(response: Json) -> frozenset[str]:
     """The types that a response has in Python. A response without a body that is parsed may be anything."""
     content = media_types(as_object(response).get("content"))
     return types_of(as_object(content.get(parsed_media_type(content) or "")).get("schema")).names
+
+
+def _described(responses: dict[str, Json], status: str) -> str | None:
+    """The key under which a status is described: the status itself, its range, or `default`."""
+    return next((key for key in (status, f"{status[:1]}XX", "default") if key in responses), None)
+
+
+def _fits(response: Json, others: dict[str, Json], status: str) -> bool:
+    """Whether the result of a function needs no new type for a response. Any includes all types."""
+    result = _result(response)
+    if status.startswith("2"):
+        # Callers use the result of a success as it is.
+        successes = {name for key, each in others.items() if key.startswith("2") for name in _result(each)}
+        return result <= successes - {"Any"}
+    known = {name for each in others.values() for name in _result(each)}
+    return bool(result & {*known, "Any"}) or "Any" in known
 
 
 def _without(mapping: dict[str, Json], keys: Iterable[str]) -> dict[str, Json]:
