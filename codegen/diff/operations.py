@@ -78,8 +78,8 @@ class _DocumentComparison(SchemaComparison):
         if same(before, after):
             self.add(Severity.COSMETIC, pointer, "The SDK uses the first server, which is the same.")
         else:
-            change = f"{format_value(after)} instead of {format_value(before)}"
-            self.add(Severity.BREAKING, pointer, f"Requests, and the API key in them, go to {change}.")
+            meaning = f"The server is {format_value(after)}; it was {format_value(before)}."
+            self.add(Severity.BREAKING, pointer, f"{meaning} The SDK sends all requests to its own `base_url`.")
 
     def _security(self, old: Json, new: Json, pointer: str) -> None:
         change = f"{format_value(new)}; it was {format_value(old)}"
@@ -104,11 +104,21 @@ class _DocumentComparison(SchemaComparison):
         for path in sorted(old_paths.keys() | new_paths.keys()):
             place = f"{pointer}/{escape(path)}"
             before, after = as_object(old_paths.get(path)), as_object(new_paths.get(path))
+            servers = self._own_servers(self.old, self.new)
             for method in METHODS:
-                self._operation(before.get(method), after.get(method), f"{place}/{method}")
-            self.compare_keys(_without(before, METHODS), _without(after, METHODS), place, {"servers": self._servers})
+                own = self._own_servers({**self.old, **before}, {**self.new, **after})
+                self._operation(before.get(method), after.get(method), f"{place}/{method}", own)
+            self.compare_keys(_without(before, METHODS), _without(after, METHODS), place, {"servers": servers})
 
-    def _operation(self, old: Json, new: Json, pointer: str) -> None:
+    def _own_servers(self, old: dict[str, Json], new: dict[str, Json]) -> Handler:
+        """Compares the servers of a part. A part without servers has those of the object around it."""
+
+        def servers(before: Json, after: Json, pointer: str) -> None:
+            self._servers(before or old.get("servers"), after or new.get("servers"), pointer)
+
+        return servers
+
+    def _operation(self, old: Json, new: Json, pointer: str, servers: Handler) -> None:
         if old is None or new is None:
             if old is not None:
                 self.add(Severity.BREAKING, pointer, f"The function {_function(old)} was removed.")
@@ -137,7 +147,7 @@ class _DocumentComparison(SchemaComparison):
             "parameters": self._parameters,
             "requestBody": self._request_body,
             "responses": self._responses,
-            "servers": self._servers,
+            "servers": servers,
             "callbacks": self._unread,
         }
         self.compare_keys(old, new, pointer, handlers)
@@ -323,14 +333,13 @@ def _described(responses: dict[str, Json], status: str) -> str | None:
 
 
 def _fits(response: Json, others: dict[str, Json], status: str) -> bool:
-    """Whether the result of a function needs no new type for a response. Any includes all types."""
+    """Whether the result of a function needs no new type for a response. Callers need not handle `Any`."""
     result = _result(response)
     if status.startswith("2"):
         # Callers use the result of a success as it is.
         successes = {name for key, each in others.items() if key.startswith("2") for name in _result(each)}
         return result <= successes - {"Any"}
-    known = {name for each in others.values() for name in _result(each)}
-    return bool(result & {*known, "Any"}) or "Any" in known
+    return result <= {"Any", *(name for each in others.values() for name in _result(each))}
 
 
 def _without(mapping: dict[str, Json], keys: Iterable[str]) -> dict[str, Json]:

@@ -102,6 +102,7 @@ class SchemaComparison(Comparison):
             "default": default,
             "items": with_subject(self._items),
             "additionalProperties": with_subject(self._additional_properties),
+            "discriminator": with_subject(self._discriminator),
             "title": title,
         }
         self.compare_keys(old, new, pointer, handlers)
@@ -158,6 +159,18 @@ class SchemaComparison(Comparison):
             return
         for before, (index, after) in pairs:
             self.compare_schema(before, after, f"{pointer}/{index}", direction, subject)
+
+    def _discriminator(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        before, after = as_object(old), as_object(new)
+        tags, new_tags = as_object(before.get("mapping")), as_object(after.get("mapping"))
+        if self._is_unchecked(pointer):
+            meaning = f"The tags of the alternatives of {_mid_sentence(subject)} are the same in Python."
+            self.add(Severity.COSMETIC, pointer, meaning)
+        elif tags and before == {**after, "mapping": tags} and all(new_tags.get(tag) == tags[tag] for tag in tags):
+            meaning = f"More tags tell the alternatives of {_mid_sentence(subject)} apart."
+            self.add(_severity(direction, widened=True, narrowed=False), pointer, meaning)
+        else:
+            self.add_unknown(old, new, pointer)
 
     def _types(
         self, old: Types, new: Types, pointer: str, direction: Direction, subject: str, *, invariant: bool

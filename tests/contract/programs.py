@@ -220,13 +220,11 @@ class Package:
         package, _, name = function.module.rpartition(".")
         lines = [f"from {package} import {name} as f{number}"]
         typed = ", ".join(f"{argument}: {ann}" for argument, (ann, _) in function.arguments.items())
-        # By name, as callers may pass each argument. Below, the program passes some by position.
-        given = ", ".join(f"{argument}={argument}" for argument in function.arguments)
         called = "sync" if function.returns.find("Response[") != 0 else "sync_detailed"
         lines.append(f"def call_{number}(client: {function.client}, {typed}) -> None:")
-        lines.append(
-            f"    result: {_without_any(function.returns)} = f{number}.{called}({given}{', ' if given else ''}client=client)"
-        )
+        # By name, as callers may pass each argument. Below, the program passes some by position.
+        given = ", ".join([*(f"{argument}={argument}" for argument in function.arguments), "client=client"])
+        lines.append(f"    result: {_without_any(function.returns)} = f{number}.{called}({given})")
         for every in (False, True):
             values = [
                 self._value(ann, 0) if argument in function.positional else f"{argument}={self._value(ann, 0)}"
