@@ -30,6 +30,7 @@ from codegen.diff.report import OVERLAID, Report, compare_generated
 from codegen.document import DOCUMENT, GENERATED, OVERLAY, ROOT, Json
 from codegen.errors import CodegenError
 from codegen.extensions import without_extensions
+from codegen.file_diff import read_files
 from codegen.openapi import check_version
 from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
@@ -104,14 +105,15 @@ def regenerate(
         new, old, empty = Path(scratch, "new"), Path(scratch, "old"), Path(scratch, "empty")
         generate(new, document, overlay)
         empty.mkdir()
-        report = compare_generated(target if target.exists() else empty, new)
-        text = report.markdown()
-        if report.files:
-            verify(new)
+        current = target if target.exists() else empty
+        # First: the error of the verification names the place in the document. Broken code cannot be compared.
+        unproven = verify(new).notes if read_files(current) != read_files(new) else []
+        report = compare_generated(current, new)
+        report = report._replace(notes=(*report.notes, *unproven))
         if dry_run or not report.files:
             return report
         if report_file is not None:
-            report_file.write_text(text, encoding="utf-8")
+            report_file.write_text(report.markdown(), encoding="utf-8")
         try:
             if target.exists():
                 target.rename(old)

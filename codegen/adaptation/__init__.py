@@ -48,7 +48,7 @@ def marked_forms(document: dict[str, Json]) -> Adapted:
     for slot in slots(normal):
         normalize(slot, notes)
     for slot in slots(normal):
-        normalize_all_of(normal, slot)
+        normalize_all_of(normal, slot, notes)
     for slot in slots(normal):
         part_texts(normal, slot, notes)
     narrow_tags(normal)

@@ -11,7 +11,7 @@ from codegen.adaptation.places import place_of, slots
 from codegen.adaptation.references import UnfoldingError
 from codegen.document import Json
 from codegen.errors import CodegenError
-from codegen.refusals.choices import check_schemas
+from codegen.refusals.choices import check_schemas, check_values
 from codegen.refusals.names import check_endpoints, check_models, check_operations, check_texts, places_of_classes
 from codegen.refusals.parsed import errors, parse
 from codegen.refusals.references import check_references, endless, unfolding
@@ -40,13 +40,15 @@ def refusals(document: dict[str, Json]) -> Iterator[Refusal]:
     if odd:
         return
     try:
-        client = marked_forms(document).client
+        client, wire, _notes = marked_forms(document)
     except UnfoldingError as error:
         yield unfolding(document, error)
         return
     known = [
         *check_operations(document),
         *check_texts((place_of(slot.schema), slot.schema) for slot in slots(client)),
+        *check_values(client),
+        *check_values(wire),
         *check_schemas(document, client),
         *check_requests(client),
     ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from codegen.adaptation.choices import members_of
 from codegen.adaptation.discriminators import discriminator
 from codegen.adaptation.kinds import ANY, kinds_of
+from codegen.adaptation.merging import is_nothing
 from codegen.adaptation.normal import types_of_schema
 from codegen.adaptation.places import SCHEMAS, Schema, Use, place_of, slots
 from codegen.document import Json, as_list, as_object, is_object
@@ -25,8 +27,6 @@ def check_schemas(published: dict[str, Json], document: dict[str, Json]) -> Iter
             # A constant is an enum here.
             key, kind = ("enum", "enum") if "enum" in target_of(published, place) else ("const", "constant")
             yield removal(f"{place}/{key}", f"this {kind} allows no value of its type", "Remove it.")
-        if is_object(schema.get("not")):
-            yield _nothing(place)
         lists = _lists(document, schema)
         if lists and lists % _MOST_LISTS == 0:
             problem = f"the generated code cannot read {_MOST_LISTS} lists, each in another one"
@@ -47,12 +47,19 @@ def _lists(document: dict[str, Json], schema: Schema) -> int:
     return len(seen)
 
 
-def _nothing(place: str) -> Refusal:
-    problem = "the schema `false` allows no value"
-    keys = place.split("/")
-    if keys[-2] == "properties":
-        return removal(place, problem, "Remove the property.")
-    return removal(place, problem, "Remove it: any value is allowed then.")
+def check_values(document: dict[str, Json]) -> Iterator[Refusal]:
+    """The schemas of an adapted document that allow no value."""
+    for slot in slots(document):
+        if is_nothing(slot.schema):
+            place, where = place_of(slot.schema), place_of(slot.schema["not"])
+            problem, effect = "no value matches this and what stands beside it", "Remove it: the rest says enough."
+            if where == f"{place}/not":
+                where, problem = place, "the schema `false` allows no value"
+                effect = "Remove it: any value is allowed then."
+            if where.split("/")[-2] == "properties":
+                yield removal(where, problem, "Remove the property.")
+            else:
+                yield removal(where, problem, effect)
 
 
 def _choice(document: dict[str, Json], schema: Schema, place: str) -> Iterator[Refusal]:
@@ -64,7 +71,7 @@ def _choice(document: dict[str, Json], schema: Schema, place: str) -> Iterator[R
         other = choices[1] if len(choices) > 1 else "allOf" if "allOf" in schema else "properties"
         yield removal(target, f"the generators cannot join {choices[0]} and {other}", "Remove one of them.")
         return
-    members = list(flat_members(document, as_list(schema[choices[0]]), set()))
+    members = list(members_of(document, as_list(schema[choices[0]]), set()))
     arrays = [member for member in members if "array" in kinds_of(document, member)]
     objects = [member for member in members if "object" in kinds_of(document, member)]
     if any(ANY in kinds_of(document, member) for member in members):
@@ -74,22 +81,6 @@ def _choice(document: dict[str, Json], schema: Schema, place: str) -> Iterator[R
     if len(objects) > 1 and discriminator(document, schema, objects) is None:
         problem = "nothing in the objects of this choice tells one from another"
         yield removal(target, problem, _ANYTHING)
-
-
-def flat_members(document: dict[str, Json], members: list[Json], seen: set[str]) -> Iterator[Schema]:
-    """The members of a choice. In place of a choice: its members. Each component once."""
-    for member in members:
-        target: Json = member
-        if "$ref" in member:
-            if member["$ref"] in seen:
-                continue
-            seen.add(member["$ref"])
-            target = as_object(resolve(document, member))
-        choice = as_list(target.get("oneOf")) or as_list(target.get("anyOf"))
-        if choice and "discriminator" not in target:
-            yield from flat_members(document, choice, seen)
-        else:
-            yield member
 
 
 def _further(document: dict[str, Json], schema: Schema) -> Iterator[Refusal]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -81,6 +81,24 @@ def form(value: Json) -> list[tuple[str, str]] | None:
                 return None
             pairs.append((name, text))
     return pairs
+
+
+def parts_of(form: Schema, files: Collection[str], encoding: Schema) -> list[dict[str, Any]]:
+    """The parts that an object is sent as in a multipart form, each with the media types that it may have."""
+    parts: list[dict[str, Any]] = []
+    for name, member in form.items():
+        allowed = str(as_object(encoding.get(name)).get("contentType", ""))
+        types = [each.partition(";")[0].strip().lower() for each in allowed.split(",") if each]
+        for item in member if is_list(member) else [member]:
+            if name in files:
+                # The caller gives the media type of a file.
+                parts.append({"name": name, "text": item, "is_file": True})
+            elif is_object(item) or is_list(item):
+                parts.append({"name": name, "json": item, "types": types or ["application/json"]})
+            else:
+                text = item if isinstance(item, str) else json.dumps(item)
+                parts.append({"name": name, "text": text, "types": types or ["text/plain"]})
+    return parts
 
 
 def path_of(template: str, texts: dict[str, str]) -> str:
