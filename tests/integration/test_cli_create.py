@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +15,11 @@ import pytest
 
 from meshapi_video import read_journal
 from meshapi_video._cli.commands import run
-from meshapi_video_sandbox import CreateRecord, Sandbox
-from support.cli import Output
+from meshapi_video_sandbox import CreateRecord, Sandbox, running_sandbox
+from support.cli import COMMAND, Output
 from support.clock import Clock
 from support.files import names
+from support.many_tasks import eventually
 
 MODEL = ["--model", "byteplus/dreamina-seedance-2-0"]
 
@@ -160,6 +164,19 @@ def test_generate_exits_with_1_if_the_task_ends_without_a_video(mesh: Mesh) -> N
 def test_generate_exits_with_5_if_the_create_is_uncertain(mesh: Mesh) -> None:
     mesh.plan_creates(create_faults=["bad_gateway_after"])
     assert run(["generate", "a lake", *MODEL]) == 5
+
+
+def test_ctrl_c_during_a_create_says_that_a_task_may_exist() -> None:
+    with running_sandbox() as sandbox:
+        sandbox.plan_creates(create_faults=[{"fault": "slow_after", "delay": 60}])
+        environment = {**os.environ, "MESHAPI_BASE_URL": sandbox.base_url, "MESHAPI_API_KEY": sandbox.api_key}
+        command = [*COMMAND, "create", "a lake", *MODEL]
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            eventually(sandbox.creates)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "was interrupted after it was sent: a task may have been made and paid for" in errors
 
 
 @pytest.fixture

@@ -169,6 +169,11 @@ class Creates:
                     journal_key=item.key,
                     **item.options,
                 )
+            except anyio.get_cancelled_exc_class() as interruption:
+                # Ctrl-C: a task may exist.
+                for note in getattr(interruption, "__notes__", ()):
+                    print_error(f"{item.place}{note}")
+                raise
             except MeshVideoError as error:
                 self._codes.append(exit_code_for(error))
                 print_error(f"{item.place}{error}")
