@@ -378,6 +378,8 @@ def test_samples_have_each_alternative_and_each_wrong_type() -> None:
             ["a"],
         ),
         ({"type": "object", "required": ["a"], "properties": {"b": {}}}, "/required", 7, {}),
+        # Beside a reference, nothing is read.
+        ({"$ref": "#/components/schemas/Open", "required": ["a"]}, "/required", 7, {}),
         ({"patternProperties": {"^a": {}}, "additionalProperties": False}, "/patternProperties", None, {"b": 1}),
         ({"type": "object", "properties": {"a": {"type": "integer"}}}, "/properties/a", 7, {"a": "text"}),
     ],
@@ -385,7 +387,8 @@ def test_samples_have_each_alternative_and_each_wrong_type() -> None:
 def test_a_note_leaves_out_the_check_that_it_names_and_no_other(
     schema: Json, place: str, invalid: Json, accepted: Json
 ) -> None:
-    document = document_with(It=schema, Short={"type": "string", "maxLength": 4})
+    others: dict[str, Json] = {"Open": {"type": "object", "properties": {"a": {}}}}
+    document = document_with(It=schema, Short={"type": "string", "maxLength": 4}, **others)
     note = Note(f"#/components/schemas/It{place}", "not checked")
     assert not is_valid(checked_part(document, []), accepted)
     assert is_valid(checked_part(document, [note]), accepted)
