@@ -150,7 +150,12 @@ def _bounds(schema: Schema, notes: list[Note]) -> None:
         bound = schema.get(keyword)
         if isinstance(bound, bool) or bound is None:
             continue
-        fits = math.isfinite(bound) if "integer" not in kinds else _SMALLEST < bound < _LARGEST
+        if "integer" not in kinds:
+            fits = math.isfinite(bound)
+        elif keyword in ("minimum", "exclusiveMinimum"):
+            fits = _SMALLEST <= bound < _LARGEST
+        else:
+            fits = _SMALLEST < bound <= _LARGEST
         if not fits:
             del schema[keyword]
             notes.append(

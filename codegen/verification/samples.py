@@ -34,6 +34,8 @@ _UNKNOWN: Final = "unknown-field"
 _BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 _MAX_VALUES: Final = 50
 _FEW: Final = 5
+_EXACT: Final = 2**52
+"""Below it, each half has a `float` of its own."""
 _MAX_LENGTH: Final = 1_000
 """A longer text or list is not made only to be refused."""
 
@@ -209,7 +211,9 @@ class Maker:
         if part.keys() & {"enum", "const"}:
             yield from ["no such value", *as_list(part.get("enum")), *([part["const"]] if "const" in part else [])]
         for bound in _BOUNDS & part.keys():
-            yield from (part[bound] + step for step in (-1, -0.5, 0, 0.5, 1))
+            # The half of a larger number is no number of its own, and validators read it differently.
+            halves = (-0.5, 0.5) if abs(part[bound]) < _EXACT else ()
+            yield from (part[bound] + step for step in (-1, 0, 1, *halves))
         if "multipleOf" in part:
             yield from (part["multipleOf"] * factor for factor in (1, 2, 3, 0.5, 1.5))
             if _is_number(inner):
