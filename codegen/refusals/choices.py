@@ -81,10 +81,24 @@ def _choice(published: dict[str, Json], document: dict[str, Json], schema: Schem
         problem = "Python cannot tell one array of this choice from another"
         yield _removal_of_choice(published, place, choices[0], problem, _ANYTHING)
     if len(objects) > 1 and discriminator(document, schema, objects) is None:
+        optional = list(_optional_tags(document, schema, objects))
+        if optional:
+            yield from optional
+            return
         problem = "nothing in the objects of this choice tells one from another"
         if not all("$ref" in member for member in objects):
             problem = "the wire types can tell only objects of a choice from each other that are components"
         yield _removal_of_choice(published, place, choices[0], problem, _ANYTHING)
+
+
+def _optional_tags(document: dict[str, Json], schema: Schema, objects: list[Schema]) -> Iterator[Refusal]:
+    """The members of a choice that need not have the property that the discriminator names, but declare it."""
+    name = as_object(schema.get("discriminator")).get("propertyName")
+    for member in objects:
+        target = as_object(resolve(document, member))
+        if "$ref" in member and name in as_object(target.get("properties")) and name not in target.get("required", []):
+            problem = f"the discriminator of a choice names the property {name}, which is not required here"
+            yield change(place_of(target), problem, "Demand it.", {"required": [name]})
 
 
 def _removal_of_choice(published: dict[str, Json], place: str, choice: str, problem: str, effect: str) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from typing import Final
@@ -160,9 +161,24 @@ def test_a_choice_between_objects_without_names_is_refused_with_a_remedy(schema:
     found = list(refusals(document))
     assert [each.place for each in found] == [f"{IT}{place}"]
     assert "only objects of a choice from each other that are components" in found[0].problem
-    pasted = parse_mapping("actions:\n" + found[0].remedy.partition("\n\n")[2], "the remedy")
-    overlay = {"overlay": "1.0.0", "info": {"title": "t", "version": "1"}, **pasted}
-    assert list(refusals(apply_overlay(document, overlay))) == []
+    assert list(refusals(with_remedy(document, found[0].remedy))) == []
+
+
+def with_remedy(document: dict[str, Json], remedy: str) -> dict[str, Json]:
+    pasted = parse_mapping("actions:\n" + remedy.partition("\n\n")[2], "the remedy")
+    return apply_overlay(document, {"overlay": "1.0.0", "info": {"title": "t", "version": "1"}, **pasted})
+
+
+def test_a_property_of_a_discriminator_that_is_not_required_is_named() -> None:
+    document = document_with({"oneOf": [{"$ref": "#/components/schemas/A"}, {"$ref": "#/components/schemas/B"}]})
+    schemas = document["components"]["schemas"]
+    schemas["It"]["discriminator"] = {"propertyName": "kind"}
+    schemas["A"] = copy.deepcopy(CHOICE[0])
+    schemas["B"] = {"type": "object", "properties": {"kind": {"const": "b", "default": "b"}}}
+    found = list(refusals(document))
+    assert [each.place for each in found] == ["#/components/schemas/B"]
+    assert "names the property kind, which is not required here" in found[0].problem
+    assert list(refusals(with_remedy(document, found[0].remedy))) == []
 
 
 def test_values_of_an_enum_that_a_constraint_excludes_are_left_out() -> None:
