@@ -313,7 +313,27 @@ def test_the_verification_comes_before_the_comparison(
 
 def test_a_value_that_several_members_of_one_of_match_is_known() -> None:
     document = document_with(It={"oneOf": [{"type": "integer"}, {"type": "number"}]})
-    assert Maker(document).samples("#/components/schemas/It").overlapping is not None
+    assert Maker(document).samples("#/components/schemas/It").overlapping
+
+
+def test_each_property_is_tried_out_or_known_not_to_be() -> None:
+    text = {"type": "string"}
+    endless = {"type": "object", "required": ["it"], "properties": {"it": {"$ref": "#/components/schemas/Endless"}}}
+    properties = {
+        "text": text,
+        "none": {**text, "minLength": 9, "maxLength": 1},
+        "endless": {"$ref": "#/components/schemas/Endless"},
+    }
+    document = document_with(It={"type": "object", "properties": properties}, Endless=endless)
+    samples = Maker(document).samples("#/components/schemas/It")
+    assert {"text": 7} in [each.instance for each in samples.invalid]
+    place = "#/components/schemas/It/properties"
+    assert samples.untried == {f"{place}/none": "none", f"{place}/endless": "endless"}
+
+
+def test_a_property_that_repeats_its_schema_is_tried_out() -> None:
+    tree = {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/It"}, "text": {"type": "string"}}}
+    assert {"child": {"text": "text"}, "text": "text"} in instances(document_with(It=tree))[0]
 
 
 def test_a_schema_that_accepts_every_value_needs_no_invalid_instance() -> None:
