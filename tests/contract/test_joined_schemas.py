@@ -210,3 +210,15 @@ def test_the_bounds_of_64_bits_are_checked() -> None:
     for name in "ab":
         instances = [each.instance for each in Maker(document).samples(f"{IT}/properties/{name}").invalid]
         assert all(isinstance(each, int) for each in instances if isinstance(each, int | float) and abs(each) > 9)
+
+
+def test_a_choice_with_a_discriminator_may_be_in_a_choice_with_null() -> None:
+    references = [{"$ref": f"#/components/schemas/{name}"} for name in "AB"]
+    inner = {"oneOf": references, "discriminator": {"propertyName": "kind"}}
+    document = document_with({"type": "object", "properties": {"part": {"anyOf": [inner, {"type": "null"}]}}})
+    document["components"]["schemas"] |= {"A": CHOICE[0], "B": CHOICE[1]}
+    assert list(refusals(document)) == []
+    part = adapt(document).wire["components"]["schemas"]["It"]["properties"]["part"]
+    # The generator reads a discriminator at the choice that has the null only.
+    assert part["discriminator"]["propertyName"] == "kind"
+    assert [next(iter(each)) for each in part["anyOf"]] == ["$ref", "$ref", "type"]
