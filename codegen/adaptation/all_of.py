@@ -6,7 +6,8 @@ from codegen.adaptation.kinds import OBJECT, kinds_of
 from codegen.adaptation.merging import CONSTRAINTS, Merger
 from codegen.adaptation.normal import ANNOTATIONS, Note
 from codegen.adaptation.places import PLACE, Schema, Slot, place_of
-from codegen.document import Json, as_list
+from codegen.document import Json, as_list, as_object
+from codegen.openapi import resolve
 
 
 def normalize_all_of(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
@@ -27,11 +28,16 @@ def normalize_all_of(document: dict[str, Json], slot: Slot, notes: list[Note]) -
     # Only a class of its own can join several objects.
     if named and len(parts) == 1 and not schema.keys() - ANNOTATIONS:
         schema["allOf"] = parts
-    elif named and all(kinds_of(document, part) == OBJECT for part in named):
+    elif named and all(kinds_of(document, part) == OBJECT and not _is_choice(document, part) for part in named):
         schema["allOf"] = parts
         schema.setdefault("type", "object")
     else:
         slot.put(Merger(document, notes).joined(schema, parts))
+
+
+def _is_choice(document: dict[str, Json], part: Schema) -> bool:
+    """Whether a part is a choice: openapi-python-client cannot make a class of it and of other parts."""
+    return not {"oneOf", "anyOf"}.isdisjoint(as_object(resolve(document, part)))
 
 
 def _join_constraints(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:

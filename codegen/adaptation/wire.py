@@ -150,7 +150,12 @@ def _bounds(schema: Schema, notes: list[Note]) -> None:
         bound = schema.get(keyword)
         if isinstance(bound, bool) or bound is None:
             continue
-        fits = math.isfinite(bound) if "integer" not in kinds else _SMALLEST < bound < _LARGEST
+        if "integer" not in kinds:
+            fits = math.isfinite(bound)
+        elif keyword in ("minimum", "exclusiveMinimum"):
+            fits = _SMALLEST <= bound < _LARGEST
+        else:
+            fits = _SMALLEST < bound <= _LARGEST
         if not fits:
             del schema[keyword]
             notes.append(
@@ -170,7 +175,12 @@ def _choice(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
     choice = next((keyword for keyword in ("oneOf", "anyOf") if keyword in schema), None)
     if choice is None:
         return
-    members = list(members_of(document, as_list(schema[choice]), set()))
+    # An inner choice with a discriminator: its members are told apart by the same property here.
+    inner = [
+        as_list(each["oneOf"] if "oneOf" in each else each["anyOf"]) if _is_tagged(each) else [each]
+        for each in as_list(schema[choice])
+    ]
+    members = list(members_of(document, [member for each in inner for member in each], set()))
     annotations = {key: value for key, value in schema.items() if key in ANNOTATIONS}
     if any(not member.keys() - ANNOTATIONS for member in members):
         slot.put(annotations)
@@ -183,6 +193,10 @@ def _choice(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
     tags = discriminator(document, schema, objects) if len(objects) > 1 else None
     schema.pop("discriminator", None)
     slot.put({**schema, choice: joined, **({"discriminator": tags} if tags else {})})
+
+
+def _is_tagged(member: Schema) -> bool:
+    return "discriminator" in member and not {"oneOf", "anyOf"}.isdisjoint(member)
 
 
 def _joined(members: list[Schema], schema: Schema, notes: list[Note]) -> list[Schema]:

@@ -12,7 +12,7 @@ from codegen.adaptation.normal import types_of_schema
 from codegen.adaptation.places import SCHEMAS, Schema, Use, place_of, slots
 from codegen.document import Json, as_list, as_object, is_object
 from codegen.openapi import resolve, target_of
-from codegen.refusals.refusal import Refusal, change, removal
+from codegen.refusals.refusal import Refusal, change, nearest_removal, removal
 
 # Python allows 20 nested blocks, and the generated code has a loop for each list.
 _MOST_LISTS = 16
@@ -32,7 +32,7 @@ def check_schemas(published: dict[str, Json], document: dict[str, Json]) -> Iter
             problem = f"the generated code cannot read {_MOST_LISTS} lists, each in another one"
             yield removal(f"{place}/items", problem, "Without it, the items are `Any`, and nothing is checked.")
         if not slot.use & (Use.QUERY | Use.PATH | Use.HEADER | Use.COOKIE):
-            yield from _choice(document, schema, place)
+            yield from _choice(published, document, schema)
         if slot.use & Use.READ or (place.startswith(SCHEMAS) and slot.use & Use.JSON):
             # A form is only sent, and so is the schema of a body that is no component: no wire type checks them.
             yield from _further(document, schema)
@@ -62,14 +62,15 @@ def check_values(document: dict[str, Json]) -> Iterator[Refusal]:
                 yield removal(where, problem, effect)
 
 
-def _choice(document: dict[str, Json], schema: Schema, place: str) -> Iterator[Refusal]:
+def _choice(published: dict[str, Json], document: dict[str, Json], schema: Schema) -> Iterator[Refusal]:
     choices = [choice for choice in ("oneOf", "anyOf") if choice in schema]
     if not choices:
         return
-    target = f"{place}/{choices[0]}"
+    place = place_of(schema)
     if len(choices) > 1 or "allOf" in schema or "properties" in schema:
         other = choices[1] if len(choices) > 1 else "allOf" if "allOf" in schema else "properties"
-        yield removal(target, f"the generators cannot join {choices[0]} and {other}", "Remove one of them.")
+        problem = f"the generators cannot join {choices[0]} and {other}"
+        yield _removal_of_choice(published, place, choices[0], problem, "Remove one of them.")
         return
     members = list(members_of(document, as_list(schema[choices[0]]), set()))
     arrays = [member for member in members if "array" in kinds_of(document, member)]
@@ -77,10 +78,34 @@ def _choice(document: dict[str, Json], schema: Schema, place: str) -> Iterator[R
     if any(ANY in kinds_of(document, member) for member in members):
         return
     if len(arrays) > 1:
-        yield removal(target, "Python cannot tell one array of this choice from another", _ANYTHING)
+        problem = "Python cannot tell one array of this choice from another"
+        yield _removal_of_choice(published, place, choices[0], problem, _ANYTHING)
     if len(objects) > 1 and discriminator(document, schema, objects) is None:
+        optional = list(_optional_tags(document, schema, objects))
+        if optional:
+            yield from optional
+            return
         problem = "nothing in the objects of this choice tells one from another"
-        yield removal(target, problem, _ANYTHING)
+        if not all("$ref" in member for member in objects):
+            problem = "the wire types can tell only objects of a choice from each other that are components"
+        yield _removal_of_choice(published, place, choices[0], problem, _ANYTHING)
+
+
+def _optional_tags(document: dict[str, Json], schema: Schema, objects: list[Schema]) -> Iterator[Refusal]:
+    """The members of a choice that need not have the property that the discriminator names, but declare it."""
+    name = as_object(schema.get("discriminator")).get("propertyName")
+    for member in objects:
+        target = as_object(resolve(document, member))
+        if "$ref" in member and name in as_object(target.get("properties")) and name not in target.get("required", []):
+            problem = f"the discriminator of a choice names the property {name}, which is not required here"
+            yield change(place_of(target), problem, "Demand it.", {"required": [name]})
+
+
+def _removal_of_choice(published: dict[str, Json], place: str, choice: str, problem: str, effect: str) -> Refusal:
+    """A refusal of a choice, which may have been joined from parts of `allOf`."""
+    if choice in target_of(published, place):
+        return removal(f"{place}/{choice}", problem, effect)
+    return nearest_removal(published, place, problem)
 
 
 def _further(document: dict[str, Json], schema: Schema) -> Iterator[Refusal]:

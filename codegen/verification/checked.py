@@ -67,8 +67,8 @@ def _holds_names(pointer: str) -> bool:
 def _drop(document: Schema, schema: Schema, keyword: str, declared: AbstractSet[str], above: frozenset[str]) -> None:
     """Drops a keyword from a schema and its parts. Another schema, of which it is made, keeps the keyword."""
     dropped = schema.pop(keyword, None)
-    if keyword == "required" and is_list(dropped):
-        # Only what is declared is demanded.
+    if keyword == "required" and is_list(dropped) and "$ref" not in schema:
+        # Only what is declared is demanded. Beside a reference, nothing is.
         schema["required"] = [name for name in dropped if name in declared]
     if keyword in _FURTHER:
         schema.pop(_FURTHER[keyword], None)

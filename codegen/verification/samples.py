@@ -34,6 +34,8 @@ _UNKNOWN: Final = "unknown-field"
 _BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 _MAX_VALUES: Final = 50
 _FEW: Final = 5
+_EXACT: Final = 2**52
+"""Below it, each half has a `float` of its own."""
 _MAX_LENGTH: Final = 1_000
 """A longer text or list is not made only to be refused."""
 
@@ -62,8 +64,10 @@ class Samples:
     valid: list[Sample] = field(default_factory=list[Sample])
     invalid: list[Sample] = field(default_factory=list[Sample])
     """The wire check has to refuse these."""
-    overlapping: Sample | None = None
-    """One that the wire check accepts, because several members of `oneOf` match."""
+    overlapping: list[Sample] = field(default_factory=list[Sample])
+    """Those that the wire check accepts, because several members of `oneOf` match."""
+    untried: dict[str, str] = field(default_factory=dict[str, str])
+    """The places of the properties that no valid instance has, and their names."""
     left_out: int = 0
     """The number of instances that were to be valid, and are not."""
     problem: str = ""
@@ -109,7 +113,7 @@ class Maker:
         found = Samples()
         try:
             valid = self._judge.validator(pointer, formats=True)
-            full = instance_of(self._document, {"$ref": pointer})
+            full = self._full(pointer)
         except EndlessError:
             found.problem = "no valid instance can be made"
             return found
@@ -124,6 +128,10 @@ class Maker:
                 found.left_out += 1
         if not found.valid:
             found.problem = "no valid instance can be made"
+        known = {name for each in found.valid if is_object(each.instance) for name in each.instance}
+        for one in alternatives(self._document, {"$ref": pointer}) if found.valid else ():
+            places = {name: f"{pointer}/properties/{escape(name)}" for name in as_object(one.get("properties"))}
+            found.untried |= {place: name for name, place in places.items() if name not in known}
         if invalid and found.valid:
             self._add_invalid(found, pointer, full, extra)
         return found
@@ -132,13 +140,27 @@ class Maker:
         valid, checked, lenient = (
             judge.validator(pointer, formats=True) for judge in (self._judge, self._checked_judge, self._lenient_judge)
         )
-        whole = next((each.instance for each in found.valid if each.instance == full), found.valid[0].instance)
+        # If the value of one property is not valid, the others have invalid instances nevertheless.
+        largest = max(found.valid, key=lambda each: len(json.dumps(each.instance))).instance
+        whole = next((each.instance for each in found.valid if each.instance == full), largest)
         base = whole if extra is None or not valid.is_valid(extra) else extra
         wrong = [each for each in _each_once(self._invalid(pointer, base)) if not valid.is_valid(each.instance)]
         found.invalid = [each._replace(small=True) for each in wrong if not lenient.is_valid(each.instance)]
         accepted = [each for each in wrong if lenient.is_valid(each.instance)]
-        found.overlapping = next((each for each in accepted if not checked.is_valid(each.instance)), None)
+        found.overlapping = [each for each in accepted if not checked.is_valid(each.instance)]
         found.only_valid = not wrong and not self._allows_anything(pointer)
+
+    def _full(self, pointer: str) -> Json:
+        """An instance with every declared property. A property that repeats the schema has another instance of it."""
+        full = instance_of(self._document, {"$ref": pointer})
+        if is_object(full):
+            # Another member of a choice has other properties.
+            first = alternatives(self._document, {"$ref": pointer})[0]
+            for name, schema in as_object(first.get("properties")).items():
+                if name not in full:
+                    with contextlib.suppress(EndlessError):
+                        full[name] = instance_of(self._document, schema)
+        return full
 
     def _allows_anything(self, pointer: str) -> bool:
         return any(not one.keys() - {*ANNOTATIONS, "type"} for one in alternatives(self._document, {"$ref": pointer}))
@@ -209,7 +231,9 @@ class Maker:
         if part.keys() & {"enum", "const"}:
             yield from ["no such value", *as_list(part.get("enum")), *([part["const"]] if "const" in part else [])]
         for bound in _BOUNDS & part.keys():
-            yield from (part[bound] + step for step in (-1, -0.5, 0, 0.5, 1))
+            # The half of a larger number is no number of its own, and validators read it differently.
+            halves = (-0.5, 0.5) if abs(part[bound]) < _EXACT else ()
+            yield from (part[bound] + step for step in (-1, 0, 1, *halves))
         if "multipleOf" in part:
             yield from (part["multipleOf"] * factor for factor in (1, 2, 3, 0.5, 1.5))
             if _is_number(inner):

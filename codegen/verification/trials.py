@@ -119,8 +119,9 @@ class Trials:
         samples = self._samples(pointer, invalid=True)
         if samples.only_valid:
             self.proof.unproven[pointer] = "no invalid instance can be made"
-        if samples.overlapping is not None:
-            self.proof.overlaps.add(samples.overlapping.pointer)
+        for place, name in samples.untried.items():
+            self.proof.unproven[place] = f"no valid instance with the property {name} can be made"
+        self.proof.overlaps |= {each.pointer for each in samples.overlapping}
         wire, model = self._names.wire_of(pointer), self._names.model_of(pointer)
         if wire is None:
             self.proof.unproven[pointer] = "it has no wire type"

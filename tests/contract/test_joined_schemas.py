@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from typing import Final
@@ -10,6 +11,8 @@ import pytest
 
 from codegen.adaptation import adapt
 from codegen.document import Json
+from codegen.overlay import apply_overlay
+from codegen.parsing import parse_mapping
 from codegen.refusals import refusals
 from codegen.verification.json_schema import Judge, as_json_schema
 from codegen.verification.samples import Maker
@@ -132,6 +135,52 @@ def test_parts_that_contradict_are_refused(schema: Json, place: str) -> None:
     assert f"{IT}{place}" in [refusal.place for refusal in refusals(document_with(schema))]
 
 
+CHOICE: Final = [
+    {"type": "object", "required": ["kind"], "properties": {"kind": {**TEXT, "enum": [kind]}}} for kind in ("a", "b")
+]
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        ({"type": "object", "properties": {"part": {"oneOf": CHOICE}}}, "/properties/part/oneOf"),
+        ({"allOf": [{"oneOf": CHOICE}, BASE]}, "/allOf/0/oneOf"),
+        # The joined choice has no place of its own.
+        ({"allOf": [{"$ref": "#/components/schemas/Choice"}, {"type": "object", "properties": {"code": TEXT}}]}, ""),
+        (
+            {"type": "object", "properties": {"part": {"allOf": [{"$ref": "#/components/schemas/Choice"}, BASE]}}},
+            "/properties/part",
+        ),
+    ],
+    ids=str,
+)
+def test_a_choice_between_objects_without_names_is_refused_with_a_remedy(schema: Json, place: str) -> None:
+    document = document_with(schema)
+    members = [{"$ref": "#/components/schemas/A"}, {"$ref": "#/components/schemas/B"}]
+    document["components"]["schemas"] |= {"Choice": {"oneOf": members}, "A": CHOICE[0], "B": CHOICE[1]}
+    found = list(refusals(document))
+    assert [each.place for each in found] == [f"{IT}{place}"]
+    assert "only objects of a choice from each other that are components" in found[0].problem
+    assert list(refusals(with_remedy(document, found[0].remedy))) == []
+
+
+def with_remedy(document: dict[str, Json], remedy: str) -> dict[str, Json]:
+    pasted = parse_mapping("actions:\n" + remedy.partition("\n\n")[2], "the remedy")
+    return apply_overlay(document, {"overlay": "1.0.0", "info": {"title": "t", "version": "1"}, **pasted})
+
+
+def test_a_property_of_a_discriminator_that_is_not_required_is_named() -> None:
+    document = document_with({"oneOf": [{"$ref": "#/components/schemas/A"}, {"$ref": "#/components/schemas/B"}]})
+    schemas = document["components"]["schemas"]
+    schemas["It"]["discriminator"] = {"propertyName": "kind"}
+    schemas["A"] = copy.deepcopy(CHOICE[0])
+    schemas["B"] = {"type": "object", "properties": {"kind": {"const": "b", "default": "b"}}}
+    found = list(refusals(document))
+    assert [each.place for each in found] == ["#/components/schemas/B"]
+    assert "names the property kind, which is not required here" in found[0].problem
+    assert list(refusals(with_remedy(document, found[0].remedy))) == []
+
+
 def test_values_of_an_enum_that_a_constraint_excludes_are_left_out() -> None:
     document = document_with({**TEXT, "enum": ["a", "bbb"], "maxLength": 2})
     assert adapt(document).wire["components"]["schemas"]["It"]["enum"] == ["a"]
@@ -143,3 +192,33 @@ def test_schemas_within_themselves_can_be_joined() -> None:
     )
     assert wire_accepts(document, {"value": 3, "child": {"value": 1}})
     assert not wire_accepts(document, {"value": 2})
+
+
+def test_the_bounds_of_64_bits_are_checked() -> None:
+    least, greatest = -(2**63), 2**63 - 1
+    properties: Json = {
+        "a": {**WHOLE, "minimum": least, "maximum": greatest},
+        "b": {**WHOLE, "exclusiveMinimum": least, "exclusiveMaximum": greatest},
+        "c": {**WHOLE, "minimum": least - 1, "maximum": greatest + 1},
+        # msgspec refuses these: no number of 64 bits is beyond.
+        "d": {**WHOLE, "exclusiveMinimum": greatest},
+        "e": {**WHOLE, "exclusiveMaximum": least},
+    }
+    document = document_with({"type": "object", "properties": properties})
+    dropped = ["c/maximum", "c/minimum", "d/exclusiveMinimum", "e/exclusiveMaximum"]
+    assert [note.pointer for note in adapt(document).notes] == [f"{IT}/properties/{each}" for each in dropped]
+    for name in "ab":
+        instances = [each.instance for each in Maker(document).samples(f"{IT}/properties/{name}").invalid]
+        assert all(isinstance(each, int) for each in instances if isinstance(each, int | float) and abs(each) > 9)
+
+
+def test_a_choice_with_a_discriminator_may_be_in_a_choice_with_null() -> None:
+    references = [{"$ref": f"#/components/schemas/{name}"} for name in "AB"]
+    inner = {"oneOf": references, "discriminator": {"propertyName": "kind"}}
+    document = document_with({"type": "object", "properties": {"part": {"anyOf": [inner, {"type": "null"}]}}})
+    document["components"]["schemas"] |= {"A": CHOICE[0], "B": CHOICE[1]}
+    assert list(refusals(document)) == []
+    part = adapt(document).wire["components"]["schemas"]["It"]["properties"]["part"]
+    # The generator reads a discriminator at the choice that has the null only.
+    assert part["discriminator"]["propertyName"] == "kind"
+    assert [next(iter(each)) for each in part["anyOf"]] == ["$ref", "$ref", "type"]

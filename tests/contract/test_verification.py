@@ -314,7 +314,27 @@ def test_the_verification_comes_before_the_comparison(
 
 def test_a_value_that_several_members_of_one_of_match_is_known() -> None:
     document = document_with(It={"oneOf": [{"type": "integer"}, {"type": "number"}]})
-    assert Maker(document).samples("#/components/schemas/It").overlapping is not None
+    assert Maker(document).samples("#/components/schemas/It").overlapping
+
+
+def test_each_property_is_tried_out_or_known_not_to_be() -> None:
+    text = {"type": "string"}
+    endless = {"type": "object", "required": ["it"], "properties": {"it": {"$ref": "#/components/schemas/Endless"}}}
+    properties = {
+        "text": text,
+        "none": {**text, "minLength": 9, "maxLength": 1},
+        "endless": {"$ref": "#/components/schemas/Endless"},
+    }
+    document = document_with(It={"type": "object", "properties": properties}, Endless=endless)
+    samples = Maker(document).samples("#/components/schemas/It")
+    assert {"text": 7} in [each.instance for each in samples.invalid]
+    place = "#/components/schemas/It/properties"
+    assert samples.untried == {f"{place}/none": "none", f"{place}/endless": "endless"}
+
+
+def test_a_property_that_repeats_its_schema_is_tried_out() -> None:
+    tree = {"type": "object", "properties": {"child": {"$ref": "#/components/schemas/It"}, "text": {"type": "string"}}}
+    assert {"child": {"text": "text"}, "text": "text"} in instances(document_with(It=tree))[0]
 
 
 def test_a_schema_that_accepts_every_value_needs_no_invalid_instance() -> None:
@@ -379,6 +399,8 @@ def test_samples_have_each_alternative_and_each_wrong_type() -> None:
             ["a"],
         ),
         ({"type": "object", "required": ["a"], "properties": {"b": {}}}, "/required", 7, {}),
+        # Beside a reference, nothing is read.
+        ({"$ref": "#/components/schemas/Open", "required": ["a"]}, "/required", 7, {}),
         ({"patternProperties": {"^a": {}}, "additionalProperties": False}, "/patternProperties", None, {"b": 1}),
         ({"type": "object", "properties": {"a": {"type": "integer"}}}, "/properties/a", 7, {"a": "text"}),
     ],
@@ -386,7 +408,8 @@ def test_samples_have_each_alternative_and_each_wrong_type() -> None:
 def test_a_note_leaves_out_the_check_that_it_names_and_no_other(
     schema: Json, place: str, invalid: Json, accepted: Json
 ) -> None:
-    document = document_with(It=schema, Short={"type": "string", "maxLength": 4})
+    others: dict[str, Json] = {"Open": {"type": "object", "properties": {"a": {}}}}
+    document = document_with(It=schema, Short={"type": "string", "maxLength": 4}, **others)
     note = Note(f"#/components/schemas/It{place}", "not checked")
     assert not is_valid(checked_part(document, []), accepted)
     assert is_valid(checked_part(document, [note]), accepted)
