@@ -18,6 +18,8 @@ from meshapi_video import (
     RateLimitedError,
     RequestRejectedError,
     ServerError,
+    VideoContentItem,
+    VideoContentItemImageUrl,
     VideoGenerationRequest,
 )
 from meshapi_video._create.attempts import (
@@ -27,7 +29,13 @@ from meshapi_video._create.attempts import (
     note_interruption,
     start_create,
 )
-from meshapi_video._create.result import created_task, errors_with_token, new_request_id, require_id
+from meshapi_video._create.result import (
+    created_task,
+    errors_with_token,
+    new_request_id,
+    request_seconds,
+    require_id,
+)
 from meshapi_video._tasks import CreatedTask
 
 NOW, UNIX_NOW = 100.0, 1_800_000_000.0
@@ -179,3 +187,10 @@ def test_an_exception_of_the_callers_own_code_gets_a_note_with_the_id() -> None:
     with pytest.raises(KeyboardInterrupt) as caught, errors_with_token(CREATED):
         raise KeyboardInterrupt
     assert "The task t-1 was created and has been paid for" in caught.value.__notes__[0]
+
+
+def test_a_request_may_take_longer_if_it_has_files() -> None:
+    text = VideoContentItem(type_="text", text="a lake")
+    picture = VideoContentItem(type_="image_url", image_url=VideoContentItemImageUrl(url="x" * 500_000))
+    assert request_seconds(VideoGenerationRequest(model="m", content=[text]), 30) == 30
+    assert request_seconds(VideoGenerationRequest(model="m", content=[text, picture, picture]), 30) == 34

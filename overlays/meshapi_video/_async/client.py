@@ -170,7 +170,8 @@ class AsyncVideoClient(BaseClient):
             rand=self._rand,
             sleep=self._sleep,
         )
-        return await create.run(journal, journal_key, lambda after: self.list(created_after=after))
+        async with self._in_flight:
+            return await create.run(journal, journal_key, lambda after: self.list(created_after=after))
 
     async def generate(
         self,

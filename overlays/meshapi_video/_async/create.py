@@ -14,7 +14,7 @@ from meshapi_video._create.attempts import (
     note_interruption,
     start_create,
 )
-from meshapi_video._create.result import created_task, journal_entry, new_request_id, require_id
+from meshapi_video._create.result import created_task, journal_entry, new_request_id, request_seconds, require_id
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_create
 from meshapi_video._transport.exceptions import typed_errors
@@ -49,7 +49,7 @@ class AsyncCreate:
         self._body = body
         self._session = session
         self._settings = settings
-        self._seconds = settings.timeout
+        self._seconds = request_seconds(body, settings.timeout)
         self._clock = clock
         self._unix_clock = unix_clock
         self._rand = rand

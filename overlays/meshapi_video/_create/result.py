@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meshapi_video._create.candidates import EARLIEST, FoundTasks, RequestFacts
 from meshapi_video._errors import CreateUncertain, InvalidResponse, MeshVideoError, set_candidates
@@ -23,9 +23,19 @@ if TYPE_CHECKING:
     from meshapi_video_generated.models import VideoGenerationRequest
 
 
+_SLOWEST_UPLOAD: Final = 250_000.0
+"""Bytes in a second, at which an upload is still waited for."""
+
+
 def new_request_id() -> str:
     """An id that no other request has. Mesh accepts letters, digits and some marks, at most 64."""
     return f"create-{secrets.token_hex(16)}"
+
+
+def request_seconds(body: VideoGenerationRequest, timeout: float) -> float:
+    """The seconds for a request: `timeout`, and more for the files in its body, which take time to upload."""
+    parts = [part for item in body.content for part in (item.image_url, item.video_url, item.audio_url) if part]
+    return timeout + sum(len(part.url) for part in parts) / _SLOWEST_UPLOAD
 
 
 def require_id(parsed: object) -> str:

@@ -11,7 +11,7 @@ from meshapi_video._create.attempts import (
     note_interruption,
     start_create,
 )
-from meshapi_video._create.result import created_task, journal_entry, new_request_id, require_id
+from meshapi_video._create.result import created_task, journal_entry, new_request_id, request_seconds, require_id
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_create
 from meshapi_video._sync.deadline import request_deadline
@@ -47,7 +47,7 @@ class Create:
         self._body = body
         self._session = session
         self._settings = settings
-        self._seconds = settings.timeout
+        self._seconds = request_seconds(body, settings.timeout)
         self._clock = clock
         self._unix_clock = unix_clock
         self._rand = rand
