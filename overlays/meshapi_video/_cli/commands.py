@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import sys
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import shell_complete
 
+from meshapi_video._cli.create_commands import create, generate, journal
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for
 from meshapi_video._cli.options import (
     common_options,
@@ -23,6 +23,7 @@ from meshapi_video._cli.options import (
     read_task_ids,
     read_time,
     sandbox_options,
+    settings_errors_are_usage_errors,
     validate_task_id,
     validate_task_ids,
     validate_timeout,
@@ -34,8 +35,6 @@ from meshapi_video._version import __version__
 
 # The SDK is imported inside the commands that use it, so that --help and --version are fast.
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from meshapi_video import VideoTaskResponse
 
 
@@ -78,17 +77,6 @@ def run(arguments: list[str] | None = None) -> int:
         return exit_code_for(error)
 
 
-@contextmanager
-def _settings_errors_are_usage_errors() -> Generator[None]:
-    """Turns the error for a missing API key or a wrong base URL into a usage error."""
-    from meshapi_video import MeshVideoError  # noqa: PLC0415
-
-    try:
-        yield
-    except (MeshVideoError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
-
-
 def _format_task(task: VideoTaskResponse) -> str:
     """The task's fields, one per line, without those that are not set. A server chooses the unknown names, too."""
     fields = {name: value for name, value in task.to_dict().items() if value is not None}
@@ -107,7 +95,7 @@ def _format_line(task: VideoTaskResponse) -> str:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES)
 @click.version_option(__version__, prog_name="meshapi-video")
 def cli() -> None:
-    """Get Mesh API's video tasks, wait for them, and download the videos.
+    """Create Mesh API's video tasks, wait for them, and download the videos.
 
     The API key is read from the environment variable MESHAPI_API_KEY, or from --api-key-file or
     --api-key-stdin. Requests are sent to Mesh API, or to the server in the environment variable
@@ -129,7 +117,7 @@ def get(task_id: str, *, as_json: bool, api_key_file: IO[str] | None, api_key_st
     from meshapi_video._cli.json_output import task_to_json  # noqa: PLC0415
 
     configure_logging(debug=debug)
-    with _settings_errors_are_usage_errors():
+    with settings_errors_are_usage_errors():
         client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
     with client:
         task = client.get(task_id)
@@ -182,7 +170,7 @@ def list_tasks(
     from meshapi_video._cli.json_output import task_to_json  # noqa: PLC0415
 
     configure_logging(debug=debug)
-    with _settings_errors_are_usage_errors():
+    with settings_errors_are_usage_errors():
         client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
     with client:
         found = client.list(status=statuses or None, model=models or None, created_after=since, created_before=until)
@@ -270,7 +258,7 @@ def wait(
         raise click.UsageError("no task to wait for: give ids, or --from FILE")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    with _settings_errors_are_usage_errors():
+    with settings_errors_are_usage_errors():
         client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin), private_hosts=private_hosts)
     return wait_for(
         WaitOptions(
@@ -314,7 +302,7 @@ def download(
     from meshapi_video._cli.display import download_progress  # noqa: PLC0415
 
     configure_logging(debug=debug)
-    with _settings_errors_are_usage_errors():
+    with settings_errors_are_usage_errors():
         client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin), private_hosts=private_hosts)
     with client, download_progress(task_id) as on_progress:
         file = client.download(task_id, path, overwrite=overwrite, last_frame=last_frame, on_progress=on_progress)
@@ -348,6 +336,10 @@ def completion(shell: str) -> None:
       eval "$(meshapi-video completion bash)"
     """  # noqa: D301 - click keeps the lines of a paragraph that begins with this mark
     shell_complete(cli, {}, "meshapi-video", COMPLETE_VARIABLE, f"{shell}_source")
+
+
+for command in (create, generate, journal):
+    cli.add_command(command)
 
 
 def _validate_new_file(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:

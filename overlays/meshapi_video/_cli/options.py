@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
@@ -16,7 +17,7 @@ from meshapi_video._text import printable
 from meshapi_video_sandbox import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from meshapi_video_sandbox import OptionKind
 
@@ -83,6 +84,17 @@ def sandbox_options(command: F) -> F:
             help=option.help,
         )(command)
     return command
+
+
+@contextmanager
+def settings_errors_are_usage_errors() -> Generator[None]:
+    """Turns the error for a missing API key or a wrong base URL into a usage error."""
+    from meshapi_video import MeshVideoError  # noqa: PLC0415
+
+    try:
+        yield
+    except (MeshVideoError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
 
 
 def read_api_key(file: IO[str] | None, *, from_stdin: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import msgspec
 
@@ -71,6 +71,10 @@ def _full_name(model: str, other: str) -> str:
     return name if _DATE.search(other) else _DATE.sub("", name)
 
 
+Listing: TypeAlias = Iterable[VideoTaskResponse] | AsyncIterable[VideoTaskResponse]
+"""The list of a client."""
+
+
 class FoundTasks:
     """The listed tasks that may be the one of a create. Implements `_errors.Candidates`.
 
@@ -81,7 +85,7 @@ class FoundTasks:
 
     def __init__(
         self,
-        listing: Callable[[], Iterable[VideoTaskResponse] | AsyncIterable[VideoTaskResponse]],
+        listing: Callable[[], Listing],
         facts: RequestFacts,
     ) -> None:
         self._listing = listing

@@ -146,6 +146,15 @@ class JournalEntry:
         return error
 
 
+def resolve(path: str | os.PathLike[str], request_id: str, task_id: str | None) -> None:
+    """Writes the end of a create that had none: its task, or None if it made none. Raises `OSError`."""
+    if task_id is None:
+        line = _Line("refused", request_id, reason="no task was made, as the list of tasks shows")
+    else:
+        line = _Line("created", request_id, task_id=task_id)
+    _append(Path(path), msgspec.to_builtins(line))
+
+
 def read_journal(path: str | os.PathLike[str]) -> list[JournalRecord]:
     """The creates in a journal, in their order, each with its last event.
 

@@ -1,0 +1,263 @@
+"""Creates tasks for the command line: one, or those of a batch, none of them twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import anyio
+import click
+from attrs import frozen
+
+from meshapi_video import CreateUncertain, MeshVideoError, read_journal
+from meshapi_video._cli.create_options import split_fields
+from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
+from meshapi_video._cli.output import print_error, print_status
+from meshapi_video._create.candidates import EARLIEST
+from meshapi_video._create.journal import resolve
+from meshapi_video._create.recovery import is_open, recover
+from meshapi_video._create.request import build_request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from meshapi_video import AsyncVideoClient, CreateOptions, JournalRecord, Media, VideoGenerationRequest
+    from meshapi_video._create.recovery import Recovery
+
+_AT_ONCE: Final = 4
+"""Creates in flight. The service behind Mesh makes only a few videos at a time."""
+_LIST_INTERVAL: Final = 10.0
+"""Seconds between two looks at the list, while a create has no known end."""
+_KEY_DIGITS: Final = 16
+
+
+class Unresolved(Exception):
+    """Creates of a batch may have made tasks, and the list at Mesh does not tell."""
+
+
+@frozen(kw_only=True)
+class Item:
+    """One video to create."""
+
+    place: str
+    """The file and the line, with a colon; empty for a video that is not of a batch."""
+    key: str | None
+    """The name of the create in the journal, made from the line: a changed line is another video."""
+    model: str | None
+    prompt: str | None
+    content: list[Media]
+    options: CreateOptions
+    extra_body: dict[str, object] | None
+
+    def request(self) -> VideoGenerationRequest:
+        """The request. Raises a usage error with all mistakes."""
+        if self.model is None:
+            raise click.UsageError(f"{self.place}no model: give --model, such as byteplus/dreamina-seedance-2-0")
+        try:
+            return build_request(self.model, self.prompt, self.content, self.options, self.extra_body)
+        except (ValueError, TypeError) as error:
+            raise click.UsageError(f"{self.place}{error}") from None
+
+
+def read_batch(file: IO[str], model: str | None) -> list[Item]:
+    """The videos of a batch file: JSON lines. Raises a usage error with all mistakes of the first wrong line."""
+    items: list[Item] = []
+    seen = Counter[str]()
+    try:
+        lines = file.readlines()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file.name} is not a text file in UTF-8") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            item = _item(line, f"line {number} of {file.name}: ", model, seen)
+            item.request()
+            items.append(item)
+    return items
+
+
+def _item(line: str, place: str, model: str | None, seen: Counter[str]) -> Item:
+    try:
+        parsed = json.loads(line)
+    except ValueError as error:
+        raise click.UsageError(f"{place}this is not JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise click.UsageError(f"{place}this should be a JSON object")
+    fields: dict[str, Any] = parsed
+    fields.setdefault("model", model)
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
+    # The same line twice is two videos.
+    seen[digest] += 1
+    own = {name: fields.pop(name, None) for name in ("model", "prompt", "extra_body")}
+    try:
+        content, options = split_fields(fields)
+    except TypeError as error:
+        raise click.UsageError(f"{place}{error}") from None
+    return Item(place=place, key=f"{digest}-{seen[digest]}", content=content, options=options, **own)
+
+
+class Creates:
+    """Creates videos, and none that the journal knows already."""
+
+    def __init__(self, items: list[Item], journal: Path | None, settled_after: float) -> None:
+        self._items = items
+        self._journal = journal
+        self._settled_after = settled_after
+        self._created = dict[int, str]()
+        """The id of the task, by the index of the item."""
+        self._codes = list[ExitCode]()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst result of the creates."""
+        return worst_of(self._codes)
+
+    @property
+    def missing(self) -> list[int]:
+        """The indexes of the items that were never created, or whose create was refused."""
+        records = self._records()
+        return [
+            index
+            for index, item in enumerate(self._items)
+            if index not in self._created and (item.key not in records or records[item.key].event == "refused")
+        ]
+
+    async def run(self, client: AsyncVideoClient) -> list[str]:
+        """The ids of all tasks, in the order of the items. Raises `Unresolved`."""
+        await self._resolve(client)
+        await self._create_all(client)
+        if any(code is ExitCode.UNCERTAIN for code in self._codes) and self._is_batch:
+            # The response was lost. If no task was made, create it after all.
+            self._codes = [code for code in self._codes if code is not ExitCode.UNCERTAIN]
+            await self._resolve(client)
+            await self._create_all(client)
+        records = self._records()
+        ids = [
+            self._created.get(index) or (records[item.key].task_id if item.key in records else None)
+            for index, item in enumerate(self._items)
+        ]
+        return [task_id for task_id in ids if task_id is not None]
+
+    @property
+    def _is_batch(self) -> bool:
+        return any(item.key is not None for item in self._items)
+
+    def _records(self) -> dict[str | None, JournalRecord]:
+        """The last create of each video of the batch, by its key."""
+        if self._journal is None or not self._is_batch or not self._journal.exists():
+            return {}
+        try:
+            return {record.key: record for record in read_journal(self._journal) if record.key is not None}
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+
+    async def _create_all(self, client: AsyncVideoClient) -> None:
+        limiter = anyio.CapacityLimiter(_AT_ONCE)
+        async with anyio.create_task_group() as group:
+            for index in self.missing:
+                group.start_soon(self._create, client, index, limiter)
+
+    async def _create(self, client: AsyncVideoClient, index: int, limiter: anyio.CapacityLimiter) -> None:
+        item = self._items[index]
+        async with limiter:
+            try:
+                created = await client.create(
+                    item.model or "",
+                    item.prompt,
+                    content=item.content,
+                    extra_body=item.extra_body,
+                    journal=self._journal,
+                    journal_key=item.key,
+                    **item.options,
+                )
+            except MeshVideoError as error:
+                self._codes.append(exit_code_for(error))
+                print_error(f"{item.place}{error}")
+                if isinstance(error, CreateUncertain) and not self._is_batch:
+                    await print_candidates(error)
+            else:
+                self._created[index] = created.id
+                print_status(f"{item.place}created the task {created.id}")
+
+    async def _resolve(self, client: AsyncVideoClient) -> None:
+        """Finds out what became of the creates without a known end. Waits as long as a task may still come."""
+        while self._journal is not None and self._is_batch:
+            records = [*self._records().values()]
+            unknown = [record for record in records if is_open(record)]
+            if not unknown:
+                return
+            found = await look(client, records, self._settled_after)
+            write(self._journal, found)
+            if not found.unresolved:
+                return
+            settled_at = max(record.time for record in unknown) + self._settled_after
+            if time.time() > settled_at + _LIST_INTERVAL:
+                raise Unresolved(unresolved_text(found, self._journal))
+            print_status(f"{len(found.unresolved)} creates have no known end; looking again in {_LIST_INTERVAL:g} s")
+            await anyio.sleep(_LIST_INTERVAL)
+
+
+def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
+    """Creates what is missing. Raises `Unresolved`."""
+
+    async def main() -> list[str]:
+        async with client:
+            return await creates.run(client)
+
+    return anyio.run(main)
+
+
+async def print_candidates(error: CreateUncertain) -> None:
+    """Prints the tasks that may be the one of a create without a clear response."""
+    try:
+        found = [f"{task.id} ({task.status})" async for task in error.candidates()]
+    except MeshVideoError as failure:
+        print_error(f"the list of tasks cannot be read: {failure}")
+        return
+    print_error(f"tasks that may be the one: {', '.join(found)}" if found else "no task in the list may be the one yet")
+
+
+def look_and_write(
+    client: AsyncVideoClient, records: list[JournalRecord], journal: Path, settled_after: float
+) -> Recovery:
+    """Looks for the creates without a known end, and writes the ends that are found into the journal."""
+
+    async def main() -> Recovery:
+        async with client:
+            return await look(client, records, settled_after)
+
+    found = anyio.run(main)
+    write(journal, found)
+    return found
+
+
+async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_after: float) -> Recovery:
+    """Compares the creates in a journal with the list at Mesh."""
+    since = min(record.time for record in records if is_open(record)) - EARLIEST
+    now = time.time()
+    listed = [task async for task in client.list(created_after=since)]
+    return recover(records, listed, now, settled_after)
+
+
+def write(journal: Path, found: Recovery) -> None:
+    """Writes the ends that were found into the journal."""
+    for request_id, task_id in found.created.items():
+        resolve(journal, request_id, task_id)
+        print_status(f"create {request_id} made the task {task_id}")
+    for request_id in found.not_made:
+        resolve(journal, request_id, None)
+        print_status(f"create {request_id} made no task")
+
+
+def unresolved_text(found: Recovery, journal: Path) -> str:
+    """The creates whose end is not known, and what to do."""
+    creates = "; ".join(
+        f"create {request_id} may have made {' or '.join(tasks) or 'a task that is not in the list yet'}"
+        for request_id, tasks in found.unresolved.items()
+    )
+    return (
+        f"{creates}. Nothing was created again. Look at these tasks, then run meshapi-video journal {journal} with "
+        "--made REQUEST_ID TASK_ID or --not-made REQUEST_ID"
+    )
