@@ -85,10 +85,20 @@ def test_the_name_of_a_file_says_nothing_of_its_type(tmp_path: Path) -> None:
     assert len(uri) == found.encoded_size
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [0, 1, 2, 3])
 def test_the_size_of_a_data_uri_is_known_before_it_is_made(size: int) -> None:
-    found = Inspected(size, "image/gif")
-    assert found.encoded_size == len(data_uri(bytes(size), found))
+    image = b"GIF89a" + bytes(size)
+    found = inspect(image, "image")
+    assert found.encoded_size == len(data_uri(image, found))
+
+
+def test_a_file_of_many_chunks_becomes_one_data_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "_CHUNK_SIZE", 30)
+    image = PNG + bytes(range(256))
+    path = tmp_path / "cat"
+    path.write_bytes(image)
+    for source in (path, image):
+        assert b64decode(data_uri(source, inspect(source, "image")).partition(",")[2], validate=True) == image
 
 
 def mistake(source: Path | bytes, kind: Kind = "image") -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import tracemalloc
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from meshapi_video import VideoContentItem, VideoGenerationRequest
-from meshapi_video._create import items
+from meshapi_video._create import items, request
 from meshapi_video._create.content import (
     Media,
     first_frame,
@@ -391,6 +393,35 @@ def test_a_generated_item_that_is_no_json_is_refused() -> None:
     assert mistake(prompt=None, content=[item]) == (
         "content cannot be sent as JSON: Object of type object is not JSON serializable. Nothing was sent"
     )
+
+
+def test_a_large_file_needs_less_than_three_times_its_size_in_memory(tmp_path: Path) -> None:
+    path, size = tmp_path / "cat.png", 24 * 1024**2
+    path.write_bytes(PNG)
+    with path.open("r+b") as file:
+        file.truncate(size)
+    tracemalloc.start()
+    try:
+        built = build(content=[first_frame(path)])
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Base64 adds a third, and the URI is joined from pieces.
+    assert peak < 2.9 * size
+    assert kept < 1.4 * size
+    assert built.content[1].image_url
+
+
+def test_urls_count_for_the_size_of_a_request_and_are_sent_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = [first_frame(PNG), VideoContentItem.from_dict({"type": "video_url", "video_url": {"url": "https://a/ä"}})]
+    built = build(content=content, extra_body={"ä": [1, None]})
+    sent = httpx.Request("POST", "https://localhost", json=built.to_dict()).read()
+    monkeypatch.setattr(request, "LARGEST_BODY", len(sent))
+    request._check_body(built)
+    assert httpx.Request("POST", "https://localhost", json=built.to_dict()).read() == sent
+    monkeypatch.setattr(request, "LARGEST_BODY", len(sent) - 1)
+    with pytest.raises(ValueError, match=f"the request needs {len(sent):,} bytes as JSON, more than the"):
+        request._check_body(built)
 
 
 def test_the_body_of_a_request_is_json() -> None:

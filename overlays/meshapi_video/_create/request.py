@@ -7,7 +7,7 @@ import secrets
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Final, Literal, TypeAlias, TypedDict
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from meshapi_video._create.content import Media
 from meshapi_video._create.items import LARGEST_BODY, content_items, too_large
@@ -209,11 +209,26 @@ def _checked_extra(extra_body: Mapping[str, object] | None, mistakes: Mistakes) 
 
 def _check_body(request: VideoGenerationRequest) -> None:
     """Raises `ValueError` if the request is too large, or no JSON."""
-    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+    body = request.to_dict()
+    size = sum(_blank_urls(item) for item in body["content"])
     try:
-        # In pieces, so that a large request is not in memory once more.
-        size = sum(len(piece.encode()) for piece in encoder.iterencode(request.to_dict()))
+        size += len(json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"content cannot be sent as JSON: {one_line(str(error), 200)}. Nothing was sent") from None
     if size > LARGEST_BODY:
         raise ValueError(f"{too_large('the request', size)}. Nothing was sent")
+
+
+def _blank_urls(item: dict[str, Any]) -> int:
+    """Replaces the URLs of an item by empty ones, and returns their bytes: a data URI is not encoded to be counted."""
+    size = 0
+    for field, value in item.items():
+        # Not in place: `value` may belong to the request.
+        match value:
+            case {"url": str(url)} if url.isascii():
+                item[field] = {**value, "url": ""}
+                # JSON escapes no character of a URL.
+                size += len(url)
+            case _:
+                pass
+    return size
