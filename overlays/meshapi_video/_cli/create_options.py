@@ -100,9 +100,10 @@ def split_fields(given: dict[str, Any]) -> tuple[list[Media], CreateOptions]:
 
     content: list[Media] = []
     for name in MEDIA:
-        values = given.pop(name, None) or ()
+        values = given.pop(name, None)
         make: Callable[[str], Media] = getattr(meshapi_video, name)
-        content += [make(value) for value in ([values] if isinstance(values, str) else values)]
+        listed = values if isinstance(values, list | tuple) else [values] if values is not None else []
+        content += [make(value) for value in listed]
     # The names are those of the request; `build_request` refuses any other one.
     options: CreateOptions = given  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] - see above
     return content, options

@@ -1,0 +1,309 @@
+"""The commands `create`, `generate` and `journal`: nothing is paid for twice."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from meshapi_video import read_journal
+from meshapi_video._cli.commands import run
+from meshapi_video_sandbox import CreateRecord, Sandbox
+from support.cli import Output
+from support.clock import Clock
+from support.files import names
+
+MODEL = ["--model", "byteplus/dreamina-seedance-2-0"]
+
+
+class Stdin(io.TextIOWrapper):
+    name = "<stdin>"
+
+
+class Mesh:
+    """The sandbox, with the creates of one test."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.plan_creates = sandbox.plan_creates
+        self._creates = sandbox.creates
+        self._before = len(sandbox.creates())
+        sandbox.plan_creates()
+
+    def creates(self) -> list[CreateRecord]:
+        return self._creates()[self._before :]
+
+
+@pytest.fixture
+def mesh(env_sandbox: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Mesh:
+    monkeypatch.setattr("meshapi_video._cli.create.time", SimpleNamespace(time=clock))
+    monkeypatch.setattr("meshapi_video._cli.create.anyio.sleep", clock.sleep_async)
+    # Each test is on its own day, so that no list has the tasks of another test.
+    clock.now += 86_400 * (1 + len(env_sandbox.creates()))
+    return Mesh(env_sandbox)
+
+
+def test_create_prints_the_id_of_the_task(mesh: Mesh, capsys: Output) -> None:
+    assert run(["create", "a lake", *MODEL, "--duration", "5"]) == 0
+    (made,) = mesh.creates()
+    assert capsys.readouterr().out == f"{made.id}\n"
+
+
+def test_create_prints_the_id_as_json(mesh: Mesh, capsys: Output) -> None:
+    assert run(["create", "a lake", *MODEL, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"id": mesh.creates()[0].id}
+
+
+@pytest.mark.parametrize("command", ["create", "generate"])
+def test_a_dry_run_prints_the_body_and_sends_nothing(mesh: Mesh, capsys: Output, command: str) -> None:
+    assert run([command, "a lake", *MODEL, "--ratio", "16:9", "--dry-run"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert body["content"] == [{"type": "text", "text": "a lake"}]
+    assert (body["model"], body["ratio"]) == (MODEL[1], "16:9")
+    assert mesh.creates() == []
+
+
+def test_a_dry_run_cuts_the_contents_of_a_file(tmp_path: Path, capsys: Output) -> None:
+    picture = tmp_path / "boat.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 1000)
+    assert run(["create", *MODEL, "--first-frame", str(picture), "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "data:image/png;base64," in printed
+    assert len(printed) < 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a lake"], "no model: give --model"),
+        (["a lake", *MODEL, "--frames", "29", "--duration", "5"], "frames and duration exclude each other"),
+        (["a lake", *MODEL, "--priority", "11"], "priority should be a whole number from 0 to 9"),
+        ([*MODEL], "prompt and content are both missing"),
+        (["a lake", *MODEL, "--first-frame", "none.png"], "none.png"),
+        (["a lake", *MODEL, "--extra-body", "[]"], "this should be a JSON object"),
+        (["a lake", *MODEL, "--extra-body", "{"], "this is not JSON"),
+    ],
+)
+@pytest.mark.parametrize("command", ["create", "generate"])
+def test_a_mistake_is_wrong_usage_and_costs_nothing(
+    mesh: Mesh, capsys: Output, command: str, arguments: list[str], message: str
+) -> None:
+    assert run([command, *arguments]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert mesh.creates() == []
+
+
+def test_the_prompt_comes_from_a_file_or_from_standard_input(
+    mesh: Mesh, capsys: Output, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "prompt.txt").write_text("a lake\n")
+    monkeypatch.setattr(sys, "stdin", Stdin(io.BytesIO(b"a boat\n")))
+    for file, prompt in ((str(tmp_path / "prompt.txt"), "a lake"), ("-", "a boat")):
+        assert run(["create", "--prompt-file", file, *MODEL, "--dry-run"]) == 0
+        assert json.loads(capsys.readouterr().out)["content"][0]["text"] == prompt
+    assert run(["create", "a lake", "--prompt-file", str(tmp_path / "prompt.txt"), *MODEL]) == 2
+    (tmp_path / "prompt.txt").write_bytes(b"\xff\xfe")
+    assert run(["create", "--prompt-file", str(tmp_path / "prompt.txt"), *MODEL]) == 2
+    assert mesh.creates() == []
+
+
+def test_a_refusal_exits_with_3(mesh: Mesh, capsys: Output) -> None:
+    assert run(["create", "a lake", "--model", "byteplus/none"]) == 3
+    assert "model_not_found" in capsys.readouterr().err
+    assert mesh.creates() == []
+
+
+def test_a_lost_response_exits_with_5_and_prints_the_task(mesh: Mesh, capsys: Output) -> None:
+    mesh.plan_creates(create_faults=["lost_response"])
+    assert run(["create", "a lake", *MODEL]) == 5
+    (made,) = mesh.creates()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"tasks that may be the one: {made.id}" in captured.err
+
+
+def test_a_lost_request_exits_with_5_and_says_that_no_task_is_in_the_list(mesh: Mesh, capsys: Output) -> None:
+    mesh.plan_creates(create_faults=["reset_before"])
+    assert run(["create", "a lake", *MODEL]) == 5
+    assert "no task in the list may be the one yet" in capsys.readouterr().err
+    assert mesh.creates() == []
+
+
+def test_generate_prints_the_url_of_the_video(mesh: Mesh, capsys: Output) -> None:
+    assert run(["generate", "a lake", *MODEL]) == 0
+    (made,) = mesh.creates()
+    captured = capsys.readouterr()
+    assert captured.out.startswith("http")
+    assert captured.err.splitlines()[0] == f"created the task {made.id}"
+
+
+def test_generate_downloads_the_video(mesh: Mesh, capsys: Output, tmp_path: Path) -> None:
+    assert run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4")]) == 0
+    assert (tmp_path / "lake.mp4").read_bytes()[4:8] == b"ftyp"
+    assert capsys.readouterr().out == f"{tmp_path / 'lake.mp4'}\n"
+    with pytest.raises(FileExistsError):
+        run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4")])
+    assert len(mesh.creates()) == 1
+    assert run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4"), "--overwrite"]) == 0
+
+
+def test_generate_exits_with_1_if_the_task_ends_without_a_video(mesh: Mesh) -> None:
+    mesh.plan_creates("failed")
+    assert run(["generate", "a lake", *MODEL]) == 1
+
+
+def test_generate_exits_with_5_if_the_create_is_uncertain(mesh: Mesh) -> None:
+    mesh.plan_creates(create_faults=["bad_gateway_after"])
+    assert run(["generate", "a lake", *MODEL]) == 5
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Path:
+    file = tmp_path / "videos.jsonl"
+    lines = [{"prompt": "a lake"}, {"prompt": "a boat", "duration": 5}, {"prompt": "a lake"}]
+    file.write_text("\n\n".join(json.dumps(line) for line in lines))
+    return file
+
+
+def generate_batch(batch: Path, *arguments: str) -> int:
+    return run(["generate", "--batch", str(batch), *MODEL, *arguments])
+
+
+def test_a_batch_makes_one_video_of_each_line(mesh: Mesh, batch: Path, tmp_path: Path) -> None:
+    assert generate_batch(batch, "-o", str(tmp_path / "videos")) == 0
+    made = {record.id for record in mesh.creates()}
+    assert len(made) == 3
+    assert names(tmp_path / "videos") == sorted(f"{task_id}.mp4" for task_id in made)
+
+
+def test_a_batch_that_runs_again_creates_nothing_twice(mesh: Mesh, batch: Path, capsys: Output) -> None:
+    assert generate_batch(batch) == 0
+    first = capsys.readouterr().out
+    assert generate_batch(batch) == 0
+    assert len(mesh.creates()) == 3
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted(first.splitlines())
+
+
+def test_a_changed_line_is_another_video(mesh: Mesh, batch: Path) -> None:
+    assert generate_batch(batch) == 0
+    batch.write_text(batch.read_text().replace("a boat", "a ship"))
+    assert generate_batch(batch) == 0
+    assert len(mesh.creates()) == 4
+
+
+@pytest.mark.parametrize("fault", ["lost_response", "reset_after", "bad_gateway_after", "truncated", "half"])
+def test_a_batch_finds_the_task_whose_response_was_lost(mesh: Mesh, batch: Path, fault: str) -> None:
+    mesh.plan_creates(create_faults=[{"fault": fault, "creates": [2]}])
+    assert generate_batch(batch) == 0
+    assert len(mesh.creates()) == 3
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "bad_gateway_before", "html_before"])
+def test_a_batch_creates_a_video_again_once_it_is_certain_that_there_is_no_task(
+    mesh: Mesh, batch: Path, fault: str
+) -> None:
+    mesh.plan_creates(create_faults=[{"fault": fault, "creates": [2]}])
+    assert generate_batch(batch, "--settled-after", "0.001") == 0
+    assert len(mesh.creates()) == 3
+
+
+def test_a_batch_that_cannot_tell_which_task_is_the_one_creates_nothing_and_exits_with_5(
+    mesh: Mesh, batch: Path, capsys: Output
+) -> None:
+    # The list does not show the seeds of tasks that run.
+    mesh.plan_creates(running_for=1e6, fields_at_end=True, create_faults=["lost_response"])
+    assert generate_batch(batch, "--settled-after", "0.001") == 5
+    assert len(mesh.creates()) == 3
+    assert "Nothing was created again" in capsys.readouterr().err
+
+
+def test_a_refused_line_is_an_error_and_the_others_are_made(mesh: Mesh, batch: Path, capsys: Output) -> None:
+    batch.write_text(batch.read_text() + '\n{"prompt": "a cat", "model": "byteplus/none"}\n')
+    assert generate_batch(batch, "--yes") == 3
+    assert len(mesh.creates()) == 3
+    assert f"line 6 of {batch}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "this is not JSON"),
+        ("[]", "this should be a JSON object"),
+        ('{"prompt": "a", "seconds": 5}', "seconds (did you mean duration?)"),
+        ('{"prompt": "a", "first_frame": 5}', "first_frame takes"),
+        ('{"prompt": "a", "priority": 11}', "priority should be"),
+    ],
+)
+def test_a_wrong_line_is_wrong_usage_and_nothing_is_created(
+    mesh: Mesh, batch: Path, capsys: Output, line: str, message: str
+) -> None:
+    batch.write_text(f'{{"prompt": "a lake"}}\n{line}\n')
+    assert generate_batch(batch) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert f"line 2 of {batch}: " in printed
+    assert message in printed
+    assert mesh.creates() == []
+
+
+def test_many_videos_need_a_yes(mesh: Mesh, tmp_path: Path, capsys: Output) -> None:
+    many = tmp_path / "many.jsonl"
+    many.write_text("\n".join(json.dumps({"prompt": f"a lake {number}"}) for number in range(5)))
+    assert generate_batch(many) == 2
+    assert "this creates 5 videos, and each is paid for: give --yes" in " ".join(capsys.readouterr().err.split())
+    assert mesh.creates() == []
+    assert generate_batch(many, "--yes") == 0
+    assert generate_batch(many) == 0
+    assert len(mesh.creates()) == 5
+
+
+def test_a_batch_from_standard_input_needs_a_journal(
+    mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments, code in (([], 2), (["--journal", str(tmp_path / "journal")], 0)):
+        monkeypatch.setattr(sys, "stdin", Stdin(io.BytesIO(b'{"prompt": "a lake"}\n')))
+        assert run(["generate", "--batch", "-", *MODEL, *arguments]) == code
+    assert len(mesh.creates()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["a lake"], ["--duration", "5"]])
+def test_a_batch_takes_no_prompt_and_no_fields(mesh: Mesh, batch: Path, arguments: list[str]) -> None:
+    assert generate_batch(batch, *arguments) == 2
+    assert mesh.creates() == []
+
+
+def test_journal_prints_how_each_create_ended(mesh: Mesh, tmp_path: Path, capsys: Output) -> None:
+    file = tmp_path / "journal"
+    mesh.plan_creates(create_faults=[{"fault": "lost_response", "creates": [2]}])
+    for _ in range(2):
+        run(["create", "a lake", *MODEL, "--journal", str(file)])
+    run(["create", "a lake", "--model", "byteplus/none", "--journal", str(file)])
+    assert [record.event for record in read_journal(file)] == ["created", "uncertain", "refused"]
+    capsys.readouterr()
+    assert run(["journal", str(file)]) == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [row[1] for row in rows] == ["created", "created", "refused"]
+    assert [row[2] for row in rows] == [*(record.id for record in mesh.creates()), "-"]
+
+
+def test_journal_takes_the_word_of_a_person(mesh: Mesh, tmp_path: Path, capsys: Output) -> None:
+    file = tmp_path / "journal"
+    mesh.plan_creates(create_faults=["reset_before"])
+    for _ in range(2):
+        run(["create", "a lake", *MODEL, "--journal", str(file)])
+    first, second = (record.request_id for record in read_journal(file))
+    assert run(["journal", str(file)]) == 5
+    assert "Nothing was created again" in capsys.readouterr().err
+    assert run(["journal", str(file), "--made", first, "t-1", "--not-made", second]) == 0
+    assert capsys.readouterr().out == f"{first}\tcreated\tt-1\n{second}\trefused\t-\n"
+    assert run(["journal", str(file), "--not-made", first]) == 2
+
+
+def test_a_damaged_journal_is_wrong_usage(mesh: Mesh, batch: Path, capsys: Output) -> None:
+    Path(f"{batch}.journal").write_text("not a journal\n")
+    assert generate_batch(batch) == 2
+    assert run(["journal", f"{batch}.journal"]) == 2
+    assert "line 1 of the journal" in " ".join(capsys.readouterr().err.split())
+    assert mesh.creates() == []
