@@ -16,9 +16,8 @@ from meshapi_video import CreateUncertain, MeshVideoError, read_journal
 from meshapi_video._cli.create_options import split_fields
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.output import print_error, print_status
-from meshapi_video._create.candidates import EARLIEST
 from meshapi_video._create.journal import resolve
-from meshapi_video._create.recovery import is_open, recover
+from meshapi_video._create.recovery import LISTED_BEFORE, is_open, recover
 from meshapi_video._create.request import build_request
 
 if TYPE_CHECKING:
@@ -235,7 +234,7 @@ def look_and_write(
 
 async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_after: float) -> Recovery:
     """Compares the creates in a journal with the list at Mesh."""
-    since = min(record.time for record in records if is_open(record)) - EARLIEST
+    since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
     now = time.time()
     listed = [task async for task in client.list(created_after=since)]
     return recover(records, listed, now, settled_after)

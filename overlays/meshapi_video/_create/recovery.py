@@ -2,11 +2,13 @@
 
 | create                                                  | the list                            | result     |
 |---------------------------------------------------------|-------------------------------------|------------|
-| interrupted or uncertain, with a seed of its own        | one task has its seed               | created    |
+| interrupted or uncertain, with a seed of its own        | one task of its time has its seed   | created    |
 | interrupted or uncertain, and long ago                  | no task may be the one              | not made   |
 | any other that is interrupted or uncertain              |                                     | unresolved |
 
-The list is Mesh's own database, which has a task before the create gets its response.
+The list is Mesh's own database, which has a task before the create gets its response. A create that is taken for not
+made is paid for again, so that any task with its seed prevents that: the server may have replaced another value, a
+clock may be wrong, and this machine may have been suspended before it sent the request.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from meshapi_video._create.candidates import LATEST, may_be
+from meshapi_video._create.candidates import RequestFacts, may_be
+from meshapi_video._tasks import LONGEST_LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,8 +27,10 @@ if TYPE_CHECKING:
     from meshapi_video._create.journal import JournalRecord
     from meshapi_video_generated.models import VideoTaskResponse
 
-SETTLED_AFTER: Final = LATEST
+SETTLED_AFTER: Final = 900.0
 """Seconds after a create from which on a task that is not in the list was not made."""
+LISTED_BEFORE: Final = 3600.0
+"""How long before a create the list has to begin, in seconds: the clock of this machine may be ahead."""
 
 
 @frozen
@@ -55,14 +60,23 @@ def recover(
     unknown = [record for record in records if is_open(record)]
     seeds = Counter(record.facts.seed for record in unknown)
     for record in unknown:
-        candidates = [task for task in tasks if may_be(record.facts, task)]
-        seed = record.facts.seed
-        has_own_seed = seed not in {None, -1} and seeds[seed] == 1
-        same = [task.id for task in candidates if task.seed == seed] if has_own_seed else []
-        if len(same) == 1:
-            found.created[record.request_id] = same[0]
-        elif not candidates and now - record.time > settled_after:
+        possible = [task for task in tasks if _has_seed(task, record.facts) or may_be(record.facts, task)]
+        own = [task for task in possible if _is_certain(task, record)]
+        if len(own) == 1 and seeds[record.facts.seed] == 1:
+            found.created[record.request_id] = own[0].id
+        # Much later, the list may no longer have the task.
+        elif not possible and settled_after < now - record.time <= LONGEST_LIFE:
             found.not_made.append(record.request_id)
         else:
-            found.unresolved[record.request_id] = [task.id for task in candidates]
+            found.unresolved[record.request_id] = [task.id for task in possible]
     return found
+
+
+def _has_seed(task: VideoTaskResponse, facts: RequestFacts) -> bool:
+    return facts.seed not in {None, -1} and task.seed == facts.seed
+
+
+def _is_certain(task: VideoTaskResponse, record: JournalRecord) -> bool:
+    """Whether nothing speaks against the task: also not its time, at which another create may have made it."""
+    is_of_the_time = not isinstance(task.created_at, int) or task.created_at <= record.time + SETTLED_AFTER
+    return is_of_the_time and _has_seed(task, record.facts) and may_be(record.facts, task)
