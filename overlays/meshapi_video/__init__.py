@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshapi_video._async.client import AsyncVideoClient
     from meshapi_video._async.list import AsyncTaskList
     from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults
+    from meshapi_video._create.candidates import RequestFacts
     from meshapi_video._create.content import (
         Media,
         first_frame,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from meshapi_video._errors import (
         APIError,
         AuthenticationError,
+        Candidates,
         ConnectionFailed,
         ConnectionTimeout,
         CreateUncertain,
@@ -90,6 +92,7 @@ __all__ = [
     "AsyncVideoClient",
     "AsyncWaitResults",
     "AuthenticationError",
+    "Candidates",
     "ConnectionFailed",
     "ConnectionTimeout",
     "CreateOptions",
@@ -111,6 +114,7 @@ __all__ = [
     "PermissionDeniedError",
     "PollPolicy",
     "RateLimitedError",
+    "RequestFacts",
     "RequestRejectedError",
     "ServerError",
     "TaskCancelled",
@@ -162,6 +166,7 @@ if not TYPE_CHECKING:
         "meshapi_video._async.list": ("AsyncTaskList",),
         "meshapi_video._async.wait_many": ("AsyncUpdates", "AsyncWaitResults"),
         "meshapi_video._transport.contract": ("parse_task",),
+        "meshapi_video._create.candidates": ("RequestFacts",),
         "meshapi_video._create.content": (
             "Media",
             "first_frame",
@@ -176,6 +181,7 @@ if not TYPE_CHECKING:
         "meshapi_video._errors": (
             "APIError",
             "AuthenticationError",
+            "Candidates",
             "ConnectionFailed",
             "ConnectionTimeout",
             "CreateUncertain",

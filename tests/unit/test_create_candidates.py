@@ -79,12 +79,24 @@ def test_a_value_that_the_request_left_to_the_server_decides_nothing(name: str, 
     assert may_be(facts(**{name: value}), task(**FIELDS))
 
 
+def test_the_resolution_of_a_draft_decides_nothing_because_the_server_replaces_it() -> None:
+    assert may_be(facts(draft=True, resolution="720p"), task(draft=True, resolution="480p"))
+    assert not may_be(facts(resolution="720p"), task(resolution="480p"))
+
+
 @pytest.mark.parametrize(
-    ("seconds", "expected"), [(-121, False), (-120, True), (0, True), (8 * 3600, True), (None, True)]
+    ("seconds", "expected"), [(-121, False), (-120, True), (0, True), (900, True), (901, False), (None, True)]
 )
-def test_a_task_that_is_older_than_the_request_is_not_its_task(seconds: int | None, *, expected: bool) -> None:
+def test_a_task_of_another_time_is_not_its_task(seconds: int | None, *, expected: bool) -> None:
     created_at = None if seconds is None else int(SENT_AT) + seconds
     assert may_be(facts(), task(created_at=created_at)) is expected
+
+
+@pytest.mark.parametrize("seconds", [-3000, 8 * 3600])
+def test_a_task_with_the_seed_of_the_request_may_be_its_task_at_any_time(seconds: int) -> None:
+    created_at = int(SENT_AT) + seconds
+    assert may_be(facts(seed=7), task(seed=7, created_at=created_at))
+    assert not may_be(facts(seed=-1), task(seed=-1, created_at=created_at))
 
 
 @pytest.mark.parametrize(

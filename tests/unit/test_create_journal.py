@@ -15,7 +15,7 @@ import pytest
 
 from meshapi_video import ConnectionFailed, CreateUncertain, MeshVideoError, RateLimitedError, VideoGenerationRequest
 from meshapi_video._create.candidates import RequestFacts
-from meshapi_video._create.journal import JournalEntry, JournalNotWritten, read_journal
+from meshapi_video._create.journal import JournalEntry, JournalNotWritten, read_journal, resolve
 
 SENT_AT = 1_800_000_000.25
 FACTS = RequestFacts.of(VideoGenerationRequest.from_dict({"model": "m", "content": [], "seed": 7, "ratio": "1:1"}), 0)
@@ -104,6 +104,20 @@ def test_creates_are_in_their_order_each_with_its_last_event(path: Path) -> None
     one.end("cgt-1", None)
     two.end("cgt-2", None)
     assert events(path) == [("r-1", "created"), ("r-2", "created"), ("r-3", "interrupted")]
+
+
+def test_a_create_without_an_end_can_be_resolved_later(path: Path) -> None:
+    entry(path).begin(SENT_AT)
+    entry(path, "r-2").begin(SENT_AT)
+    resolve(path, "r-1", "cgt-1")
+    resolve(path, "r-2", None)
+    one, two = read_journal(path)
+    assert (one.event, one.task_id) == ("created", "cgt-1")
+    assert (two.event, two.task_id, two.reason) == (
+        "refused",
+        None,
+        "no task was made, as the list of tasks shows",
+    )
 
 
 def test_a_missing_journal_is_an_error_of_the_reader(path: Path) -> None:
@@ -241,6 +255,15 @@ def test_a_line_that_was_cut_anywhere_is_recognized_and_the_next_line_is_whole(p
         assert events(path) == [("r-1", event)]
 
 
+def test_the_line_after_a_broken_one_stands_alone(path: Path) -> None:
+    first, second = lines_of_one_create(path)
+    path.write_bytes(first[:20])
+    one = entry(path, key='{"event":"é\n')
+    one.begin(SENT_AT)
+    one.end("cgt-1", None)
+    assert path.read_bytes() == first[:20] + b"\n" + first + second
+
+
 def test_a_line_that_another_process_wrote_directly_after_a_broken_one_is_read(path: Path) -> None:
     first, second = lines_of_one_create(path)
     for cut in range(1, len(first) - 1):
@@ -326,6 +349,22 @@ def test_fields_of_a_later_release_are_no_damage(path: Path) -> None:
     first, second = lines_of_one_create(path)
     path.write_bytes(first.replace(b"}\n", b',"new":[1]}\n') + second.replace(b"}\n", b',"new":{"a":1}}\n'))
     assert events(path) == [("r-1", "created")]
+
+
+def test_a_line_that_another_process_writes_at_the_same_moment_is_not_overwritten(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry(path).begin(SENT_AT)
+    write = os.write
+
+    def write_after_another(descriptor: int, text: bytes) -> int:
+        monkeypatch.setattr(os, "write", write)
+        entry(path, "r-2").begin(SENT_AT)
+        return write(descriptor, text)
+
+    monkeypatch.setattr(os, "write", write_after_another)
+    entry(path).end("cgt-1", None)
+    assert events(path) == [("r-1", "created"), ("r-2", "interrupted")]
 
 
 PROCESS = """

@@ -1,87 +1,80 @@
-"""A create without a known end counts as not made only if no task in the list can be its task."""
+"""What became of creates without a known end: only a seed of its own tells which task is whose."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from meshapi_video import JournalRecord, VideoTaskResponse
-from meshapi_video._create.candidates import RequestFacts
-from meshapi_video._create.recovery import SETTLED_AFTER, Recovery, recover
+from meshapi_video import JournalRecord, RequestFacts, VideoTaskResponse
+from meshapi_video._create.recovery import Recovery, recover
 
-MODEL, BEGUN = "byteplus/dreamina-seedance-2-0", 1_800_000_000.0
-SETTLED = BEGUN + SETTLED_AFTER + 1
+NOW = 1_800_000_000.0
 
 
-def record(request_id: str = "r", **fields: Any) -> JournalRecord:  # noqa: ANN401 - fields of both
-    own: dict[str, Any] = {name: fields.pop(name) for name in ("event", "task_id") if name in fields}
-    facts = RequestFacts(**{"model": MODEL, "sent_at": BEGUN, "seed": 7, **fields})
-    return JournalRecord(request_id=request_id, key=None, time=BEGUN, facts=facts, body_sha256="", **own)
-
-
-def task(task_id: str = "t", after: float | None = 1, **fields: Any) -> VideoTaskResponse:  # noqa: ANN401
-    created_at = None if after is None else int(BEGUN + after)
-    return VideoTaskResponse.from_dict(
-        {"id": task_id, "status": "queued", "model": MODEL, "created_at": created_at, "seed": 7, **fields}
+def create(request_id: str, seed: int | None, event: str = "uncertain", task_id: str | None = None) -> JournalRecord:
+    facts = RequestFacts(model="m", sent_at=NOW, seed=seed)
+    return JournalRecord(  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        request_id=request_id, key=None, time=NOW, facts=facts, body_sha256="", event=event, task_id=task_id
     )
 
 
-def result(tasks: list[VideoTaskResponse], *records: JournalRecord, now: float = SETTLED) -> Recovery:
-    return recover(records or (record(),), tasks, now, SETTLED_AFTER)
+def task(task_id: str, seed: int | None = None, created_at: float | None = NOW, model: str = "m") -> VideoTaskResponse:
+    fields = {"seed": seed, "created_at": created_at and int(created_at), "model": model}
+    return VideoTaskResponse.from_dict({"id": task_id, "status": "queued", **fields})
 
 
-@pytest.mark.parametrize("event", ["interrupted", "uncertain"])
-@pytest.mark.parametrize("after", [-120, 1, 900, None])
-def test_the_only_task_with_the_seed_of_the_create_is_its_task(event: str, after: float | None) -> None:
-    assert result([task("t", after), task("u", seed=8)], record(event=event)) == Recovery(created={"r": "t"})
+def after(records: list[JournalRecord], tasks: list[VideoTaskResponse], seconds: float = 1000) -> Recovery:
+    return recover(records, tasks, NOW + seconds, settled_after=900)
 
 
-@pytest.mark.parametrize(("event", "task_id"), [("created", "t"), ("refused", None)])
-def test_a_create_with_a_known_end_is_left_alone(event: str, task_id: str | None) -> None:
-    assert result([task()], record(event=event, task_id=task_id)) == Recovery()
+def test_the_task_with_the_seed_of_the_create_is_its_task_whatever_the_model_is_called() -> None:
+    found = after([create("r1", 1), create("r2", 2)], [task("b", 2, model="internal"), task("a", 1), task("c", 3)])
+    assert found == Recovery(created={"r1": "a", "r2": "b"})
 
 
-def test_a_task_of_another_create_in_the_journal_is_not_the_one() -> None:
-    assert result([task()], record("q", event="created", task_id="t"), record("r")) == Recovery(not_made=["r"])
+def test_a_create_made_no_task_if_all_tasks_of_its_time_have_other_seeds_and_it_was_long_ago() -> None:
+    records = [create("r1", 1, "interrupted")]
+    assert after(records, [task("a", 2)], 901) == Recovery(not_made=["r1"])
+    assert after(records, [task("a", 2)], 900) == Recovery(unresolved={"r1": []})
+    assert after(records, []) == Recovery(not_made=["r1"])
 
 
-def test_a_create_without_a_task_was_not_made_once_a_task_would_be_in_the_list() -> None:
-    assert result([task(seed=8)]) == Recovery(not_made=["r"])
-    assert result([], now=SETTLED - 2) == Recovery(unresolved={"r": []})
+def test_a_task_without_a_seed_may_be_any() -> None:
+    assert after([create("r1", 1)], [task("a"), task("b", 2)]) == Recovery(unresolved={"r1": ["a"]})
 
 
-def test_a_create_that_is_older_than_the_list_is_not_resolved() -> None:
-    assert result([], now=BEGUN + 7 * 86400 + 1) == Recovery(unresolved={"r": []})
+def test_a_task_of_another_time_is_not_the_one() -> None:
+    tasks = [task("a", None, NOW - 121), task("b", None, NOW + 901), task("c", None, None)]
+    assert after([create("r1", 1)], tasks) == Recovery(unresolved={"r1": ["c"]})
 
 
-@pytest.mark.parametrize("fields", [{"seed": None}, {"seed": -1}])
-def test_a_create_without_a_seed_is_not_resolved_by_a_similar_task(fields: dict[str, Any]) -> None:
-    assert result([task()], record(**fields)) == Recovery(unresolved={"r": ["t"]})
-    assert result([], record(**fields)) == Recovery(not_made=["r"])
+@pytest.mark.parametrize("seconds", [-3000, 8 * 3600])
+def test_a_task_with_the_seed_of_the_create_is_never_taken_for_no_task(seconds: int) -> None:
+    # This machine's clock was wrong, or it was suspended between the line in the journal and the request.
+    records, tasks = [create("r1", 7)], [task("a", 7, NOW + seconds), task("b", 8, NOW + seconds)]
+    assert after(records, tasks, 9 * 3600) == Recovery(unresolved={"r1": ["a"]})
 
 
-def test_creates_with_the_same_seed_are_not_resolved() -> None:
-    assert result([task()], record("r"), record("q")) == Recovery(unresolved={"r": ["t"], "q": ["t"]})
+def test_a_create_of_which_the_list_may_have_lost_the_task_is_not_resolved() -> None:
+    week = 7 * 86_400
+    assert after([create("r1", 1)], [], week) == Recovery(not_made=["r1"])
+    assert after([create("r1", 1)], [], week + 1) == Recovery(unresolved={"r1": []})
 
 
-def test_two_tasks_with_the_same_seed_are_not_resolved() -> None:
-    assert result([task("t"), task("u")]) == Recovery(unresolved={"r": ["t", "u"]})
+def test_a_task_of_another_create_is_not_the_one() -> None:
+    records = [create("r1", 1), create("r2", 1, "created", "a")]
+    assert after(records, [task("a", 1)]) == Recovery(not_made=["r1"])
 
 
-@pytest.mark.parametrize(
-    "unlike",
-    [
-        # The server replaced a value, or states the model by another name.
-        {"resolution": "480p"},
-        {"model": "ep-20260128"},
-        # The clock of this machine is wrong.
-        {"after": -3000},
-        # This machine was suspended between the line in the journal and the request.
-        {"after": 8 * 3600},
-    ],
-)
-def test_a_task_with_the_seed_of_the_create_is_never_taken_for_no_task(unlike: dict[str, Any]) -> None:
-    assert result([task(**unlike)], record(resolution="720p"), now=BEGUN + 9 * 3600) == Recovery(
-        unresolved={"r": ["t"]}
-    )
+def test_creates_with_the_same_seed_or_with_none_cannot_be_told_apart() -> None:
+    tasks = [task("a", 7), task("b", 8)]
+    assert after([create("r1", 7), create("r2", 7)], tasks) == Recovery(unresolved={"r1": ["a", "b"], "r2": ["a", "b"]})
+    assert after([create("r1", -1)], tasks) == Recovery(unresolved={"r1": ["a", "b"]})
+    assert after([create("r1", None)], tasks) == Recovery(unresolved={"r1": ["a", "b"]})
+
+
+def test_two_tasks_with_the_seed_of_one_create_are_not_taken_for_one() -> None:
+    assert after([create("r1", 7)], [task("a", 7), task("b", 7)]) == Recovery(unresolved={"r1": ["a", "b"]})
+
+
+def test_a_create_that_was_refused_is_left_alone() -> None:
+    assert after([create("r1", 7, "refused")], [task("a", 7)]) == Recovery()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 4
 """Creates in flight. The service behind Mesh makes only a few videos at a time."""
 _LIST_INTERVAL: Final = 10.0
-"""Seconds between two looks at the list, while a create has no known end."""
+"""The most seconds between two looks at the list, while a create has no known end."""
 _KEY_DIGITS: Final = 16
 
 
@@ -191,11 +191,12 @@ class Creates:
             write(self._journal, found)
             if not found.unresolved:
                 return
+            interval = min(_LIST_INTERVAL, self._settled_after)
             settled_at = max(record.time for record in unknown) + self._settled_after
-            if time.time() > settled_at + _LIST_INTERVAL:
+            if time.time() > settled_at + interval:
                 raise Unresolved(unresolved_text(found, self._journal))
-            print_status(f"{len(found.unresolved)} creates have no known end; looking again in {_LIST_INTERVAL:g} s")
-            await anyio.sleep(_LIST_INTERVAL)
+            print_status(f"{len(found.unresolved)} creates have no known end; looking again in {interval:g} s")
+            await anyio.sleep(interval)
 
 
 def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:

@@ -12,6 +12,8 @@ from meshapi_video_generated.models import VideoGenerationRequest, VideoTaskResp
 
 EARLIEST: Final = 120.0
 """Seconds before the create in which its task may have been made: the two clocks may differ by as much."""
+LATEST: Final = 900.0
+"""Seconds after the create in which its task may have been made."""
 
 _LEFT_TO_SERVER: Final = (-1, "adaptive")
 """Values by which the request lets the server choose. The task states the choice instead."""
@@ -50,18 +52,34 @@ _COMPARED: Final = tuple(name for name in RequestFacts.__struct_fields__ if name
 def may_be(facts: RequestFacts, task: VideoTaskResponse) -> bool:
     """Whether the task may be the one of the request. A field that one of both does not state decides nothing."""
     stated = task.to_dict()
-    model, created_at = stated.get("model"), stated.get("created_at")
+    model = stated.get("model")
     if model is not None and _full_name(model, facts.model) != _full_name(facts.model, model):
         return False
-    # There is no latest time: this machine may be suspended after `sent_at`, and send the request hours later.
-    if created_at is not None and created_at < facts.sent_at - EARLIEST:
+    if not (is_in_time(facts, task) or has_seed_of(facts, task)):
         return False
-    pairs = ((getattr(facts, name), stated.get(name)) for name in _COMPARED)
+    # A draft is made with 480p, whatever the request says.
+    compared = (name for name in _COMPARED if not (name == "resolution" and facts.draft))
+    pairs = ((getattr(facts, name), stated.get(name)) for name in compared)
     return all(
         asked == made
         for asked, made in pairs
         if asked is not None and made is not None and asked not in _LEFT_TO_SERVER
     )
+
+
+def has_seed_of(facts: RequestFacts, task: VideoTaskResponse) -> bool:
+    """Whether the task states the seed that the request chose.
+
+    Such a task may be the one at any time: a clock may be wrong, and this machine may have been suspended after
+    `sent_at`, and have sent the request hours later.
+    """
+    return facts.seed not in {None, -1} and task.seed == facts.seed
+
+
+def is_in_time(facts: RequestFacts, task: VideoTaskResponse) -> bool:
+    """Whether the task was created when the request was sent, or does not state when."""
+    created_at = task.created_at
+    return not isinstance(created_at, int) or facts.sent_at - EARLIEST <= created_at <= facts.sent_at + LATEST
 
 
 def _full_name(model: str, other: str) -> str:

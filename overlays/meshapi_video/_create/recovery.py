@@ -1,14 +1,15 @@
 """Finds out what became of the creates in a journal that have no known end. Pure.
 
-| create                                                  | the list                            | result     |
-|---------------------------------------------------------|-------------------------------------|------------|
-| interrupted or uncertain, with a seed of its own        | one task of its time has its seed   | created    |
-| interrupted or uncertain, and long ago                  | no task may be the one              | not made   |
-| any other that is interrupted or uncertain              |                                     | unresolved |
+| create without a known end       | unclaimed tasks in the list                          | result     |
+|----------------------------------|------------------------------------------------------|------------|
+| it has a seed of its own         | one of its time has this seed                        | created    |
+| it was long ago                  | none of its time may be the one, and none of any     | not made   |
+|                                  | time has its seed                                    |            |
+| any other                        |                                                      | unresolved |
 
-The list is Mesh's own database, which has a task before the create gets its response. A create that is taken for not
-made is paid for again, so that any task with its seed prevents that: the server may have replaced another value, a
-clock may be wrong, and this machine may have been suspended before it sent the request.
+The list is Mesh's own database, which has a task before the create gets its response. Only the seed decides: Mesh may
+state the model, or another field, otherwise than the request did. A create that was not made is sent again, and paid
+for: so a task with its seed prevents that at any time, because a clock may be wrong.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from meshapi_video._create.candidates import RequestFacts, may_be
+from meshapi_video._create.candidates import LATEST, has_seed_of, is_in_time
 from meshapi_video._tasks import LONGEST_LIFE
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from meshapi_video._create.journal import JournalRecord
     from meshapi_video_generated.models import VideoTaskResponse
 
-SETTLED_AFTER: Final = 900.0
+SETTLED_AFTER: Final = LATEST
 """Seconds after a create from which on a task that is not in the list was not made."""
 LISTED_BEFORE: Final = 3600.0
 """How long before a create the list has to begin, in seconds: the clock of this machine may be ahead."""
@@ -60,23 +61,21 @@ def recover(
     unknown = [record for record in records if is_open(record)]
     seeds = Counter(record.facts.seed for record in unknown)
     for record in unknown:
-        possible = [task for task in tasks if _has_seed(task, record.facts) or may_be(record.facts, task)]
-        own = [task for task in possible if _is_certain(task, record)]
-        if len(own) == 1 and seeds[record.facts.seed] == 1:
-            found.created[record.request_id] = own[0].id
-        # Much later, the list may no longer have the task.
+        facts = record.facts
+        has_own_seed = facts.seed not in {None, -1} and seeds[facts.seed] == 1
+        same = [task.id for task in tasks if is_in_time(facts, task) and has_seed_of(facts, task)]
+        # A task that does not state its seed yet may be any.
+        possible = [
+            task.id
+            for task in tasks
+            if has_seed_of(facts, task)
+            or (is_in_time(facts, task) and not (has_own_seed and isinstance(task.seed, int)))
+        ]
+        if has_own_seed and len(same) == 1:
+            found.created[record.request_id] = same[0]
+        # Later than that, the list may no longer have the task.
         elif not possible and settled_after < now - record.time <= LONGEST_LIFE:
             found.not_made.append(record.request_id)
         else:
-            found.unresolved[record.request_id] = [task.id for task in possible]
+            found.unresolved[record.request_id] = possible
     return found
-
-
-def _has_seed(task: VideoTaskResponse, facts: RequestFacts) -> bool:
-    return facts.seed not in {None, -1} and task.seed == facts.seed
-
-
-def _is_certain(task: VideoTaskResponse, record: JournalRecord) -> bool:
-    """Whether nothing speaks against the task: also not its time, at which another create may have made it."""
-    is_of_the_time = not isinstance(task.created_at, int) or task.created_at <= record.time + SETTLED_AFTER
-    return is_of_the_time and _has_seed(task, record.facts) and may_be(record.facts, task)
