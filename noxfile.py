@@ -233,6 +233,13 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def paid_twice(session: nox.Session) -> None:
+    """Create hundreds of videos while creates fail and the client is killed, and count what was paid for."""
+    session.install("-e", ".[cli,sandbox]", "meshapi==0.1.11")
+    session.run("python", "-m", "tools.paid_twice", *session.posargs)
+
+
+@nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """Change the code that decides, one place at a time, and check that a test fails; `-- MODULE...` for some."""
     install_groups(session, "test")
