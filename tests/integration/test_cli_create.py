@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from meshapi_video import read_journal
 from meshapi_video._cli.commands import run
+from meshapi_video._download.file_lock import try_lock
 from meshapi_video_sandbox import CreateRecord, Sandbox
 from support.cli import Output
 from support.clock import Clock
@@ -185,6 +187,35 @@ def test_a_batch_that_runs_again_creates_nothing_twice(mesh: Mesh, batch: Path, 
     assert generate_batch(batch) == 0
     assert len(mesh.creates()) == 3
     assert sorted(capsys.readouterr().out.splitlines()) == sorted(first.splitlines())
+
+
+def test_two_runs_of_a_batch_at_the_same_time_create_nothing_twice(
+    mesh: Mesh, batch: Path, tmp_path: Path, capsys: Output
+) -> None:
+    journal = tmp_path / "videos.jsonl.journal"
+    with journal.open("ab") as other_run:
+        assert try_lock(other_run.fileno())
+        assert generate_batch(batch) == 2
+        assert not mesh.creates()
+        assert "another run of this batch is still creating" in capsys.readouterr().err
+    assert generate_batch(batch) == 0
+    assert len(mesh.creates()) == 3
+
+
+def test_a_batch_whose_journal_cannot_be_opened_creates_nothing(mesh: Mesh, batch: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        generate_batch(batch, "--journal", str(tmp_path / "missing" / "journal"))
+    assert not mesh.creates()
+
+
+def test_a_batch_on_a_full_disk_creates_nothing(mesh: Mesh, batch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("meshapi_video._create.journal.os.fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        generate_batch(batch)
+    assert not mesh.creates()
 
 
 def test_a_changed_line_is_another_video(mesh: Mesh, batch: Path) -> None:

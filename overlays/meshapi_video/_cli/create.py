@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections import Counter
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import anyio
@@ -13,14 +14,17 @@ import click
 from attrs import frozen
 
 from meshapi_video import CreateUncertain, MeshVideoError, read_journal
+from meshapi_video._cli.batch import first_exception
 from meshapi_video._cli.create_options import split_fields
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.output import print_error, print_status
 from meshapi_video._create.journal import resolve
 from meshapi_video._create.recovery import LISTED_BEFORE, is_open, recover
 from meshapi_video._create.request import build_request
+from meshapi_video._download.file_lock import try_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from meshapi_video import AsyncVideoClient, CreateOptions, JournalRecord, Media, VideoGenerationRequest
@@ -206,7 +210,19 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
         async with client:
             return await creates.run(client)
 
-    return anyio.run(main)
+    try:
+        return anyio.run(main)
+    except BaseExceptionGroup as group:
+        raise first_exception(group) from None
+
+
+@contextmanager
+def only_run(journal: Path) -> Generator[None]:
+    """Keeps the journal of a batch for this run: a second run at the same time would create the same videos."""
+    with journal.open("ab") as file:
+        if not try_lock(file.fileno()):
+            raise click.UsageError(f"another run of this batch is still creating videos: it uses the journal {journal}")
+        yield
 
 
 async def print_candidates(error: CreateUncertain) -> None:
