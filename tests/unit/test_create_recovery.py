@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from meshapi_video import JournalRecord, RequestFacts, VideoTaskResponse
+from meshapi_video._create.journal import End
 from meshapi_video._create.recovery import Recovery, recover
 
 NOW = 1_800_000_000.0
 
 
-def create(request_id: str, seed: int | None, event: str = "uncertain", task_id: str | None = None) -> JournalRecord:
+def create(request_id: str, seed: int | None, event: End = "uncertain", task_id: str | None = None) -> JournalRecord:
     facts = RequestFacts(model="m", sent_at=NOW, seed=seed)
-    return JournalRecord(  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    return JournalRecord(
         request_id=request_id, key=None, time=NOW, facts=facts, body_sha256="", event=event, task_id=task_id
     )
 
