@@ -6,8 +6,9 @@ import copy
 import enum
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from codegen.document import Json, as_list, as_object, is_list, is_object
 from codegen.errors import CodegenError
@@ -34,12 +35,12 @@ class Types(NamedTuple):
         return " | ".join([*sorted(self.names), *(["None"] if self.nullable else [])]) or "None"
 
 
-# Below these keys a `$ref` is an ordinary value, not a reference.
-_LITERAL_KEYS: Final = frozenset({"example", "examples", "default", "enum", "const"})
+# Below these keys a `$ref` is an ordinary value, not a reference. No generator reads links, which have such values.
+_LITERAL_KEYS: Final = frozenset({"example", "examples", "default", "enum", "const", "links"})
 # Below these keys are names that the publisher chose. A name may be `default`, or begin with `x-`: a header's, for
 # example.
 _MAPS: Final = frozenset(
-    {"callbacks", "content", "encoding", "headers", "links", "mapping", "responses", "scopes", "variables", "webhooks"}
+    {"callbacks", "content", "encoding", "headers", "mapping", "responses", "scopes", "variables", "webhooks"}
     | {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired"}
 )
 
@@ -115,26 +116,32 @@ def resolve(document: dict[str, Json], value: Json) -> Json:
     seen: set[str] = set()
     while is_object(value) and "$ref" in value:
         reference = str(value["$ref"])
-        if reference in seen or not reference.startswith("#/"):
+        if reference in seen:
             raise CodegenError(f"the reference {reference} leads to itself or to another document")
         seen.add(reference)
-        value = document
-        for part in reference[2:].split("/"):
-            key = part.replace("~1", "/").replace("~0", "~")
-            if not is_object(value) or key not in value:
-                raise CodegenError(f"the reference {reference} has no target in the document")
-            value = value[key]
+        value = target_of(document, reference)
     return value
 
 
-def check_references(document: dict[str, Json]) -> None:
-    """Raises a `CodegenError` for a reference that has no target, leads to itself, or leads into an example."""
-    for reference in set(references(document)):
-        check_reference(document, reference)
+def target_of(document: dict[str, Json], reference: str) -> Json:
+    """The value that a reference leads to, which may be a reference, too."""
+    if not reference.startswith("#/"):
+        raise CodegenError(f"the reference {reference} leads to itself or to another document")
+    value: Json = document
+    for part in reference[2:].split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        if is_list(value) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        elif is_object(value) and (key in value or unquote(key) in value):
+            # A reference is a URI, in which the braces of a path are written as %7B and %7D.
+            value = value[key if key in value else unquote(key)]
+        else:
+            raise CodegenError(f"the reference {reference} has no target in the document")
+    return value
 
 
 def check_reference(document: dict[str, Json], reference: str) -> None:
-    """As `check_references`, for one of them."""
+    """Raises a `CodegenError` if a reference has no target, leads to itself, or leads into an example."""
     resolve(document, {"$ref": reference})
     keys = Keys.KEYWORDS
     for part in reference.split("/")[1:]:
@@ -196,6 +203,32 @@ def _inline(document: dict[str, Json], operation: dict[str, Json], shared: list[
         responses[status] = resolve(document, response)
 
 
+class Part(NamedTuple):
+    """One object of a document that OpenAPI defines, or whose keys are names. No ordinary value, such as an example."""
+
+    place: str
+    value: dict[str, Json]
+    keys: Keys
+
+
+def parts(value: Json, place: str = "", keys: Keys = Keys.KEYWORDS) -> Iterator[Part]:
+    """Each part of a value at any depth, the outer ones first. `place` is the place of the value.
+
+    A walk over a document that does not use this one takes examples for schemas.
+    """
+    waiting = [(value, place, keys)]
+    while waiting:
+        value, place, keys = waiting.pop()
+        if is_object(value):
+            yield Part(place, value, keys)
+            known = [(key, member, keys.below(key)) for key, member in value.items()]
+            inner = [(member, f"{place}/{escape(key)}", below) for key, member, below in known if below is not None]
+        else:
+            members = value if is_list(value) else ()
+            inner = [(member, f"{place}/{index}", Keys.KEYWORDS) for index, member in enumerate(members)]
+        waiting += reversed(inner)
+
+
 def references(value: Json, keys: Keys = Keys.KEYWORDS) -> Iterator[str]:
     """Every `$ref` in a value, at any depth."""
     return (reference for _place, reference in placed_references(value, "", keys))
@@ -203,41 +236,61 @@ def references(value: Json, keys: Keys = Keys.KEYWORDS) -> Iterator[str]:
 
 def placed_references(value: Json, place: str, keys: Keys = Keys.KEYWORDS) -> Iterator[tuple[str, str]]:
     """The place of the object around each `$ref` in a value, and the reference. `place` is the place of the value."""
-    if is_object(value):
-        if isinstance(value.get("$ref"), str):
-            yield place, value["$ref"]
-        for key, member in value.items():
-            below = keys.below(key)
-            if below is not None:
-                yield from placed_references(member, f"{place}/{escape(key)}", below)
-    elif is_list(value):
-        for index, member in enumerate(value):
-            yield from placed_references(member, f"{place}/{index}")
+    for part in parts(value, place, keys):
+        if part.keys is Keys.KEYWORDS and isinstance(part.value.get("$ref"), str):
+            yield part.place, part.value["$ref"]
+
+
+def discriminated(value: Json) -> Iterator[dict[str, Json]]:
+    """Each schema in a value that has a discriminator."""
+    for part in parts(value):
+        if part.keys is Keys.KEYWORDS and is_object(part.value.get("discriminator")):
+            yield part.value
+
+
+def with_targets(value: Json, targets: Mapping[str, str]) -> Json:
+    """A copy in which each reference, and each reference in the mapping of a discriminator, has its new target."""
+    changed: Json = copy.deepcopy(value)
+    for part in parts(changed):
+        if part.keys is Keys.KEYWORDS and isinstance(part.value.get("$ref"), str):
+            part.value["$ref"] = targets.get(part.value["$ref"], part.value["$ref"])
+    for schema in discriminated(changed):
+        mapping = schema["discriminator"].get("mapping")
+        for name, each in mapping.items() if is_object(mapping) else ():
+            mapping[name] = targets.get(str(each), each)
+    return changed
+
+
+def reached(document: dict[str, Json], *values: Json) -> list[str]:
+    """Each reference in the values, and in what they refer to, at any depth. Without recursion: a chain may be long."""
+    found: dict[str, None] = {}
+    waiting = list(values)
+    while waiting:
+        for reference in references(waiting.pop()):
+            if reference not in found:
+                found[reference] = None
+                waiting.append(target_of(document, reference))
+    return list(found)
 
 
 def directions_of(*documents: dict[str, Json]) -> dict[str, Direction]:
     """The directions in which each component schema travels in the documents; both if no operation uses it."""
     found: dict[str, Direction] = {}
     for document in documents:
-        for path in as_object(document.get("paths")).values():
-            for method, value in as_object(path).items():
-                if method in METHODS:
-                    operation = as_object(value)
-                    _add_direction(document, [operation.get("parameters")], Direction.REQUEST, found)
-                    _add_direction(document, [operation.get("requestBody")], Direction.REQUEST, found)
-                    _add_direction(
-                        document, list(as_object(operation.get("responses")).values()), Direction.RESPONSE, found
-                    )
+        operations = [
+            as_object(operation)
+            for path in as_object(document.get("paths")).values()
+            for method, operation in as_object(path).items()
+            if method in METHODS
+        ]
+        passed = [operation.get(key) for operation in operations for key in ("parameters", "requestBody")]
+        read = [response for operation in operations for response in as_object(operation.get("responses")).values()]
+        for values, direction in ((passed, Direction.REQUEST), (read, Direction.RESPONSE)):
+            for reference in reached(document, *values):
+                found[reference] = found.get(reference, Direction(0)) | direction
     schemas = [as_object(as_object(document.get("components")).get("schemas")) for document in documents]
     both = Direction.REQUEST | Direction.RESPONSE
     return {name: found.get(f"{_SCHEMAS}{escape(name)}", both) for each in schemas for name in each}
-
-
-def _add_direction(document: dict[str, Json], value: Json, direction: Direction, found: dict[str, Direction]) -> None:
-    for reference in references(value):
-        if direction not in found.get(reference, Direction(0)):
-            found[reference] = found.get(reference, Direction(0)) | direction
-            _add_direction(document, resolve(document, {"$ref": reference}), direction, found)
 
 
 def escape(part: str) -> str:

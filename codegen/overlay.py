@@ -1,7 +1,8 @@
 """Applies an OpenAPI Overlay (version 1.0.0) to a document.
 
 Stricter than the standard in one way: an action whose target matches nothing is an error. In that case the
-published document has changed at the place of the repair, and a person has to compare the two.
+published document has changed at the place of the repair, and a person has to compare the two. An action with
+`x-if-absent` needs no change if the publisher makes the same repair: its target still matches, and it adds nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Replacement(msgspec.Struct, forbid_unknown_fields=True):
     by: str
 
 
-class Action(msgspec.Struct, forbid_unknown_fields=True, rename={"replace": "x-replace"}):
+class Action(msgspec.Struct, forbid_unknown_fields=True, rename={"replace": "x-replace", "if_absent": "x-if-absent"}):
     """One repair. The standard makes `description` optional. Here it is required: every repair has a reason."""
 
     target: str
@@ -38,6 +39,8 @@ class Action(msgspec.Struct, forbid_unknown_fields=True, rename={"replace": "x-r
     update: Json = msgspec.UNSET
     remove: bool = False
     replace: Replacement | None = None
+    if_absent: bool = False
+    """Whether `update` leaves a key as it is that the document has: the publisher may make the repair, too."""
 
 
 class Overlay(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,6 +84,8 @@ def _apply(document: dict[str, Json], action: Action) -> None:
     updates = action.update is not msgspec.UNSET
     if [updates, action.remove, action.replace is not None].count(True) != 1:
         raise CodegenError("should have exactly one of `update`, `remove: true` and `x-replace`")
+    if action.if_absent and not is_object(action.update):
+        raise CodegenError("has `x-if-absent`, which needs an object as its `update`")
     try:
         nodes = jsonpath.find(action.target, document)
     except jsonpath.JSONPathError as error:
@@ -89,7 +94,7 @@ def _apply(document: dict[str, Json], action: Action) -> None:
         raise CodegenError("matches nothing in the document")
     if updates:
         for node in nodes:
-            _merge(node.value, action.update)
+            _merge(node.value, _absent(node.value, action.update) if action.if_absent else action.update)
         return
     if not all(node.location for node in nodes):
         raise CodegenError("would remove or replace the whole document")
@@ -99,6 +104,11 @@ def _apply(document: dict[str, Json], action: Action) -> None:
     # In reverse order: removing an item of a list moves only the items after it.
     for node in reversed(nodes):
         del _parent(document, node)[node.location[-1]]
+
+
+def _absent(target: Json, update: dict[str, Json]) -> dict[str, Json]:
+    """The part of an update whose keys the target does not have."""
+    return {key: value for key, value in update.items() if not is_object(target) or key not in target}
 
 
 def _parent(document: Json, node: jsonpath.JSONPathNode) -> Json:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -27,17 +28,17 @@ MAX_BYTES: Final = 2_000_000
 """How many bytes of a document are read, at most."""
 # A document of 20,000 lines has fewer values, counting keys too. ruamel.yaml composes as many in about two seconds.
 _MAX_VALUES: Final = 50_000
-_MAX_DEPTH: Final = 100
+MAX_DEPTH: Final = 100
+"""How many levels of nesting a document has, at most."""
 # ruamel.yaml decodes a tag in a time that grows with the square of its length.
 _MAX_TAG: Final = 1_000
-_LARGEST_NUMBER: Final = 2**1024
 
 
 def parse_mapping(text: str, source: object) -> dict[str, Json]:
     """Parses a YAML 1.2 text that holds a mapping. Errors show the name `source`."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Scanner, yaml.Composer = _Scanner, _Composer
-    yaml.max_depth = _MAX_DEPTH
+    yaml.max_depth = MAX_DEPTH
 
     return _parsed(yaml.load, text, "YAML", source)
 
@@ -77,7 +78,7 @@ def _parsed(parse: Callable[[str], object], text: str, kind: str, source: object
     # For a text that is not YAML, or is incomplete, ruamel.yaml may raise almost any exception.
     except Exception as error:
         deep = isinstance(error, RecursionError | MaxDepthExceededError)
-        reason = f"it is nested more than {_MAX_DEPTH} levels deep" if deep else str(error)
+        reason = f"it is nested more than {MAX_DEPTH} levels deep" if deep else str(error)
         raise CodegenError(
             f"{source} is not valid {kind}: {reason}".replace('"<unicode string>"', str(source))
         ) from error
@@ -96,7 +97,7 @@ class _Scanner(Scanner):
     """Refuses brackets that are nested too deep, and long tags. The base class needs seconds for them."""
 
     def save_possible_simple_key(self) -> None:
-        if self.flow_level > _MAX_DEPTH:
+        if self.flow_level > MAX_DEPTH:
             raise RecursionError
         super().save_possible_simple_key()
 
@@ -160,7 +161,7 @@ class _Unfolded:
         )
         _check_limit(size.values, _MAX_VALUES, "values when its aliases are unfolded")
         _check_limit(size.characters, MAX_BYTES, "characters when its aliases are unfolded")
-        if size.depth > _MAX_DEPTH:
+        if size.depth > MAX_DEPTH:
             raise RecursionError
         return size
 
@@ -183,7 +184,7 @@ class _Json:
         """`value` as JSON: dates become strings, and so do keys such as `200:`, as OpenAPI demands."""
         self._count += 1
         _check_limit(self._count, _MAX_VALUES, "values")
-        if depth > _MAX_DEPTH:
+        if depth > MAX_DEPTH:
             raise RecursionError
         if is_list(value):
             return [self.convert(item, depth + 1) for item in value]
@@ -196,7 +197,7 @@ class _Json:
             # An escape can contain half of a surrogate pair, which cannot be written as UTF-8.
             value.encode()
         elif isinstance(value, int | float):
-            if not abs(value) < _LARGEST_NUMBER:
+            if not abs(value) <= sys.float_info.max:
                 raise ValueError("a number is infinite, is not a number, or has more than 300 digits")
         elif value is not None:
             raise TypeError(f"JSON has no value of the type {type(value).__name__}")

@@ -14,6 +14,7 @@ import io
 import json
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import warnings
 from collections.abc import Callable, Generator
@@ -29,6 +30,7 @@ from codegen.diff.report import OVERLAID, Report, compare_generated
 from codegen.document import DOCUMENT, GENERATED, OVERLAY, ROOT, SUPPLEMENT, Json
 from codegen.errors import CodegenError
 from codegen.extensions import without_extensions
+from codegen.file_diff import read_files
 from codegen.openapi import check_version
 from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
@@ -112,14 +114,15 @@ def regenerate(
         new, old, empty = Path(scratch, "new"), Path(scratch, "old"), Path(scratch, "empty")
         generate(new, document, overlay, supplement)
         empty.mkdir()
-        report = compare_generated(target if target.exists() else empty, new)
-        text = report.markdown()
-        if report.files:
-            verify(new)
+        current = target if target.exists() else empty
+        # First: the error of the verification names the place in the document. Broken code cannot be compared.
+        unproven = verify(new).notes if read_files(current) != read_files(new) else []
+        report = compare_generated(current, new)
+        report = report._replace(notes=(*report.notes, *unproven))
         if dry_run or not report.files:
             return report
         if report_file is not None:
-            report_file.write_text(text, encoding="utf-8")
+            report_file.write_text(report.markdown(), encoding="utf-8")
         try:
             if target.exists():
                 target.rename(old)
@@ -158,9 +161,12 @@ def _strict(message: Callable[[str], str]) -> Generator[None]:
 
 
 def _ruff(*arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True, encoding="utf-8", check=False
-    )
+    # The program itself: through `python -m ruff`, a Python starts first.
+    program = str(Path(sysconfig.get_path("scripts"), "ruff"))
+    try:
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, encoding="utf-8", check=False)
+    except OSError as error:
+        raise CodegenError(f"ruff does not start: {error}") from error
     if done.returncode != 0:
         raise CodegenError(f"ruff stopped with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
 

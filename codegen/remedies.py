@@ -17,14 +17,14 @@ def overlay_action(pointer: str, reason: str, *, update: dict[str, Json] | None 
     change: dict[str, Json] = {"remove": True} if update is None else {"update": update}
     target = pointer if pointer.startswith("$") else json_path(pointer)
     action = dump([{"target": target, "description": reason, **change}])
-    return f"Paste this at the end of overlays/openapi.overlay.yaml:\n\n{_indented(action)}"
+    return f"Paste this at the end of overlays/openapi.overlay.yaml:\n\n{action}"
 
 
 def class_setting(schema: str, class_name: str) -> str:
-    """A line for `generator-config.yml`: it gives the class of a schema another name."""
+    """Lines for `generator-config.yml`: they give the class of a schema another name."""
     setting = dump({"class_overrides": {schema: {"class_name": class_name}}})
     place = "generator-config.yml (if it has `class_overrides` already, paste the inner lines below that key)"
-    return f"Paste this into {place}:\n\n{_indented(setting)}"
+    return f"Paste this into {place}:\n\n{setting}"
 
 
 def json_path(pointer: str) -> str:
@@ -50,7 +50,3 @@ def parameter_path(pointer: str, name: str, location: str) -> str:
 def _quoted(name: str) -> str:
     escaped = json.dumps(name)[1:-1].replace('\\"', '"').replace("'", "\\'")
     return f"'{escaped}'"
-
-
-def _indented(text: str) -> str:
-    return "".join(f"  {line}" for line in text.splitlines(keepends=True))

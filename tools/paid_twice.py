@@ -113,7 +113,7 @@ def run_loop(sandbox: Sandbox, videos: int, seed: int) -> Outcome:
     """The published loop: three retries after 429, 502, 503 and 504, and each failed video once more from the start."""
     began, before, known = time.monotonic(), len(sandbox.creates()), set[str]()
     fail_at_random(sandbox, seed, delay=0.5)
-    body = {"model": MODEL, "content": [{"type": "text", "text": "a video"}]}
+    body: dict[str, object] = {"model": MODEL, "content": [{"type": "text", "text": "a video"}]}
     with httpx.Client(headers={"Authorization": f"Bearer {sandbox.api_key}"}, timeout=0.4, trust_env=False) as client:
         for _ in range(videos):
             task_id = None

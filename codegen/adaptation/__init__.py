@@ -15,6 +15,7 @@ from codegen.adaptation.discriminators import narrow_tags
 from codegen.adaptation.normal import Note, normalize
 from codegen.adaptation.places import marked, slots, unmarked
 from codegen.adaptation.references import inline_partial_references
+from codegen.adaptation.unread import drop_unread
 from codegen.adaptation.wire import wire_form
 from codegen.document import Json
 from codegen.openapi import inline_components
@@ -43,10 +44,11 @@ def marked_forms(document: dict[str, Json]) -> Adapted:
     notes: list[Note] = []
     normal = inline_components(marked(document))
     inline_partial_references(normal)
+    drop_unread(normal)
     for slot in slots(normal):
         normalize(slot, notes)
     for slot in slots(normal):
-        normalize_all_of(normal, slot)
+        normalize_all_of(normal, slot, notes)
     for slot in slots(normal):
         part_texts(normal, slot, notes)
     narrow_tags(normal)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from codegen.adaptation.kinds import OBJECT, kinds_of
-from codegen.adaptation.merging import merge
-from codegen.adaptation.normal import ANNOTATIONS
+from codegen.adaptation.merging import CONSTRAINTS, Merger
+from codegen.adaptation.normal import ANNOTATIONS, Note
 from codegen.adaptation.places import PLACE, Schema, Slot, place_of
-from codegen.document import Json, as_list, as_object
-from codegen.openapi import resolve
+from codegen.document import Json, as_list
 
 
-def normalize_all_of(document: dict[str, Json], slot: Slot) -> None:
+def normalize_all_of(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
     """Joins parts without names, and drops empty ones. Objects that have names stay parts."""
     schema = slot.schema
     if "allOf" not in schema:
+        _join_constraints(document, slot, notes)
         return
     parts: list[Schema] = []
     for part in as_list(schema["allOf"]):
@@ -24,29 +24,21 @@ def normalize_all_of(document: dict[str, Json], slot: Slot) -> None:
                 schema.setdefault(key, rest[key])
     del schema["allOf"]
     named = [part for part in parts if "$ref" in part]
-    if not named:
-        slot.put(_joined(schema, parts))
-        return
     # Only a class of its own can join several objects.
-    if len(parts) == 1 and not schema.keys() - ANNOTATIONS:
+    if named and len(parts) == 1 and not schema.keys() - ANNOTATIONS:
         schema["allOf"] = parts
-    elif all(kinds_of(document, part) == OBJECT for part in named):
+    elif named and all(kinds_of(document, part) == OBJECT for part in named):
         schema["allOf"] = parts
         schema.setdefault("type", "object")
     else:
-        slot.put(_joined(schema, [_target(document, part, frozenset()) for part in parts]))
+        slot.put(Merger(document, notes).joined(schema, parts))
 
 
-def _joined(schema: Schema, parts: list[Schema]) -> Schema:
-    joined: Schema = {}
-    for part in parts:
-        joined = merge(joined, part)
-    return {**merge(joined, schema), PLACE: place_of(schema)}
-
-
-def _target(document: dict[str, Json], part: Schema, above: frozenset[str]) -> Schema:
-    """A part in place of a reference to it."""
-    if "$ref" not in part or part["$ref"] in above:
-        return part
-    target = as_object(resolve(document, part))
-    return {key: value for key, value in target.items() if key not in ANNOTATIONS}
+def _join_constraints(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
+    """Moves the constraints beside values or a choice into these: the generators read them at one type only."""
+    schema = slot.schema
+    alone = next((keyword for keyword in ("enum", "const", "oneOf", "anyOf") if keyword in schema), None)
+    if alone is None or not schema.keys() & CONSTRAINTS:
+        return
+    rest = {key: value for key, value in schema.items() if key != alone}
+    slot.put(Merger(document, notes).joined(rest, [{alone: schema[alone], PLACE: place_of(schema)}], alone))

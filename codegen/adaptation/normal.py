@@ -69,8 +69,9 @@ def normalize(slot: Slot, notes: list[Note]) -> None:
     _nullable(schema)
     _arrays(schema)
     _format(schema, slot.use, notes)
+    keyword = "const" if "const" in schema else "enum"
     _constant(schema)
-    _enum(schema, notes)
+    _enum(schema, keyword, notes)
     _component_title(slot)
 
 
@@ -110,9 +111,10 @@ def _unread(schema: Schema, use: Use, notes: list[Note]) -> None:
             notes.append(Note(f"{place_of(schema)}/{keyword}", f"Neither generator reads {meaning}: not checked."))
     for keyword in _SILENT:
         schema.pop(keyword, None)
-    if schema.get("additionalProperties") is False and use & Use.READ:
+    if schema.get("additionalProperties") is False:
         # A later version of the API may add a property.
-        meaning = "A response with other properties is accepted, although the document allows none."
+        subject = "A response" if use & Use.READ else "A value"
+        meaning = f"{subject} with other properties is accepted, although the document allows none."
         notes.append(Note(f"{place_of(schema)}/additionalProperties", meaning))
 
 
@@ -211,8 +213,8 @@ def _constant(schema: Schema) -> None:
         schema["enum"] = [schema.pop("const")]
 
 
-def _enum(schema: Schema, notes: list[Note]) -> None:
-    """Keeps an enum of texts or of integers. Other values are known by their types only."""
+def _enum(schema: Schema, keyword: str, notes: list[Note]) -> None:
+    """Keeps an enum of texts or of integers. Other values are known by their types only. The keyword may be `const`."""
     values = schema.get("enum")
     if not is_list(values):
         schema.pop("enum", None)
@@ -228,7 +230,7 @@ def _enum(schema: Schema, notes: list[Note]) -> None:
     found = list(dict.fromkeys(_kind(value) for value in allowed))
     if "object" in found or "array" in found:
         del schema["enum"]
-        notes.append(Note(f"{place_of(schema)}/enum", "Enums of objects or arrays cannot be checked: not read."))
+        notes.append(Note(f"{place_of(schema)}/{keyword}", "Enums of objects or arrays cannot be checked: not read."))
         return
     plain = [kind for kind in found if kind != "null"]
     if "number" in plain or ("number" in kinds and "integer" in plain):
@@ -246,7 +248,7 @@ def _enum(schema: Schema, notes: list[Note]) -> None:
     schema.pop("x-enum-varnames", None)
     if plain and not (plain == ["boolean"] and len(allowed) >= 2):
         meaning = "An enum of other values than only texts or only integers cannot be checked: its types are."
-        notes.append(Note(f"{place_of(schema)}/enum", meaning))
+        notes.append(Note(f"{place_of(schema)}/{keyword}", meaning))
 
 
 def _is_of(value: Json, kind: str) -> bool:

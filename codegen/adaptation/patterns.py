@@ -12,19 +12,28 @@ _SPACE: Final = r"\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u
 _CLASSES: Final = {"d": _DIGITS, "w": _WORD, "s": _SPACE}
 _CONTROLS: Final = {"t": r"\t", "n": r"\n", "v": r"\v", "f": r"\f", "r": r"\r"}
 _LINE_END: Final = r"\n\r\u2028\u2029"
-_GROUP: Final = re.compile(r"\(\?(?::|=|!|<=|<!)")
+END: Final = r"(?![\s\S])"
+"""The end of a text in both dialects: so the validator of the verification can read what was translated."""
+_GROUP: Final = re.compile(r"\(\?(?::|(?P<assertion><?[=!]))")
 _NAMED: Final = re.compile(r"\(\?<([A-Za-z_][A-Za-z0-9_]*)>")
-# A reference to a group that matched nothing matches the empty text in JavaScript, and nothing in Python.
-_OPTIONAL: Final = re.compile(r"\||\)[*?{]")
+# A reference to a group that matched nothing matches the empty text in JavaScript, and nothing in Python. JavaScript
+# reads a lookbehind from right to left, and forgets the groups of a negative lookahead.
+_OPTIONAL: Final = re.compile(r"\||\)[*?{]|\(\?<?[=!]")
 _QUANTIFIER: Final = re.compile(r"[*+?]\??|\{[0-9]+(?:,[0-9]*)?\}\??")
+# With the flag `u`, which JSON Schema recommends, JavaScript allows no other escapes of punctuation. Without the flag,
+# it does, but knows no characters beyond 16 bits.
+_ESCAPED: Final = "^$\\.*+?()[]{}|/"
+_BEYOND_16_BITS: Final = re.compile(r"\\u\{|\\ud[89ab]|[\U00010000-\U0010ffff]", re.IGNORECASE)
 
 
 def python_pattern(pattern: str) -> str | None:
     """The pattern that matches the same texts in Python, or None if there is none."""
     try:
+        # Half of a surrogate pair is no character of a text.
+        pattern.encode()
         translated = _Translation(pattern).result()
         re.compile(translated)
-    except (_UnknownError, re.error, OverflowError, RecursionError):
+    except (_UnknownError, UnicodeEncodeError, re.error, OverflowError, RecursionError):
         return None
     return translated
 
@@ -37,18 +46,33 @@ class _Translation:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
+        self._needs_no_flag = False
+        """Whether JavaScript allows the pattern only without the flag `u`."""
+        self._assertions: list[bool] = []
+        """For each open group: whether it is a lookahead or a lookbehind."""
+        self._after_assertion = False
 
     def result(self) -> str:
         parts: list[str] = []
         while self._at < len(self._pattern):
             parts.append(self._next())
+        if self._needs_no_flag and _BEYOND_16_BITS.search(self._pattern):
+            raise _UnknownError
         return "".join(parts)
 
     def _next(self) -> str:
-        syntax = self._group() or self._quantifier()
-        if syntax:
-            return syntax
+        quantifier = self._quantifier()
+        if quantifier:
+            return quantifier
+        self._after_assertion = self._pattern.startswith(("^", "$"), self._at)
+        group = self._group()
+        if group:
+            return group
         character = self._take()
+        if character == "(":
+            self._assertions.append(False)
+        elif character == ")":
+            self._after_assertion = bool(self._assertions) and self._assertions.pop()
         if character in "{}]":
             raise _UnknownError
         if character == "\\":
@@ -56,14 +80,16 @@ class _Translation:
         if character == "[":
             return self._set()
         # In Python, `$` also matches before a newline at the end, and `.` matches more line ends.
-        return {".": f"[^{_LINE_END}]", "$": r"\Z"}.get(character, character)
+        return {".": f"[^{_LINE_END}]", "$": END}.get(character, character)
 
     def _group(self) -> str:
         if found := _GROUP.match(self._pattern, self._at):
             self._at = found.end()
+            self._assertions.append(found["assertion"] is not None)
             return found[0]
         if found := _NAMED.match(self._pattern, self._at):
             self._at = found.end()
+            self._assertions.append(False)
             return f"(?P<{found[1]}>"
         if self._pattern.startswith("(?", self._at):
             raise _UnknownError
@@ -74,8 +100,8 @@ class _Translation:
         if found is None:
             return ""
         self._at = found.end()
-        if self._pattern.startswith("+", self._at):
-            # In Python, a quantifier with `+` after it is possessive. JavaScript refuses it.
+        if self._after_assertion or self._pattern.startswith("+", self._at):
+            # JavaScript refuses to repeat an assertion. In Python, a quantifier with `+` after it is possessive.
             raise _UnknownError
         return found[0]
 
@@ -89,6 +115,7 @@ class _Translation:
     def _escape(self) -> str:
         character = self._take()
         if character in "bB":
+            self._after_assertion = True
             # The same characters as `\w`: Python's own `\b` also knows other letters.
             same = f"(?:(?<=[{_WORD}])(?=[{_WORD}])|(?<![{_WORD}])(?![{_WORD}]))"
             edge = f"(?:(?<=[{_WORD}])(?![{_WORD}])|(?<![{_WORD}])(?=[{_WORD}]))"
@@ -108,6 +135,7 @@ class _Translation:
         if character in _CONTROLS:
             return _CONTROLS[character]
         if character.isascii() and not character.isalnum():
+            self._needs_no_flag |= character not in _ESCAPED
             return re.escape(character)
         if character == "0" and not self._pattern[self._at : self._at + 1].isdigit():
             return r"\x00"
@@ -135,40 +163,41 @@ class _Translation:
                 code = 0x10000 + ((code - 0xD800) << 10) + int(low[1], 16) - 0xDC00
         if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
             raise _UnknownError
-        return f"\\U{code:08x}"
+        return f"\\u{code:04x}" if code < 0x10000 else chr(code)
 
     def _set(self) -> str:
         negated = self._pattern.startswith("^", self._at)
         self._at += negated
         members: list[str] = []
-        while (character := self._take()) != "]":
-            if character == "\\":
-                character = self._take()
-                if character.lower() in _CLASSES:
-                    if character.isupper():
-                        members.append(_COMPLEMENTS[character.lower()])
-                    else:
-                        members.append(_CLASSES[character])
-                    # `[\w-a]` is no range in JavaScript's unicode mode, but an error.
-                    if self._pattern.startswith("-", self._at) and not self._pattern.startswith("-]", self._at):
-                        raise _UnknownError
-                elif character in "-^":
-                    members.append(f"\\{character}")
-                elif character == "b":
-                    members.append(r"\x08")
-                else:
-                    members.append(self._character(character))
-            elif character == "-":
-                members.append("-" if self._is_range(members) else r"\-")
+        while not self._pattern.startswith("]", self._at):
+            low, is_class = self._member()
+            if not self._pattern.startswith("-", self._at) or self._pattern.startswith("-]", self._at):
+                members.append(low)
+                continue
+            self._at += 1
+            high, ends_in_class = self._member()
+            if is_class or ends_in_class:
+                # This is no range, but the dash itself. With the flag `u`, it is an error.
+                self._needs_no_flag = True
+                members += [low, r"\-", high]
             else:
-                members.append(f"\\{character}" if character in "^[&~|" else character)
+                members.append(f"{low}-{high}")
+        self._at += 1
         if not members:
             return r"[\s\S]" if negated else r"(?!)"
         return f"[{'^' if negated else ''}{''.join(members)}]"
 
-    def _is_range(self, members: list[str]) -> bool:
-        """Whether the dash that was just read stands between two characters."""
-        return bool(members) and members[-1] != "-" and not self._pattern.startswith("]", self._at)
+    def _member(self) -> tuple[str, bool]:
+        """The next part of a set, and whether it is a class of characters."""
+        character = self._take()
+        if character != "\\":
+            return f"\\{character}" if character in "^-[]&~|" else character, False
+        character = self._take()
+        if character.lower() in _CLASSES:
+            return (_COMPLEMENTS if character.isupper() else _CLASSES)[character.lower()], True
+        if character == "-":
+            return r"\-", False
+        return r"\x08" if character == "b" else self._character(character), False
 
 
 _COMPLEMENTS: Final = {

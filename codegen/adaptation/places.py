@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import METHODS, component_name, escape, references
+from codegen.openapi import METHODS, escape, reached
 
 PLACE: Final = "\0place"
 """The key of the mark, which is a JSON pointer in a URI fragment. No document has such a key."""
@@ -107,11 +107,15 @@ def place_of(part: Json) -> str:
 
 def uses_of(document: dict[str, Json]) -> dict[str, Use]:
     """The ways in which each component schema travels. Parameters, responses and bodies must be in the operations."""
-    found: dict[str, Use] = {}
+    values: dict[Use, list[Schema]] = {}
     for slot in _operation_slots(document):
-        _add_use(document, slot.schema, slot.use, found)
+        values.setdefault(slot.use, []).append(slot.schema)
+    found: dict[str, Use] = {}
+    for use, schemas in values.items():
+        for reference in reached(document, *schemas):
+            found[reference] = found.get(reference, Use(0)) | use
     names = as_object(as_object(document.get("components")).get("schemas"))
-    return {name: found.get(name) or Use.READ for name in names}
+    return {name: found.get(f"{SCHEMAS}{escape(name)}", Use.READ) for name in names}
 
 
 def slots(document: dict[str, Json]) -> list[Slot]:
@@ -135,11 +139,16 @@ def children(schema: Schema) -> Iterator[tuple[Json, str | int]]:
             yield from ((schema[key], name) for name in schema[key])
 
 
-def _inside(slot: Slot) -> Iterator[Slot]:
-    if is_object(slot.holder[slot.key]):
-        for holder, key in children(slot.schema):
-            yield from _inside(Slot(holder, key, slot.use))
-        yield slot
+def _inside(root: Slot) -> list[Slot]:
+    """The slot and each slot in it, the inner ones first."""
+    found: list[Slot] = []
+    waiting = [root]
+    while waiting:
+        slot = waiting.pop()
+        if is_object(slot.holder[slot.key]):
+            found.append(slot)
+            waiting += [Slot(holder, key, slot.use) for holder, key in children(slot.schema)]
+    return found[::-1]
 
 
 def media_use(media_type: str) -> Use:
@@ -172,15 +181,6 @@ def _operation_slots(document: dict[str, Json]) -> Iterator[Slot]:
             for media in as_object(as_object(response).get("content")).values():
                 if is_object(as_object(media).get("schema")):
                     yield Slot(media, "schema", Use.READ)
-
-
-def _add_use(document: dict[str, Json], value: Json, use: Use, found: dict[str, Use]) -> None:
-    schemas = as_object(as_object(document.get("components")).get("schemas"))
-    for reference in references(value):
-        name = component_name({"$ref": reference}).replace("~1", "/").replace("~0", "~")
-        if name in schemas and use not in found.get(name, Use(0)):
-            found[name] = found.get(name, Use(0)) | use
-            _add_use(document, schemas[name], use, found)
 
 
 def _mark_parameters(holder: Json, place: str) -> None:

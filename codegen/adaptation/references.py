@@ -12,7 +12,17 @@ from codegen.errors import CodegenError
 from codegen.openapi import Keys, resolve
 
 _COMPONENT: Final = re.compile(f"{SCHEMAS}[^/]+")
-_MOST: Final = 1_000
+_MOST: Final = 10_000
+# Each of these copies is inside of another one.
+_MOST_LEVELS: Final = 20
+
+
+class UnfoldingError(CodegenError):
+    """References to parts of schemas that cannot be replaced by copies."""
+
+    def __init__(self, reference: str, problem: str) -> None:
+        super().__init__(f"{reference}: {problem}")
+        self.reference, self.problem = reference, problem
 
 
 class Inlining:
@@ -37,11 +47,12 @@ class Inlining:
         reference = value.get("$ref")
         if keys is Keys.KEYWORDS and isinstance(reference, str) and self._is_partial(reference):
             self._count += 1
-            if reference in above or self._count > _MOST:
-                raise CodegenError(
-                    f"{reference}: this reference leads to a part of a schema, and that part contains the reference "
-                    "again. Make a component of the part in the overlay, and refer to that component."
+            if reference in above:
+                raise UnfoldingError(
+                    reference, "the reference leads to a part of a schema, and that part contains the reference again"
                 )
+            if self._count > _MOST or len(above) == _MOST_LEVELS:
+                raise UnfoldingError(reference, "too many references lead to parts of schemas that have references")
             return self._inlined(copy.deepcopy(resolve(self._document, value)), Keys.KEYWORDS, (*above, reference))
         found: dict[str, Json] = {}
         for key, member in value.items():

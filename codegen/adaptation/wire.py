@@ -6,20 +6,22 @@ The wire package is private. It checks responses, and nothing else.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from codegen.adaptation.choices import SCALARS, TYPED, members_of, of_kinds
+from codegen.adaptation.date_times import DATE_TIME
 from codegen.adaptation.discriminators import discriminator
 from codegen.adaptation.kinds import kinds_of
-from codegen.adaptation.merging import merge
-from codegen.adaptation.normal import ANNOTATIONS, Note, types_of_schema
+from codegen.adaptation.merging import CONSTRAINTS, Merger
+from codegen.adaptation.normal import ANNOTATIONS, STRUCTURE, Note, types_of_schema
 from codegen.adaptation.patterns import python_pattern
 from codegen.adaptation.places import PLACE, SCHEMAS, Schema, Slot, place_of, slots
 from codegen.client_names import class_name
-from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import component_name, escape, resolve
+from codegen.document import Json, as_list, as_object, is_object
+from codegen.openapi import component_name, escape, resolve, with_targets
 
 _DROPPED: Final = ("default", "example", "examples", "xml", "externalDocs", "x-enum-varnames")
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -36,12 +38,13 @@ def wire_form(document: dict[str, Json], notes: list[Note]) -> dict[str, Json]:
     wire = {**document, "paths": {}, "components": components}
     wire.pop("webhooks", None)
     for slot in slots(wire):
-        _all_of(wire, slot)
+        _all_of(wire, slot, notes)
     for slot in slots(wire):
         _choice(wire, slot, notes)
         _reduce(slot.schema, notes)
-    _tag(wire)
-    return _renamed(wire)
+    renamed = _renamed(wire)
+    _tag(renamed)
+    return renamed
 
 
 def _tag(document: dict[str, Json]) -> None:
@@ -50,20 +53,22 @@ def _tag(document: dict[str, Json]) -> None:
     msgspec demands the tag of a type in a choice only. Where the schema stands alone, the tag stays a property.
     """
     schemas = as_object(as_object(document["components"])["schemas"])
-    tagged: dict[str, Json] = {}
+    tagged: dict[tuple[str, str], str] = {}
+    targets: dict[str, Json] = {}
     for slot in slots(document):
         found = slot.schema.get("discriminator")
         if found is None:
             continue
         copies: dict[str, str] = {}
         for reference in found["mapping"].values():
-            name = wire_name(f"{component_name({'$ref': reference})}_by_{found['propertyName']}")
-            while name in schemas:
-                name += "_"
-            copies[reference] = f"{SCHEMAS}{name}"
-            tagged[name] = copy.deepcopy(resolve(document, {"$ref": reference}))
-        slot.put(_with_targets(slot.schema, copies))
-    schemas.update(tagged)
+            key = reference, found["propertyName"]
+            if key not in tagged:
+                name = f"{component_name({'$ref': reference})}By{wire_name(found['propertyName'])}"
+                tagged[key] = _unique(name, {**schemas, **targets})
+                targets[tagged[key]] = copy.deepcopy(resolve(document, {"$ref": reference}))
+            copies[reference] = f"{SCHEMAS}{tagged[key]}"
+        slot.put(with_targets(slot.schema, copies))
+    schemas.update(targets)
 
 
 def _reduce(schema: Schema, notes: list[Note]) -> None:
@@ -81,9 +86,18 @@ def _reduce(schema: Schema, notes: list[Note]) -> None:
         notes.append(Note(f"{place_of(schema)}/uniqueItems", "Whether the items differ is not checked."))
     if is_object(schema.get("additionalProperties")) and schema.get("properties"):
         del schema["additionalProperties"]
+    _untyped(schema, notes)
     _pattern(schema, notes)
     _bounds(schema, notes)
     _object(schema, notes)
+
+
+def _untyped(schema: Schema, notes: list[Note]) -> None:
+    """Drops the constraints of a schema without a type: the type is Any."""
+    if not schema.keys() & STRUCTURE:
+        for keyword in sorted(schema.keys() & CONSTRAINTS):
+            del schema[keyword]
+            notes.append(Note(f"{place_of(schema)}/{keyword}", "The schema has no type: not checked."))
 
 
 def _object(schema: Schema, notes: list[Note]) -> None:
@@ -110,12 +124,18 @@ def _pattern(schema: Schema, notes: list[Note]) -> None:
 
 
 def _typed_format(schema: Schema) -> None:
-    """Keeps a format that has a type, without the keywords that msgspec checks on texts only."""
+    """Keeps a format that has a type, without the keywords that msgspec checks on texts only.
+
+    A `date-time` becomes a pattern: the type of msgspec allows texts that the model cannot read.
+    """
     if schema["format"] not in TYPED or "enum" in schema or "const" in schema:
         del schema["format"]
         return
     for keyword in _OF_TEXTS:
         schema.pop(keyword, None)
+    if schema["format"] == "date-time":
+        del schema["format"]
+        schema["pattern"] = DATE_TIME
 
 
 def _bounds(schema: Schema, notes: list[Note]) -> None:
@@ -196,7 +216,7 @@ def _join(kind: str, parts: list[Schema], schema: Schema, notes: list[Note]) -> 
     if all(value is not None for value in values):
         known = [one for value in values for one in as_list(value) if _is_kind(one, kind)]
         return {**joined, "enum": list(dict.fromkeys(known))} if kind in ("string", "integer") else joined
-    constrained = [part for part in parts if any(keyword in part for keyword in _CONSTRAINTS)]
+    constrained = [part for part in parts if part.keys() & {*_CONSTRAINTS, "enum", "const"}]
     if len(parts) == 1:
         return {**joined, **{key: parts[0][key] for key in (*_CONSTRAINTS, "format") if key in parts[0]}}
     if len(constrained) == len(parts):
@@ -211,7 +231,7 @@ def _is_kind(value: Json, kind: str) -> bool:
     )
 
 
-def _all_of(document: dict[str, Json], slot: Slot) -> None:
+def _all_of(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
     """Writes all parts of an object as one object."""
     schema = slot.schema
     kinds = types_of_schema(schema)
@@ -227,24 +247,7 @@ def _all_of(document: dict[str, Json], slot: Slot) -> None:
     if len(parts) == 1 and "$ref" in parts[0] and not own.keys() - ANNOTATIONS:
         slot.put({**own, "$ref": parts[0]["$ref"]})
         return
-    merged: Schema = {}
-    for part in [*parts, own]:
-        merged = merge(merged, _flat(document, part, frozenset()))
-    slot.put(merged)
-
-
-def _flat(document: dict[str, Json], part: Schema, above: frozenset[str]) -> Schema:
-    flat = copy.deepcopy(part)
-    if "$ref" in part:
-        if part["$ref"] in above:
-            return {}
-        above = above | {part["$ref"]}
-        flat = copy.deepcopy(as_object(resolve(document, part)))
-        for key in (*ANNOTATIONS, "discriminator"):
-            flat.pop(key, None)
-    for inner in as_list(flat.pop("allOf", None)):
-        flat = merge(_flat(document, inner, above), flat)
-    return flat
+    slot.put(Merger(document, notes).joined(schema, parts))
 
 
 def wire_name(component: str) -> str:
@@ -257,11 +260,14 @@ def wire_names(components: Iterable[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     # In a fixed order, because the verification reads the document with sorted keys.
     for component in sorted(components):
-        unique = wire_name(component)
-        while unique in names.values():
-            unique += "_"
-        names[component] = unique
+        names[component] = _unique(wire_name(component), names.values())
     return names
+
+
+def _unique(name: str, used: Collection[str]) -> str:
+    """The name, with a number after it if it is used. datamodel-code-generator would drop an underscore."""
+    numbered = (f"{name}{number}" for number in itertools.count(2))
+    return next(each for each in itertools.chain([name], numbered) if each not in used)
 
 
 def _renamed(document: dict[str, Json]) -> dict[str, Json]:
@@ -269,14 +275,5 @@ def _renamed(document: dict[str, Json]) -> dict[str, Json]:
     schemas = as_object(as_object(document["components"])["schemas"])
     names = wire_names(schemas)
     targets = {f"{SCHEMAS}{escape(name)}": f"{SCHEMAS}{names[name]}" for name in schemas}
-    renamed = {names[name]: _with_targets(schema, targets) for name, schema in schemas.items()}
+    renamed = {names[name]: with_targets(schema, targets) for name, schema in schemas.items()}
     return {**document, "components": {"schemas": renamed}}
-
-
-def _with_targets(value: Json, targets: dict[str, str]) -> Json:
-    """A copy in which each reference, and each target of a discriminator, has its new name."""
-    if is_list(value):
-        return [_with_targets(item, targets) for item in value]
-    if isinstance(value, str):
-        return targets.get(value, value)
-    return {key: _with_targets(item, targets) for key, item in value.items()} if is_object(value) else value

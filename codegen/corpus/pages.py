@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from codegen.document import DOCUMENT, Json, as_list, as_object, is_list, is_object
+from codegen.document import DOCUMENT, Json, as_list, as_object, is_object
 from codegen.errors import CodegenError
-from codegen.openapi import METHODS, escape, references, same
+from codegen.openapi import METHODS, discriminated, escape, references, same, with_targets
 from codegen.parsing import parse_json, parse_mapping, read_mapping
 from codegen.sources import read
 
@@ -150,17 +150,10 @@ def _reached(document: dict[str, Json], value: Json) -> list[tuple[str, str, Jso
     return list(found.values())
 
 
-def _mapped(value: Json) -> Iterator[str]:
+def _mapped(value: Json) -> list[str]:
     """The references in the mappings of discriminators."""
-    if is_object(value):
-        discriminator = value.get("discriminator")
-        mapping = discriminator.get("mapping") if is_object(discriminator) else None
-        yield from (str(target) for target in (mapping.values() if is_object(mapping) else ()))
-        for inner in value.values():
-            yield from _mapped(inner)
-    elif is_list(value):
-        for inner in value:
-            yield from _mapped(inner)
+    mappings = [schema["discriminator"].get("mapping") for schema in discriminated(value)]
+    return [str(target) for mapping in mappings if is_object(mapping) for target in mapping.values()]
 
 
 def _renamed(reached: list[tuple[str, str, Json]], today: dict[str, Json]) -> dict[str, str]:
@@ -174,14 +167,9 @@ def _renamed(reached: list[tuple[str, str, Json]], today: dict[str, Json]) -> di
 
 
 def _rewritten(value: Json, renamed: dict[str, str]) -> Json:
-    if is_object(value):
-        return {key: _rewritten(inner, renamed) for key, inner in value.items()}
-    if is_list(value):
-        return [_rewritten(inner, renamed) for inner in value]
-    if not isinstance(value, str):
-        return value
-    head = "/".join(value.split("/")[:4])
-    return renamed[head] + value.removeprefix(head) if head in renamed else value
+    heads = {each: "/".join(each.split("/")[:4]) for each in [*references(value), *_mapped(value)]}
+    targets = {each: renamed[head] + each.removeprefix(head) for each, head in heads.items() if head in renamed}
+    return with_targets(value, targets)
 
 
 def _pointer(kind: str, name: str) -> str:

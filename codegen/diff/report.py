@@ -147,7 +147,9 @@ def compare_generated(old: Path, new: Path) -> Report:
     changes = compare_documents(*documents)
     breaking_api, annotations = compare_python_api(old, new)
     reasonless = unexplained(annotations, changes, *documents)
-    left_out_before, left_out = (adapt(document).notes for document in documents)
+    before, after = documents
+    left_out = adapt(after).notes
+    left_out_before = adapt(before).notes if left_out else []
     notes = tuple(note for note in left_out if note not in left_out_before)
     return Report(
         changes,

@@ -8,7 +8,7 @@ from typing import Final
 
 from codegen.diff.effective import NO_EFFECT, effective, python_names
 from codegen.diff.severity import DOCUMENTATION, Comparison, Handler, Severity, format_value
-from codegen.document import Json, as_list, as_object, is_object
+from codegen.document import Json, as_list, as_object, is_list, is_object
 from codegen.openapi import Direction, Types, directions_of, escape, same, types_of
 
 # A larger value of these keywords allows fewer values.
@@ -181,6 +181,8 @@ class SchemaComparison(Comparison):
         if name in as_list(new.get("required")):
             reason = "must be passed" if Direction.REQUEST in direction else "is required, also of responses in tests"
             self.add(Severity.BREAKING, pointer, f"{member} was added and {reason}.")
+        elif Direction.REQUEST in direction and _sent_default(added[name]) is not None:
+            self.add(Severity.BREAKING, pointer, f"{member} was added. Its default is sent.")
         elif Direction.RESPONSE in direction and not as_object(old.get("properties")):
             meaning = f"{member} was added: it is no longer among the additional properties."
             self.add(Severity.BREAKING, pointer, meaning)
@@ -247,6 +249,9 @@ class SchemaComparison(Comparison):
         self.add(Severity.BREAKING, pointer, f"The only value of {_mid_sentence(subject)} is {change}.")
 
     def _default(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        if all(_sent_default({"default": each}) is None for each in (old, new)):
+            self.add(Severity.COSMETIC, pointer, f"The default of {_mid_sentence(subject)} is in no generated code.")
+            return
         # Callers that leave the value out send the default. Nobody passes a value that is only read.
         is_passed = Direction.REQUEST in direction
         severity = Severity.BREAKING if is_passed or old is not None else Severity.ADDITIVE
@@ -288,6 +293,12 @@ def _severity(direction: Direction, *, widened: bool, narrowed: bool) -> Severit
     """More possible values break callers that read them; fewer allowed values break callers that pass them."""
     breaks = (widened and Direction.RESPONSE in direction) or (narrowed and Direction.REQUEST in direction)
     return Severity.BREAKING if breaks else Severity.ADDITIVE
+
+
+def _sent_default(schema: Json) -> Json:
+    """The default that the client sends for a property that a caller leaves out: it sends no lists and no objects."""
+    default: Json = as_object(schema).get("default") if is_object(schema) else None
+    return None if is_list(default) or is_object(default) else default
 
 
 def _format(schema: Json) -> Json:

@@ -1,16 +1,19 @@
 """Compares the declarations of two wire packages: base classes, annotations with their constraints, and defaults.
 
 The wire package is private, but it decides which responses are accepted. What only documents a declaration (titles,
-descriptions, examples) and the order of the types in a union do not count.
+descriptions, examples) and the order of the types in a union do not count. The name of an inline class does not count
+either: the generator numbers these names across the document. Here such a class is called after its first use.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from codegen.adaptation.wire import wire_names
 from codegen.diff.severity import ApiChange
 
 WIRE_PACKAGE: Final = "meshapi_video_wire"
@@ -21,10 +24,17 @@ _ABSENT: Final = ("None", "UnsetType")
 
 
 def compare_wire(old: Path, new: Path) -> list[ApiChange]:
-    """The declarations that changed from one wire package to another, and the modules that are imported now."""
+    """The declarations that changed or were removed, and the modules that are imported now."""
     before, after = _read(old), _read(new)
     imports = [ApiChange(WIRE_PACKAGE, f"{_IMPORTS}`{name}`") for name in after.imports - before.imports]
-    return sorted([*changed(before.declarations, after.declarations), *imports])
+    removed = [
+        ApiChange(path, f"`{declaration}` was removed")
+        for path, declaration in before.declarations.items()
+        if path not in after.declarations
+        # Of a removed class, the members need no line of their own.
+        and path.rpartition(".")[0] in {*after.declarations, WIRE_PACKAGE}
+    ]
+    return sorted([*changed(before.declarations, after.declarations), *removed, *imports])
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> Iterator[ApiChange]:
@@ -55,9 +65,52 @@ def _read(package: Path) -> _Wire:
     for path in sorted(package.rglob("*.py")):
         module = ".".join([package.name, *path.relative_to(package).with_suffix("").parts]).removesuffix(".__init__")
         tree = ast.parse(path.read_text(encoding="utf-8"))
+        _rename_inline_classes(tree, _components(package))
         declarations.update(_declarations(tree.body, module))
         imports |= {name for node in tree.body for name in _imports(node)}
     return _Wire(declarations, frozenset(imports))
+
+
+def _components(package: Path) -> set[str] | None:
+    """The names of the types of components. None if the document is not beside the package."""
+    document = package.parent / "openapi.json"
+    if not document.exists():
+        return None
+    schemas = json.loads(document.read_text(encoding="utf-8")).get("components", {}).get("schemas", {})
+    return set(wire_names(schemas).values())
+
+
+def _rename_inline_classes(module: ast.Module, components: set[str] | None) -> None:
+    """Calls each inline class after the component and the fields that lead to it."""
+    declared = {_name(node): node for node in module.body if _name(node)}
+    names = {name: name for name in declared if components is None or name in components}
+    todo = sorted(names, reverse=True) if len(names) < len(declared) else []
+    while todo:
+        holder = todo.pop()
+        node = declared[holder]
+        for member in node.body if isinstance(node, ast.ClassDef) else [node]:
+            for found in _names(member):
+                if found in declared and found not in names:
+                    names[found] = f"{names[holder]}-{_name(member)}" if member is not node else f"{names[holder]}-"
+                    todo.append(found)
+    if any(name != new for name, new in names.items()):
+        for each in ast.walk(module):
+            if isinstance(each, ast.ClassDef):
+                each.name = names.get(each.name, each.name)
+            elif isinstance(each, ast.Name):
+                each.id = names.get(each.id, each.id)
+
+
+def _name(node: ast.stmt) -> str:
+    match node:
+        case ast.ClassDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+        case _:
+            return ""
+
+
+def _names(node: ast.stmt) -> list[str]:
+    return [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
 
 
 def _imports(node: ast.stmt) -> list[str]:

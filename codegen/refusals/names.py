@@ -40,6 +40,9 @@ _ENUM_MODULE: Final = frozenset({"StrEnum", "IntEnum", "Enum"})
 _ENDPOINT_MODULE: Final = frozenset(
     {"HTTPStatus", "Any", "AuthenticatedClient", "Client", "Response", "UNSET", "Unset"}
 )
+# File systems allow 255 bytes. mypy's cache adds an ending to the name.
+_LONGEST: Final = 200
+_SHORT: Final = 50
 _KEPT: Final = "Remove it: the model then keeps it as an additional property."
 _IMPORT: Final = re.compile(r"(?:from (?P<module>\S+) )?import (?P<names>.+)")
 
@@ -55,6 +58,11 @@ def check_operations(document: dict[str, Json]) -> Iterator[Refusal]:
             continue
         tags = as_list(operation.get("tags")) or ["default"]
         key = python_name(tags[0]), python_name(operation["operationId"])
+        if _is_long(key[0]):
+            yield removal(f"{place}/tags", "the tag is too long for the name of a folder", "Remove the tags.")
+        if _is_long(key[1]):
+            problem = "the operationId is too long for the name of a file"
+            yield _named(place, problem, f"{key[1][:_SHORT]}_{method}_{len(seen)}")
         if key in seen:
             problem = f"{seen[key]} and {method.upper()} {path} are both called {'.'.join(key)}"
             yield _named(place, problem, f"{key[1]}_{method}_{len(seen)}")
@@ -119,8 +127,17 @@ def check_models(parsed: GeneratorData, places: dict[str, str]) -> Iterator[Refu
             yield renaming(
                 place_of_data(getattr(each, "data", each), "#/components/schemas"), problem, name, f"{name}Schema"
             )
+        if _is_long(str(each.class_info.module_name)):
+            problem = "the name of the class, which is made from the names around it, is too long for a file"
+            place = place_of_data(getattr(each, "data", each), "#/components/schemas")
+            yield renaming(place, problem, name, f"{name[:_SHORT]}{len(place)}")
     for model in parsed.models:
         yield from _check_model(model, places)
+
+
+def _is_long(module: str) -> bool:
+    """Whether no file system, or mypy's cache in it, has room for the name of a module."""
+    return len(module.encode()) > _LONGEST
 
 
 def _check_model(model: ModelProperty, places: dict[str, str]) -> Iterator[Refusal]:

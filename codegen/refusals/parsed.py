@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Generator, Iterator
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from openapi_python_client.parser import GeneratorData
 from openapi_python_client.parser.errors import GeneratorError, ParseError
@@ -15,16 +15,46 @@ from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.properties.list_property import ListProperty
 from openapi_python_client.parser.properties.protocol import PropertyProtocol
 from openapi_python_client.parser.properties.union import UnionProperty
+from openapi_python_client.schema import OpenAPI
 from openapi_python_client.schema.untrusted_string import UntrustedString
+from pydantic import ValidationError
 
 from codegen.adaptation.bodies import binary_types
 from codegen.adaptation.places import PLACE
 from codegen.client_names import class_name, client_config, python_name
 from codegen.document import Json, as_object, is_list, is_object
 from codegen.openapi import escape
-from codegen.refusals.refusal import Refusal, change, nearest_removal
+from codegen.refusals.refusal import Refusal, change, nearest_removal, removal
 
 _TEMPLATES: Final = files("openapi_python_client") / "templates" / "property_templates"
+
+
+def _not_accepted(document: dict[str, Json], client: dict[str, Json]) -> Iterator[Refusal]:
+    """Each part of a marked document that the generator does not accept, before it reads any schema."""
+    try:
+        OpenAPI.model_validate(_described(client))
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            place, is_keyword = _place_of_error(client, each["loc"])
+            problem = f"openapi-python-client does not accept this: {readable(each['msg'])}"
+            if is_keyword and each["type"] != "missing":
+                yield removal(place, problem, "Remove it, or correct it in the overlay.")
+            else:
+                yield nearest_removal(document, place, problem)
+
+
+def _place_of_error(client: dict[str, Json], location: tuple[int | str, ...]) -> tuple[str, bool]:
+    """The place that pydantic names, and whether it is a key of a schema or of another part with a place."""
+    value: Json = client
+    place, is_keyword = "#", False
+    for part in location:
+        # pydantic also names the class of which it has tried a value.
+        members: dict[Any, Json] = value if is_object(value) else dict(enumerate(value)) if is_list(value) else {}
+        if part in members:
+            is_keyword = PLACE in members
+            value = members[part]
+            place = value[PLACE] if is_object(value) and PLACE in value else f"{place}/{escape(str(part))}"
+    return place, is_keyword
 
 
 def parse(client: dict[str, Json]) -> GeneratorData | GeneratorError:
@@ -71,10 +101,13 @@ def place_of_property(model: ModelProperty, name: str) -> str:
     return place_of_data(model.data, "#")
 
 
-def errors(document: dict[str, Json], parsed: GeneratorData | GeneratorError) -> Iterator[Refusal]:
+def errors(
+    document: dict[str, Json], client: dict[str, Json], parsed: GeneratorData | GeneratorError
+) -> Iterator[Refusal]:
     """What the generator itself refuses or leaves out."""
     if isinstance(parsed, GeneratorError):
-        yield Refusal("#", f"openapi-python-client stopped: {readable(parsed.detail)}")
+        refused = list(_not_accepted(document, client))
+        yield from refused or [Refusal("#", f"openapi-python-client stopped: {readable(parsed.detail)}")]
         return
     for error in parsed.errors:
         found = re.search(r"schema (/components/schemas/\S+?):?(?:\s|$)", error.header)

@@ -24,7 +24,7 @@ def verify(generated: Path) -> Proof:
     document = read_mapping(generated / "openapi.json")
     adapted = adapt(document)
     names = names_of(adapted.client, adapted.wire)
-    trials = Trials(document, adapted.wire, names)
+    trials = Trials(document, adapted.notes, names)
     task = {"folder": str(generated.resolve()), "client": CLIENT, "wire": WIRE, "trials": trials.made}
     findings = [trials.finding(fault) for fault in run_trials(task)]
     if not findings:

@@ -6,6 +6,7 @@ cannot make instances of recursive schemas.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Final
 
 import jsonschema_rs
 
+from codegen.adaptation.merging import Merger, is_nothing
 from codegen.adaptation.patterns import python_pattern
 from codegen.document import Json, as_list, is_list, is_object
 
@@ -42,6 +44,7 @@ _TEXTS: Final = ("text", "a", "1", "A", "abc", "123", "a-b", "2026-01-02", "http
 _MAX_LEVELS: Final = 40
 # A longer text or list would take the memory of the machine.
 _MAX_LENGTH: Final = 100_000
+_MOST_PATTERNS: Final = 4
 
 
 class EndlessError(Exception):
@@ -67,7 +70,12 @@ def alternatives(document: Schema, schema: Json, levels: int = 0) -> list[Schema
     """The alternatives of a value: schemas without references and choices, with an `enum` or one `type` (or None)."""
     if schema is False or levels > _MAX_LEVELS:
         return []
-    schema = resolved(document, {} if schema is True else schema, levels)
+    try:
+        schema = resolved(document, {} if schema is True else schema, levels)
+    except EndlessError:
+        return []
+    if is_nothing(schema):
+        return []
     for choice in ("oneOf", "anyOf"):
         if choice in schema:
             rest = _without(schema, choice)
@@ -111,20 +119,15 @@ def value_at(document: Schema, pointer: str) -> Json:
 
 
 def _all_of(document: Schema, schema: Schema, levels: int) -> Schema:
-    merged = _without(schema, "allOf")
-    for part in schema["allOf"]:
-        flat = resolved(document, part, levels + 1)
-        required = [*merged.get("required", []), *flat.get("required", [])]
-        ours: Json = merged.get("properties", {})
-        theirs: Json = flat.get("properties", {})
-        both: Schema = {
-            name: {"allOf": [ours[name], theirs[name]]}
-            for name in ours.keys() & theirs.keys()
-            if ours[name] != theirs[name]
-        }
-        merged = {**merged, **flat, "required": required}
-        if ours or theirs:
-            merged["properties"] = {**ours, **theirs, **both}
+    merger = Merger(document, [])
+    parts = [resolved(document, part, levels + 1) for part in schema["allOf"]]
+    merged = merger.joined(schema, parts)
+    patterns = list(dict.fromkeys(part["pattern"] for part in (*parts, schema) if "pattern" in part))
+    if len(patterns) > 1:
+        # A text that begins as one pattern demands, and ends as another does, often matches both.
+        texts = [_of_pattern(pattern, {}) or "" for pattern in patterns[:_MOST_PATTERNS]]
+        joined = ["".join(each) for each in itertools.permutations(texts)]
+        merged["examples"] = [*as_list(merged.get("examples")), *texts, *joined]
     return merged
 
 
@@ -186,12 +189,16 @@ def _one_object(document: Schema, schema: Schema, above: frozenset[str]) -> Json
         except EndlessError:
             if name in schema.get("required", []):
                 raise
+    for number in range(_least(schema, "minProperties") - len(made)):
+        made[f"further-{number}"] = _one(document, others if is_object(others) else True, above)
     return made
 
 
 def _one_array(document: Schema, schema: Schema, above: frozenset[str]) -> Json:
     least = _least(schema, "minItems")
     first = [_one(document, item, above) for item in schema.get("prefixItems", [])]
+    if "contains" in schema:
+        first += [_one(document, schema["contains"], above)] * _least({"minContains": 1, **schema}, "minContains")
     try:
         item = _one(document, schema.get("items", True), above)
     except EndlessError:
@@ -227,12 +234,18 @@ def _candidates(schema: Schema, example: str) -> Iterator[Json]:
     yield from (text for text in given if isinstance(text, str))
     yield example
     yield from _TEXTS
-    pattern = python_pattern(str(schema["pattern"]))
-    if pattern is not None:
-        from codegen.verification.patterns import matching  # noqa: PLC0415 - see there
-
-        yield matching(pattern, schema.get("minLength", 0), schema.get("maxLength", math.inf))
+    yield _of_pattern(schema["pattern"], schema)
     raise EndlessError
+
+
+def _of_pattern(pattern: Json, lengths: Schema) -> str | None:
+    read = python_pattern(str(pattern))
+    if read is None:
+        return None
+    from codegen.verification.patterns import matching  # noqa: PLC0415 - see there
+
+    found: str | None = matching(read, lengths.get("minLength", 0), lengths.get("maxLength", math.inf))
+    return found
 
 
 def _one_integer(schema: Schema) -> Json:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
 import jsonschema_rs
 
 from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import Keys
+from codegen.openapi import Keys, discriminated
 from codegen.verification.instances import Schema
 
 _SCHEMAS: Final = "#/components/schemas/"
@@ -37,7 +36,7 @@ def as_json_schema(document: Schema, *, nullable: bool = False) -> Schema:
 def tags_of(document: Schema) -> dict[tuple[str, str], set[str]]:
     """The values of discriminators, by the place of the schema that they select and the name of the property."""
     values: dict[tuple[str, str], set[str]] = {}
-    for found in _discriminated(document):
+    for found in discriminated(document):
         for target, value in _values(found):
             values.setdefault((target, str(found["discriminator"].get("propertyName"))), set()).add(value)
     return values
@@ -89,17 +88,6 @@ def _nullable(schema: Schema) -> Schema:
             rest["enum"] = [*rest["enum"], None]
         return rest
     return {"anyOf": [rest, {"type": "null"}]}
-
-
-def _discriminated(value: Json) -> Iterator[Schema]:
-    if is_object(value):
-        if is_object(value.get("discriminator")):
-            yield value
-        for inner in value.values():
-            yield from _discriminated(inner)
-    elif is_list(value):
-        for inner in value:
-            yield from _discriminated(inner)
 
 
 def _values(schema: Schema) -> list[tuple[str, str]]:

@@ -1,9 +1,10 @@
 """Runs in a fresh process: imports generated packages, and tries out their code. It imports no code of this project.
 
-It reads one JSON object from the standard input: `folder`, `client`, `wire`, `trials` and `timeout`. It writes one JSON
-array for each step that it begins (`["begin", NAME]`) and for each fault (`["fault", NUMBER or NAME, REASON]`), and at
-the end `["end"]`. What generated code prints does not disturb this output: before it is imported, the standard output
-goes elsewhere.
+It reads one JSON object from the standard input: `folder`, `client`, `wire`, `trials` and `timeout`. It writes one
+JSON array for each step that it begins (`["begin", NUMBER or NAME]`) and for each fault
+(`["fault", NUMBER or NAME, REASON]`), and at the end `["end"]`. What generated code prints does not disturb this
+output: before it is imported, the standard output goes elsewhere. If one step takes longer than `timeout` seconds,
+`faulthandler` writes its report to this output, and ends the process.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import contextlib
 import datetime
 import enum
 import faulthandler
+import fnmatch
 import importlib
 import json
+import math
 import os
 import pkgutil
 import re
 import sys
+import time
 import traceback
 import types
 import typing
@@ -29,10 +33,13 @@ from urllib.parse import parse_qsl, unquote, urlencode
 Json = Any
 
 _FORBIDDEN = frozenset(
-    {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
-    | {"socket.gethostbyaddr", "subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn"}
+    {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.getnameinfo"}
+    | {"socket.gethostbyname", "socket.gethostbyaddr"}
+    | {"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn"}
     | {"os.spawn", "os.startfile"}
 )
+# Of each file in a form. The caller chooses both.
+_FILE_NAME, _FILE_TYPE = "file.bin", "application/x-file"
 _UNIONS: tuple[object, ...] = (typing.Union, types.UnionType)
 _forbidding = False
 
@@ -42,11 +49,10 @@ def main() -> None:
     run(json.load(sys.stdin), os.fdopen(os.dup(1), "w", encoding="utf-8"))
 
 
-def run(task: dict[str, Any], output: TextIO) -> None:
+def run(task: dict[str, Any], file: TextIO) -> None:
     """Tries out the code that a task names, reports its faults, and ends the process."""
     os.dup2(2, 1)
-    # If the parent process is killed, nothing else ends a module that hangs.
-    faulthandler.dump_traceback_later(task["timeout"] + 1, exit=True)
+    output = _Output(file, task["timeout"])
     sys.path.insert(0, task["folder"])
     # The generated packages import these. What they do while they are imported is allowed.
     for name in ("attrs", "httpx", "msgspec"):
@@ -55,7 +61,7 @@ def run(task: dict[str, Any], output: TextIO) -> None:
     globals()["_forbidding"] = True
     if not _import_all((task["client"], task["wire"]), output):
         _Trials(task, output).run()
-    _write(output, "end")
+    output.write("end")
     # Threads and `atexit` functions of generated code do not keep the process alive.
     os._exit(0)
 
@@ -73,9 +79,28 @@ def _forbid(event: str, _arguments: object) -> None:
         raise RuntimeError(f"generated code must not use {event}")
 
 
-def _write(output: TextIO, *words: object) -> None:
-    output.write(json.dumps(words) + "\n")
-    output.flush()
+class _Output:
+    """Tells the parent process what happens, and ends this process if one step hangs."""
+
+    def __init__(self, file: TextIO, timeout: float) -> None:
+        self._file, self._timeout = file, timeout
+        self._limit_set = -math.inf
+
+    def begin(self, step: int | str) -> None:
+        self.write("begin", step)
+        now = time.monotonic()
+        # To set the limit again takes 0.1 ms, as long as several trials.
+        if now - self._limit_set > self._timeout / 10:
+            # No thread of Python could do this: a regular expression that hangs keeps all of them waiting.
+            faulthandler.dump_traceback_later(self._timeout, exit=True, file=self._file)
+            self._limit_set = now
+
+    def fault(self, step: int | str, reason: str) -> None:
+        self.write("fault", step, reason)
+
+    def write(self, *words: object) -> None:
+        self._file.write(json.dumps(words) + "\n")
+        self._file.flush()
 
 
 def _reason(error: BaseException) -> str:
@@ -86,15 +111,15 @@ def _reason(error: BaseException) -> str:
 class _Announcer:
     """Says which module is imported next: a package imports many modules, and one of them may hang."""
 
-    def __init__(self, packages: tuple[str, ...], output: TextIO) -> None:
+    def __init__(self, packages: tuple[str, ...], output: _Output) -> None:
         self._packages, self._output = packages, output
 
     def find_spec(self, name: str, *_arguments: object) -> None:
         if name.partition(".")[0] in self._packages:
-            _write(self._output, "begin", name)
+            self._output.begin(name)
 
 
-def _import_all(packages: tuple[str, ...], output: TextIO) -> int:
+def _import_all(packages: tuple[str, ...], output: _Output) -> int:
     sys.meta_path.insert(0, _Announcer(packages, output))
     faults = dict[str, str]()
     names = list(packages)
@@ -108,7 +133,7 @@ def _import_all(packages: tuple[str, ...], output: TextIO) -> int:
             continue
         names += [f"{name}.{each.name}" for each in pkgutil.iter_modules(getattr(module, "__path__", ()))]
     for name, reason in faults.items():
-        _write(output, "fault", name, reason)
+        output.fault(name, reason)
     return len(faults)
 
 
@@ -119,7 +144,7 @@ def _raising_module(error: BaseException, packages: tuple[str, ...]) -> str | No
 
 
 class _Trials:
-    def __init__(self, task: dict[str, Any], output: TextIO) -> None:
+    def __init__(self, task: dict[str, Any], output: _Output) -> None:
         import msgspec  # noqa: PLC0415 - as in `main`
 
         self._task, self._output = task, output
@@ -130,24 +155,24 @@ class _Trials:
         self._decoder = msgspec.json.Decoder(float_hook=_parse_float)
 
     def run(self) -> None:
-        _write(self._output, "begin", self._task["wire"])
         broken = set[str]()
         for name in self._wire_types():
+            self._output.begin(f"{self._task['wire']}.{name}")
             try:
                 self._msgspec.json.Decoder(getattr(self._types, name))
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported
                 broken.add(name)
-                _write(self._output, "fault", f"{self._task['wire']}.{name}", f"no decoder: {_reason(error)}")
+                self._output.fault(f"{self._task['wire']}.{name}", f"no decoder: {_reason(error)}")
         for number, trial in enumerate(self._task["trials"]):
             if trial["kind"] == "wire" and trial["name"] in broken:
                 continue
-            _write(self._output, "begin", number)
+            self._output.begin(number)
             try:
                 reason = getattr(self, f"try_{trial['kind']}")(trial)
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported
                 reason = f"raises {_reason(error)}"
             if reason:
-                _write(self._output, "fault", number, reason)
+                self._output.fault(number, reason)
 
     def _wire_types(self) -> list[str]:
         """Every class and alias that the module defines itself."""
@@ -204,18 +229,32 @@ class _Trials:
         arguments |= {name: _argument(value, hints[name]) for name, value in trial["arguments"].items()}
         if "body" in trial:
             hint = getattr(self._models, trial["model"]) if trial["model"] else hints["body"]
-            arguments["body"] = _form(trial, hint) if trial["files"] else _argument(trial["body"], hint)
+            arguments["body"] = self._form(trial, hint) if "parts" in trial else _argument(trial["body"], hint)
         httpx = importlib.import_module("httpx")
         settings = function(**arguments)
         request = httpx.Request(**{**settings, "url": f"http://localhost{settings['url']}"})
         request.read()
-        return _sent_otherwise(trial, request)
+        return sent_otherwise(trial, request)
+
+    def _form(self, trial: dict[str, Any], model: Json) -> Json:
+        """A form with files. A generated model reads a file from bytes."""
+        form = model.from_dict(
+            {name: _encoded(value) if name in trial["files"] else _text(value) for name, value in trial["body"].items()}
+        )
+        file_class = importlib.import_module(f"{self._task['client']}.types").File
+        values = [getattr(form, field.name) for field in importlib.import_module("attrs").fields(model)]
+        values += getattr(form, "additional_properties", {}).values()
+        for file in [one for value in values for one in (value if _is_list(value) else [value])]:
+            if isinstance(file, file_class):
+                file.file_name, file.mime_type = _FILE_NAME, _FILE_TYPE
+        return form
 
 
-def _sent_otherwise(trial: dict[str, Any], request: Json) -> str:
+def sent_otherwise(trial: dict[str, Any], request: Json) -> str:
     """The first difference between a request and the document; empty if there is none."""
     path = request.url.raw_path.decode().partition("?")[0]
-    if unquote(path) != unquote(trial["path"]):
+    # A slash inside an argument is not the same as one between two parts of the path.
+    if [unquote(part) for part in path.split("/")] != [unquote(part) for part in trial["path"].split("/")]:
         return f"is sent to the path {path}, not to {trial['path']}"
     query, right = request.url.params.multi_items(), [(name, text) for name, text in trial["query"]]
     if sorted(query) != sorted(right):
@@ -227,26 +266,48 @@ def _sent_otherwise(trial: dict[str, Any], request: Json) -> str:
     for name, value in trial["cookies"]:
         if f"{name}={value}" not in cookies.split("; "):
             return f"is sent as the cookie {cookies}, not as {name}={value}"
-    return _body_otherwise(trial, request.content) if "body" in trial else ""
+    return _body_otherwise(trial, request) if "body" in trial else ""
 
 
-def _body_otherwise(trial: dict[str, Any], content: bytes) -> str:
+def _body_otherwise(trial: dict[str, Any], request: Json) -> str:
+    content: bytes = request.content
     if trial["body_type"] == "json":
         back = json.loads(content)
         return "" if _canonical(back) == _canonical(trial["body"]) else f"is sent as {_shown(back)}"
     if trial["body_type"] == "data":
         pairs = [list(pair) for pair in parse_qsl(content.decode(), keep_blank_values=True)]
         return "" if sorted(pairs) == sorted(trial["form"]) else f"is sent as {content.decode()}"
-    sent = [name for name, value in trial["body"].items() if value not in ([], None)]
-    absent = [name for name in sent if f'name="{name}"'.encode() not in content]
-    return f"is sent without {absent[0]}" if absent else ""
+    return _parts_otherwise(trial["parts"], request)
 
 
-def _form(trial: dict[str, Any], model: Json) -> Json:
-    """A form with files. A generated model reads a file from bytes."""
-    return model.from_dict(
-        {name: _encoded(value) if name in trial["files"] else _text(value) for name, value in trial["body"].items()}
-    )
+def _parts_otherwise(expected: list[dict[str, Any]], request: Json) -> str:
+    """The first difference between the parts of a multipart form and the document; empty if there is none."""
+    boundary = request.headers["content-type"].partition("boundary=")[2]
+    sent = [_part(raw) for raw in request.content.split(f"--{boundary}".encode())[1:-1]]
+    for part in expected:
+        found = next((each for each in sent if each[0] == part["name"]), None)
+        if found is None:
+            return f"is sent without {part['name']}"
+        sent.remove(found)
+        _, text, media_type, file_name = found
+        right = part["json"] if "json" in part else part["text"]
+        back = json.loads(text) if "json" in part else text
+        if "is_file" in part and (media_type, file_name) != (_FILE_TYPE, _FILE_NAME):
+            return f"is sent with the file {part['name']} as {file_name} of the type {media_type}"
+        if _canonical(back) != _canonical(right):
+            return f"is sent with {_shown(back)} in {part['name']}, not with {_shown(right)}"
+        if not any(fnmatch.fnmatchcase(media_type, each) for each in part.get("types", ["*"])):
+            return f"is sent with the type {media_type} of {part['name']}, not {' or '.join(part['types'])}"
+    return f"is sent with {sent[0][0]} too" if sent else ""
+
+
+def _part(raw: bytes) -> tuple[str, str, str, str | None]:
+    """The name, the text, the media type and the file name of one part."""
+    head, _, content = raw.decode().removeprefix("\r\n").removesuffix("\r\n").partition("\r\n\r\n")
+    # httpx escapes a backslash by another one, and other characters as in a URL.
+    texts = {key: unquote(text.replace("\\\\", "\\")) for key, text in re.findall(r'; (name|filename)="([^"]*)"', head)}
+    media_type = re.search(r"(?im)^content-type: *([^;\r\n]*)", head)
+    return texts["name"], content, media_type[1].strip().lower() if media_type else "", texts.get("filename")
 
 
 def _encoded(value: Json) -> Json:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
 from codegen.document import Json, as_list, as_object, is_list, is_object
-from codegen.openapi import METHODS, escape, references
+from codegen.openapi import METHODS, escape, reached
 from codegen.verification.instances import Schema, value_at
 
 _DELIMITERS: Final = {"spaceDelimited": " ", "pipeDelimited": "|"}
@@ -83,6 +83,24 @@ def form(value: Json) -> list[tuple[str, str]] | None:
     return pairs
 
 
+def parts_of(form: Schema, files: Collection[str], encoding: Schema) -> list[dict[str, Any]]:
+    """The parts that an object is sent as in a multipart form, each with the media types that it may have."""
+    parts: list[dict[str, Any]] = []
+    for name, member in form.items():
+        allowed = str(as_object(encoding.get(name)).get("contentType", ""))
+        types = [each.partition(";")[0].strip().lower() for each in allowed.split(",") if each]
+        for item in member if is_list(member) else [member]:
+            if name in files:
+                # The caller gives the media type of a file.
+                parts.append({"name": name, "text": item, "is_file": True})
+            elif is_object(item) or is_list(item):
+                parts.append({"name": name, "json": item, "types": types or ["application/json"]})
+            else:
+                text = item if isinstance(item, str) else json.dumps(item)
+                parts.append({"name": name, "text": text, "types": types or ["text/plain"]})
+    return parts
+
+
 def path_of(template: str, texts: dict[str, str]) -> str:
     """A path with its parameters filled in."""
     for name, text in texts.items():
@@ -109,21 +127,14 @@ def is_json(media_type: str) -> bool:
 
 def only_in_forms(document: Schema) -> set[str]:
     """The components that occur in forms, and nowhere in JSON: their files are no JSON values."""
-    forms, others = set[str](), set[str]()
+    forms: list[Json] = []
+    others: list[Json] = []
     for path in as_object(document.get("paths")).values():
         for method, operation in as_object(path).items():
             if method not in METHODS:
                 continue
             _, body = located(document, "", as_object(operation).get("requestBody"))
             for media_type, media in as_object(body.get("content")).items():
-                found = others if is_json(media_type.partition(";")[0].strip().lower()) else forms
-                _add_reached(document, media, found)
-            _add_reached(document, {**as_object(operation), "requestBody": {}}, others)
-    return forms - others
-
-
-def _add_reached(document: Schema, value: Json, found: set[str]) -> None:
-    for reference in references(value):
-        if reference not in found:
-            found.add(reference)
-            _add_reached(document, value_at(document, reference), found)
+                (others if is_json(media_type.partition(";")[0].strip().lower()) else forms).append(media)
+            others.append({**as_object(operation), "requestBody": {}})
+    return {*reached(document, *forms)} - {*reached(document, *others)}

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, NamedTuple
 
 import jsonschema_rs
 
-from codegen.document import Json, is_list, is_object
+from codegen.adaptation import Note
+from codegen.adaptation.normal import ANNOTATIONS
+from codegen.document import Json, as_list, as_object, is_list, is_object
 from codegen.openapi import escape
-from codegen.verification.instances import EndlessError, Schema, alternatives, instance_of, one_of
+from codegen.verification.checked import checked_part, with_overlaps
+from codegen.verification.instances import EndlessError, Schema, alternatives, instance_of, one_of, value_at
 from codegen.verification.json_schema import Judge, as_json_schema
 
-_ONE_OF_EACH: Final[dict[str, Json]] = {
+ONE_OF_EACH: Final[dict[str, Json]] = {
     "string": "text",
     "integer": 7,
     "number": 7.5,
@@ -24,8 +29,18 @@ _ONE_OF_EACH: Final[dict[str, Json]] = {
     "array": [],
     "object": {},
 }
+"""A value of each type of JSON."""
 _UNKNOWN: Final = "unknown-field"
+_BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 _MAX_VALUES: Final = 50
+_FEW: Final = 5
+_MAX_LENGTH: Final = 1_000
+"""A longer text or list is not made only to be refused."""
+
+
+Keys = tuple[str | int, ...]
+Parts = list[tuple[str, Json]]
+"""Schemas of one value, each with its place."""
 
 
 class Sample(NamedTuple):
@@ -47,18 +62,24 @@ class Samples:
     valid: list[Sample] = field(default_factory=list[Sample])
     invalid: list[Sample] = field(default_factory=list[Sample])
     """The wire check has to refuse these."""
+    overlapping: Sample | None = None
+    """One that the wire check accepts, because several members of `oneOf` match."""
     left_out: int = 0
     """The number of instances that were to be valid, and are not."""
     problem: str = ""
     """The reason why no valid instance could be made; empty if one could."""
+    only_valid: bool = False
+    """Whether no invalid instance could be made, although the schema does not allow every value."""
 
 
 class Place(NamedTuple):
     """One value of an instance."""
 
-    keys: tuple[str | int, ...]
+    keys: Keys
     pointer: str
-    schema: Json
+    schemas: list[Json]
+    parts: list[tuple[str, Schema]]
+    """All schemas that say something about the value, each with its place: none has lost a keyword to another."""
 
     def replaced(self, instance: Json, value: Json) -> Json:
         """A copy of an instance with another value at this place."""
@@ -75,20 +96,19 @@ class Place(NamedTuple):
 class Maker:
     """Makes the instances of the schemas of one document."""
 
-    def __init__(self, document: Schema, wire: Schema) -> None:
-        """`wire` is the form of the document that the wire check is generated from: it may check less."""
+    def __init__(self, document: Schema, notes: Iterable[Note] = ()) -> None:
+        """The notes name what the generated code does not check."""
         self._document = as_json_schema(document)
         self._judge = Judge(self._document)
-        self._lenient_judge = Judge(as_json_schema(document, nullable=True))
-        self._wire_judge = Judge(as_json_schema(wire, nullable=True))
+        checked = checked_part(document, notes)
+        self._checked_judge = Judge(checked)
+        self._lenient_judge = Judge(with_overlaps(checked))
 
-    def samples(self, pointer: str, wire_pointer: str = "") -> Samples:
-        """The instances of the schema at a place of the document. Its form for the wire check may be elsewhere."""
+    def samples(self, pointer: str, *, invalid: bool = True) -> Samples:
+        """The instances of the schema at a place of the document."""
         found = Samples()
         try:
             valid = self._judge.validator(pointer, formats=True)
-            lenient = self._lenient_judge.validator(pointer, formats=True)
-            wire = _validator_or_none(self._wire_judge, wire_pointer or pointer)
             full = instance_of(self._document, {"$ref": pointer})
         except EndlessError:
             found.problem = "no valid instance can be made"
@@ -97,24 +117,31 @@ class Maker:
             found.problem = f"the schema is no JSON Schema: {str(error).splitlines()[0]}"
             return found
         extra = self._with_unknown(pointer, full)
-        seen: set[str] = set()
-        for sample in [*self._small(pointer, full), *self._whole(pointer, full, extra)]:
-            text = json.dumps(sample.instance, sort_keys=True)
-            if text in seen:
-                continue
-            seen.add(text)
+        for sample in _each_once([*self._small(pointer, full), *self._whole(pointer, full, extra)]):
             if valid.is_valid(sample.instance):
                 found.valid.append(sample)
             else:
                 found.left_out += 1
         if not found.valid:
             found.problem = "no valid instance can be made"
-            return found
-        whole = next((each.instance for each in found.valid if each.instance == full), found.valid[0].instance)
-        for sample in self._invalid(pointer, whole if extra is None or not valid.is_valid(extra) else extra):
-            if wire is not None and not lenient.is_valid(sample.instance) and not wire.is_valid(sample.instance):
-                found.invalid.append(sample._replace(small=True))
+        if invalid and found.valid:
+            self._add_invalid(found, pointer, full, extra)
         return found
+
+    def _add_invalid(self, found: Samples, pointer: str, full: Json, extra: Json) -> None:
+        valid, checked, lenient = (
+            judge.validator(pointer, formats=True) for judge in (self._judge, self._checked_judge, self._lenient_judge)
+        )
+        whole = next((each.instance for each in found.valid if each.instance == full), found.valid[0].instance)
+        base = whole if extra is None or not valid.is_valid(extra) else extra
+        wrong = [each for each in _each_once(self._invalid(pointer, base)) if not valid.is_valid(each.instance)]
+        found.invalid = [each._replace(small=True) for each in wrong if not lenient.is_valid(each.instance)]
+        accepted = [each for each in wrong if lenient.is_valid(each.instance)]
+        found.overlapping = next((each for each in accepted if not checked.is_valid(each.instance)), None)
+        found.only_valid = not wrong and not self._allows_anything(pointer)
+
+    def _allows_anything(self, pointer: str) -> bool:
+        return any(not one.keys() - {*ANNOTATIONS, "type"} for one in alternatives(self._document, {"$ref": pointer}))
 
     def _small(self, pointer: str, full: Json) -> Iterator[Sample]:
         """Each property alone, beside the required ones: if one of these is a fault, the property is known."""
@@ -130,8 +157,9 @@ class Maker:
         yield Sample(pointer, full, "every declared property")
         if extra is not None:
             yield Sample(pointer, extra, f"the unknown property {_UNKNOWN}")
-        for place in self._places(pointer, {"$ref": pointer}, full):
-            for alternative in alternatives(self._document, place.schema):
+        for place in self._places(pointer, [(pointer, {"$ref": pointer})], full):
+            found = [one for schema in place.schemas for one in alternatives(self._document, schema)]
+            for alternative in found:
                 for value in self._values(alternative):
                     yield Sample(place.pointer, place.replaced(full, value), f"the value {shown(value)} there")
 
@@ -164,38 +192,115 @@ class Maker:
             yield value + value
 
     def _invalid(self, pointer: str, instance: Json) -> Iterator[Sample]:
-        for place in self._places(pointer, {"$ref": pointer}, instance):
-            for kind, value in _ONE_OF_EACH.items():
+        for place in self._places(pointer, [(pointer, {"$ref": pointer})], instance):
+            for kind, value in ONE_OF_EACH.items():
                 yield Sample(place.pointer, place.replaced(instance, value), f"a value of type {kind} there")
-            found = alternatives(self._document, place.schema)
-            if any("enum" in one for one in found):
-                yield Sample(place.pointer, place.replaced(instance, "no such value"), "an unknown value there")
-            for one in found:
-                inner = _at(instance, place.keys)
-                # No type has a place for a required property that is not declared.
-                declared = [name for name in one.get("required", []) if name in one.get("properties", {})]
-                for name in declared if is_object(inner) else ():
+            inner = _at(instance, place.keys)
+            if is_object(inner):
+                for name in dict.fromkeys(name for _, part in place.parts for name in part.get("required", [])):
                     rest = {key: value for key, value in inner.items() if key != name}
                     yield Sample(place.pointer, place.replaced(instance, rest), f"no property {name}")
+            for where, part in place.parts:
+                for value in islice(self._near(part, inner), _MAX_VALUES):
+                    yield Sample(where, place.replaced(instance, value), f"the value {shown(value)} there")
 
-    def _places(self, pointer: str, schema: Json, instance: Json, keys: tuple[str | int, ...] = ()) -> Iterator[Place]:
-        """The declared places of an instance. Below a reference, the other component has its own samples."""
-        yield Place(keys, pointer, schema)
-        if keys and is_object(schema) and "$ref" in schema:
+    def _near(self, part: Schema, inner: Json) -> Iterator[Json]:
+        """Values inside and outside of what one part of a schema allows. Other parts may exclude both."""
+        if part.keys() & {"enum", "const"}:
+            yield from ["no such value", *as_list(part.get("enum")), *([part["const"]] if "const" in part else [])]
+        for bound in _BOUNDS & part.keys():
+            yield from (part[bound] + step for step in (-1, -0.5, 0, 0.5, 1))
+        if "multipleOf" in part:
+            yield from (part["multipleOf"] * factor for factor in (1, 2, 3, 0.5, 1.5))
+            if _is_number(inner):
+                yield from (inner + 1, inner + part["multipleOf"])
+        if "pattern" in part:
+            yield from (f"{text}{more}" for text in self._texts(part) for more in ("", "~", " "))
+        if isinstance(inner, str):
+            yield from _of_lengths(part, "Length", inner, inner or "t")
+        elif is_list(inner) and inner:
+            yield from _of_lengths(part, "Items", inner, inner)
+            yield inner + inner
+        elif is_object(inner):
+            yield from ({key: inner[key] for key in list(inner)[:size]} for size in range(min(len(inner), _FEW)))
+            yield {**inner, **{f"{_UNKNOWN}-{number}": None for number in range(int(part.get("maxProperties", 0)) + 1)}}
+
+    def _texts(self, part: Schema) -> Iterator[str]:
+        yield from ("", "~")
+        try:
+            yield str(one_of(self._document, {**part, "type": "string"}))
+        except EndlessError:
             return
-        for one in alternatives(self._document, schema):
-            if is_object(instance) and one.get("type") == "object":
-                declared: Schema = one.get("properties", {})
-                others = one.get("additionalProperties")
-                for name, value in instance.items():
-                    if name in declared:
-                        yield from self._places(
-                            f"{pointer}/properties/{escape(name)}", declared[name], value, (*keys, name)
-                        )
-                    elif is_object(others):
-                        yield from self._places(f"{pointer}/additionalProperties", others, value, (*keys, name))
-            elif is_list(instance) and instance and one.get("type") == "array" and "prefixItems" not in one:
-                yield from self._places(f"{pointer}/items", one.get("items", True), instance[0], (*keys, 0))
+
+    def _places(self, pointer: str, roots: Parts, instance: Json, keys: Keys = ()) -> Iterator[Place]:
+        """The declared places of an instance. Below a reference, the other component has its own samples."""
+        schemas = [schema for _, schema in roots]
+        if len(schemas) > 1:
+            # They are parts of one schema, or members of a choice.
+            schemas = [{"allOf": [each for each in schemas if each is not True]}, *schemas]
+        parts = [found for where, each in roots for found in self._parts(where, each)]
+        yield Place(keys, pointer, schemas, parts)
+        if keys and len(schemas) == 1 and is_object(schemas[0]) and "$ref" in schemas[0]:
+            return
+        below: list[tuple[str, Parts, Json, str | int]] = []
+        if is_object(instance):
+            below = [
+                (f"properties/{escape(name)}", list(_properties(parts, name)), instance[name], name)
+                for name in instance
+            ]
+        elif is_list(instance) and instance and not any("prefixItems" in part for _, part in parts):
+            inner = [(f"{where}/items", part["items"]) for where, part in parts if "items" in part]
+            below = [("items", inner, instance[0], 0)]
+        for last, found, value, key in below:
+            if found:
+                first = found[0][0]
+                # The other places are in another component, which the schema refers to.
+                where = first if first.startswith(f"{pointer}/") else f"{pointer}/{last}"
+                yield from self._places(where, found, value, (*keys, key))
+
+    def _parts(self, pointer: str, schema: Json, above: frozenset[str] = frozenset()) -> Iterator[tuple[str, Schema]]:
+        """A schema and, below references and choices, those that it is made of."""
+        if not is_object(schema):
+            return
+        yield pointer, schema
+        reference = schema.get("$ref")
+        if reference is not None and reference not in above:
+            with contextlib.suppress(EndlessError):
+                yield from self._parts(reference, value_at(self._document, reference), above | {reference})
+        for keyword in ("allOf", "oneOf", "anyOf"):
+            for index, part in enumerate(as_list(schema.get(keyword))):
+                yield from self._parts(f"{pointer}/{keyword}/{index}", part, above)
+
+
+def _properties(parts: list[tuple[str, Schema]], name: str) -> Iterator[tuple[str, Json]]:
+    """What the parts of an object say about a property."""
+    for pointer, part in parts:
+        if name in as_object(part.get("properties")):
+            yield f"{pointer}/properties/{escape(name)}", part["properties"][name]
+        elif is_object(part.get("additionalProperties")):
+            yield f"{pointer}/additionalProperties", part["additionalProperties"]
+
+
+def _of_lengths(part: Schema, what: str, value: Json, more: Json) -> Iterator[Json]:
+    """Texts or lists that are just long enough, and a little too short or too long."""
+    for keyword in (f"min{what}", f"max{what}"):
+        length = part.get(keyword)
+        if length is not None and 0 <= length <= _MAX_LENGTH:
+            longer = value + more * (int(length) + 1)
+            yield from (longer[:size] for size in range(max(int(length) - 1, 0), int(length) + 2))
+
+
+def _each_once(samples: Iterable[Sample]) -> Iterator[Sample]:
+    seen: set[str] = set()
+    for sample in samples:
+        text = json.dumps(sample.instance, sort_keys=True)
+        if text not in seen:
+            seen.add(text)
+            yield sample
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def shown(value: Json) -> str:
@@ -208,11 +313,3 @@ def _at(instance: Json, keys: tuple[str | int, ...]) -> Json:
     for key in keys:
         instance = instance[key]
     return instance
-
-
-def _validator_or_none(judge: Judge, pointer: str) -> jsonschema_rs.Validator | None:
-    """None if the form of the document for the wire check has no such schema, so that nothing has to be refused."""
-    try:
-        return judge.validator(pointer, formats=True)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
-        return None

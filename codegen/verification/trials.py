@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from openapi_python_client.parser.bodies import Body, BodyType
 from openapi_python_client.parser.properties import ModelProperty
 from openapi_python_client.parser.responses import Response
 
+from codegen.adaptation import Note
 from codegen.document import Json, as_object, is_object
-from codegen.verification.findings import Finding, by_dependency
+from codegen.openapi import references
+from codegen.verification.findings import Finding, by_dependency, existing
 from codegen.verification.instances import EndlessError, Schema, alternatives, value_at
 from codegen.verification.names import Names, Operation
 from codegen.verification.process import Fault
@@ -23,6 +25,7 @@ from codegen.verification.requests import (
     media_types,
     only_in_forms,
     parameters_of,
+    parts_of,
     path_of,
     sent,
 )
@@ -33,6 +36,8 @@ WIRE: Final = "meshapi_video_wire"
 # A status that no document describes, for the response `default`.
 _OTHER_STATUS: Final = 599
 _FEW: Final = 12
+# In a path, each of these characters has another meaning, unless it is escaped.
+_HARD_TEXT: Final = "a/b?c#d%2Fe f;g+é"
 
 
 @dataclass
@@ -43,25 +48,48 @@ class Proof:
     left_out: int = 0
     """The number of instances that were to be valid, and are not."""
     unproven: dict[str, str] = field(default_factory=dict[str, str])
-    """The schemas that could not be tried out, each with the reason."""
+    """The places that could not be tried out, each with the reason."""
+    overlaps: set[str] = field(default_factory=set[str])
+    """The schemas with an invalid instance that is accepted, because several members of `oneOf` match."""
+
+    @property
+    def notes(self) -> list[Note]:
+        """The lines of the report about what is not proven."""
+        meaning = "A value that matches several members of oneOf is accepted."
+        unproven = [Note(pointer, f"Not tried out: {reason}.") for pointer, reason in self.unproven.items()]
+        return sorted([*unproven, *(Note(pointer, meaning) for pointer in self.overlaps)])
+
+
+class _Argument(NamedTuple):
+    """One argument of an operation's function."""
+
+    pointer: str
+    name: str
+    parameter: Schema
+    values: list[Json]
 
 
 class Trials:
     """All trials of one document, in the form that the program reads, and the place of each."""
 
-    def __init__(self, document: Schema, wire: Schema, names: Names) -> None:
-        """`wire` is the form of the document that the wire check is generated from."""
+    def __init__(self, document: Schema, notes: list[Note], names: Names) -> None:
+        """The notes name what the generated code does not check."""
         self.proof = Proof()
         self.made: list[dict[str, Any]] = []
         self._places: list[tuple[str, str, bool]] = []
         self._document, self._names = document, names
-        self._maker = Maker(document, wire)
-        in_forms = only_in_forms(document)
-        for pointer in by_dependency(document):
+        self._maker = Maker(document, notes)
+        self._sent: set[str] = set()
+        in_forms, reached = only_in_forms(document), by_dependency(document)
+        for pointer in reached:
             if pointer not in in_forms:
                 self._add_component(pointer)
         for (tag, name), operation in names.operations.items():
             self._add_operation(f"{CLIENT}.api.{tag}.{name}", operation)
+        sent_in_forms = {inner for pointer in self._sent for inner in reached.get(pointer, ())}
+        for pointer in in_forms - sent_in_forms:
+            self.proof.unproven[pointer] = "it occurs in forms only, and no request with it was made"
+        self.proof.unproven = {existing(document, place): reason for place, reason in self.proof.unproven.items()}
         self.proof.trials = len(self.made)
 
     def finding(self, fault: Fault) -> Finding:
@@ -75,15 +103,24 @@ class Trials:
         self.made.append(trial)
         self._places.append((pointer, subject, certain))
 
-    def _samples(self, pointer: str) -> Samples:
-        samples = self._maker.samples(pointer, self._names.wire_pointer(pointer))
+    def _samples(self, pointer: str, *, invalid: bool = False) -> Samples:
+        samples = self._maker.samples(pointer, invalid=invalid)
         self.proof.left_out += samples.left_out
         if samples.problem:
             self.proof.unproven[pointer] = samples.problem
         return samples
 
+    def _skip(self, pointer: str, reason: str) -> None:
+        """Records that a part of an operation was not tried out. A reason that is known already says more."""
+        if not any(known == pointer or known.startswith(f"{pointer}/") for known in self.proof.unproven):
+            self.proof.unproven[pointer] = reason
+
     def _add_component(self, pointer: str) -> None:
-        samples = self._samples(pointer)
+        samples = self._samples(pointer, invalid=True)
+        if samples.only_valid:
+            self.proof.unproven[pointer] = "no invalid instance can be made"
+        if samples.overlapping is not None:
+            self.proof.overlaps.add(samples.overlapping.pointer)
         wire, model = self._names.wire_of(pointer), self._names.model_of(pointer)
         if wire is None:
             self.proof.unproven[pointer] = "it has no wire type"
@@ -117,7 +154,8 @@ class Trials:
             self._document, f"{pointer}/responses/{key}", as_object(declared["responses"]).get(key, {})
         )
         status = response.status_code.range[0] if response.status_code.range else _OTHER_STATUS
-        from_json = response.source["attribute"] == "response.json()"
+        attribute = response.source["attribute"]
+        from_json = attribute == "response.json()"
         for media_type, part, schema in media_types(value.get("content")):
             if schema is None or is_json(media_type) is not from_json:
                 continue
@@ -137,57 +175,79 @@ class Trials:
                     media_type=media_type,
                     text=body,
                 )
+            if not from_json and attribute != "None":
+                self._skip(inner, "the response is no JSON")
             return
 
     def _add_requests(self, module: str, operation: Operation, declared: Schema) -> None:
         place, body = located(self._document, f"{operation.pointer}/requestBody", declared.get("requestBody"))
-        arguments, rest = dict[str, Json](), list[tuple[str, str, Json, Schema]]()
-        expected = dict[str, Schema]()
+        arguments = self._arguments(module, operation)
+        bodies = list(self._bodies(place, body, operation))
+        if body and not bodies:
+            self._skip(place, "no body can be made")
+        if arguments is None or (body.get("required") and not bodies):
+            self._skip(operation.pointer, "no request can be made without a required value")
+            return
+        expected = {each.name: each.parameter for each in arguments}
+        required = {each.name: each.values[0] for each in arguments if each.parameter.get("required")}
+        needed = bodies[0][1] if body.get("required") else {}
+        base: dict[str, Any] = {"kind": "request", "module": module, "method": operation.endpoint.method}
+        template = operation.pointer.split("/")[2].replace("~1", "/").replace("~0", "~")
+        for each in arguments:
+            for value in each.values[:_FEW]:
+                given = {**required, each.name: value}
+                subject = f"`{module}`: the argument {each.name}={shown(value)}"
+                self._add(each.pointer, subject, **base, **_expected(template, given, expected), **needed)
+        for where, sending in bodies:
+            subject = f"`{module}`: the body {shown(sending['body'])}"
+            self._add(where, subject, **base, **_expected(template, required, expected), **sending)
+        if not arguments and not body:
+            self._add(operation.pointer, f"`{module}`:", **base, **_expected(template, required, expected))
+
+    def _arguments(self, module: str, operation: Operation) -> list[_Argument] | None:
+        """The arguments of an operation. None if a required one has no value that can be sent."""
+        found: list[_Argument] = []
         python_names = {
             (location.value, each.name.get_untrusted_value()): str(each.python_name)
             for location, each in operation.endpoint.iter_all_parameters()
         }
         for where, parameter in parameters_of(self._document, operation.pointer):
-            argument = python_names.get((parameter["in"], parameter["name"]))
-            if argument is None:
+            name = python_names.get((parameter["in"], parameter["name"]))
+            if name is None:
                 reason = f"the function has no argument for the parameter {parameter['name']}"
                 self._add(where, f"`{module}`:", kind="fault", reason=reason)
-                return
-            usable = [
-                each.instance
-                for each in self._samples(f"{where}/schema").valid
-                if sent(parameter, each.instance) is not None
-            ]
-            if parameter.get("required") and not usable:
-                self.proof.unproven[where] = "no value can be sent by the rules of OpenAPI"
-                return
-            expected[argument] = parameter
-            if parameter.get("required"):
-                arguments[argument] = usable[0]
-            rest += [(where, argument, value, parameter) for value in usable[:_FEW]]
-        bodies = list(self._bodies(place, body, operation)) if body.get("required") else []
-        if body.get("required") and not bodies:
-            return
-        needed = bodies[0][1] if bodies else {}
-        base: dict[str, Any] = {"kind": "request", "module": module, "method": operation.endpoint.method}
-        template = operation.pointer.split("/")[2].replace("~1", "/").replace("~0", "~")
-        for where, argument, value, _ in rest:
-            given = {**arguments, argument: value}
-            subject = f"`{module}`: the argument {argument}={shown(value)}"
-            self._add(where, subject, **base, **_expected(template, given, expected), **needed)
-        for where, sending in bodies or self._bodies(place, body, operation):
-            subject = f"`{module}`: the body {shown(sending['body'])}"
-            self._add(where, subject, **base, **_expected(template, arguments, expected), **sending)
-        if not rest and not body:
-            self._add(operation.pointer, f"`{module}`:", **base, **_expected(template, arguments, expected))
+                return None
+            valid = self._samples(f"{where}/schema").valid
+            usable = [each.instance for each in valid if sent(parameter, each.instance) is not None]
+            if parameter["in"] == "path" and self._is_any_text(f"{where}/schema"):
+                usable.append(_HARD_TEXT)
+            if not usable:
+                self._skip(where, "no value can be sent by the rules of OpenAPI")
+                if parameter.get("required"):
+                    return None
+            found.append(_Argument(where, name, parameter, usable))
+        return found
+
+    def _is_any_text(self, pointer: str) -> bool:
+        """Whether a schema allows each text."""
+        known = {"type", "title", "description", "example", "examples", "default", "deprecated"}
+        try:
+            found = alternatives(self._document, {"$ref": pointer})
+        except EndlessError:
+            return False
+        return any(one["type"] in ("string", None) and not one.keys() - known for one in found)
 
     def _bodies(self, place: str, body: Schema, operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
         parts = {name: part for name, part, _ in media_types(body.get("content"))}
         for each in operation.endpoint.bodies:
             media_type = each.content_type.get_untrusted_value().partition(";")[0].strip().lower()
-            if media_type not in parts or each.body_type is BodyType.CONTENT:
+            if media_type not in parts:
                 continue
             pointer = f"{place}/content/{parts[media_type]}/schema"
+            if each.body_type is BodyType.CONTENT:
+                self._skip(pointer, "the body is neither JSON nor a form")
+                continue
+            made = 0
             for sample in self._samples(pointer).valid[:_FEW]:
                 if sample.instance is None:
                     # The generated function sends no null: the type of its body is without it.
@@ -198,17 +258,30 @@ class Trials:
                 if each.body_type is BodyType.DATA and pairs is None:
                     continue
                 sending = {"body": sample.instance, "body_type": each.body_type.value, "form": pairs}
-                files = self._files(pointer) if each.body_type is BodyType.FILES else []
-                yield sample.pointer, {**sending, "files": files, "model": _model(each)}
+                if each.body_type is BodyType.FILES:
+                    files = self._files(pointer, sample.instance)
+                    media = as_object(value_at(self._document, pointer.rpartition("/")[0]))
+                    encoding = as_object(media.get("encoding"))
+                    sending |= {"files": files, "parts": parts_of(sample.instance, files, encoding)}
+                made += 1
+                yield sample.pointer, {**sending, "model": _model(each)}
+            if made:
+                self._sent |= set(references(value_at(self._document, pointer)))
+            else:
+                self._skip(pointer, "no instance of it can be sent")
 
-    def _files(self, pointer: str) -> list[str]:
-        """The properties of a form that are files."""
+    def _files(self, pointer: str, form: Schema) -> list[str]:
+        """The values of a form that are files, by their names."""
+        declared = [
+            (name, as_object(one.get("properties")).get(name, one.get("additionalProperties", True)))
+            for one in alternatives(self._document, {"$ref": pointer})
+            for name in form
+        ]
         return [
             name
-            for one in alternatives(self._document, {"$ref": pointer})
-            for name, declared in as_object(one.get("properties")).items()
-            if '"binary"' in json.dumps(declared)
-            or any(each.get("format") == "binary" for each in alternatives(self._document, declared))
+            for name, schema in declared
+            if '"binary"' in json.dumps(schema)
+            or any(each.get("format") == "binary" for each in alternatives(self._document, schema))
         ]
 
 

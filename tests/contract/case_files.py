@@ -73,20 +73,24 @@ def add_case(document: Doc, name: str, case: Doc, *, as_body: bool) -> None:
 
 def remedies(message: str) -> tuple[list[Doc], Doc]:
     """What a refusal offers to paste: the overlay actions, and the classes in `generator-config.yml`."""
-    actions: list[Doc] = []
-    classes: Doc = {}
-    for block in re.findall(r"\n\n((?:  .*\n?)+)", f"{message}\n"):
-        text = "\n".join(line.removeprefix("  ") for line in block.splitlines())
-        pasted = parse_mapping(f"remedy:\n{_below(text)}", "remedy")["remedy"]
-        if isinstance(pasted, list):
-            actions += pasted
+    settings, actions = pasted(message, "", "actions:\n")
+    classes = as_object(parse_mapping(settings, "settings").get("class_overrides")) if settings else {}
+    return parse_mapping(actions, "actions")["actions"] or [], classes
+
+
+def pasted(message: str, settings: str, overlay: str) -> tuple[str, str]:
+    """The texts of `generator-config.yml` and of the overlay, after a person has done what a refusal says."""
+    for place, text in re.findall(r"Paste this (.*):\n\n((?:.+\n?)+)", f"{message}\n"):
+        if place == "at the end of overlays/openapi.overlay.yaml":
+            overlay = f"{overlay}\n{text}"
+        elif "class_overrides:\n" in settings:
+            assert "if it has `class_overrides` already, paste the inner lines below that key" in place
+            inner = text.removeprefix("class_overrides:\n")
+            settings = settings.replace("class_overrides:\n", f"class_overrides:\n{inner}")
         else:
-            classes |= pasted["class_overrides"]
-    return actions, classes
-
-
-def _below(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
+            assert place.startswith("into generator-config.yml")
+            settings = f"{settings}\n{text}"
+    return settings, overlay
 
 
 def repaired(document: Doc, actions: list[Doc]) -> Doc:

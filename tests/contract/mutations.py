@@ -211,6 +211,7 @@ MUTATIONS = [
     Mutation("the server moves", replace("#/servers", [{"url": "https://elsewhere.example"}]), BREAKING, "#/servers", unseen="the SDK sends its requests to its own base_url"),
     # Parameters.
     Mutation("an optional parameter is added", edit_list(f"{LIST}/parameters", add=({"name": "order", "in": "query", "schema": STRING},)), ADDITIVE, f"{LIST}/parameters/3"),
+    Mutation("an optional header is added", edit_list(f"{GET}/parameters", add=({"name": "X-Trace", "in": "header", "schema": STRING},)), ADDITIVE, f"{GET}/parameters/1"),
     Mutation("a required parameter is added", edit_list(f"{LIST}/parameters", add=({"name": "order", "in": "query", "required": True, "schema": STRING},)), BREAKING, f"{LIST}/parameters/3"),
     Mutation("a parameter is removed", drop(f"{LIST}/parameters/1"), BREAKING, f"{LIST}/parameters/1"),
     Mutation("a parameter becomes required", put(f"{LIST}/parameters/0", required=True), BREAKING, f"{LIST}/parameters/0/required"),
@@ -284,6 +285,9 @@ MUTATIONS = [
     Mutation("a passed part named default gets a default", put("#/components/schemas/GivenPart/properties/b", default=3), BREAKING, "#/components/schemas/GivenPart/properties/b/default"),
     # Defaults and rules.
     *in_both("a property gets a default", lambda s: put(f"{s}/properties/thumbUrl", default="x"), ADDITIVE, BREAKING, "/properties/thumbUrl/default"),
+    *in_both("a property with a default is added", lambda s: put(f"{s}/properties", flag={"type": "boolean", "default": False}), ADDITIVE, BREAKING, "/properties/flag"),
+    *in_both("an array gets a default", lambda s: put(f"{s}/properties/floats", default=list[float]()), COSMETIC, COSMETIC, "/properties/floats/default"),
+    *in_both("an enum allows another value", lambda s: edit_list(f"{s}/properties/kind/enum", add=("c",)), BREAKING, ADDITIVE, "/properties/kind/enum"),
     Mutation("a parameter gets a default", put(f"{LIST}/parameters/2/schema", default="x"), BREAKING, f"{LIST}/parameters/2/schema/default"),
     *in_both("a string gets a pattern", lambda s: put(f"{s}/properties/code", pattern="^x"), BREAKING, BREAKING, "/properties/code/pattern"),
     *in_both("a string gets a longest length", lambda s: put(f"{s}/properties/code", maxLength=20), BREAKING, BREAKING, "/properties/code/maxLength"),
@@ -296,6 +300,8 @@ MUTATIONS = [
     Mutation("a form beside JSON for the same schema", put(f"{POST}/requestBody/content", **{"application/x-www-form-urlencoded": {"schema": {"$ref": "#/components/schemas/VideoGenerationRequest"}}}), refused="cannot send the object or the array in settings inside a form"),
     Mutation("a body states its character set", rename(f"{POST}/requestBody/content", "application/json", "application/json; charset=utf-8"), COSMETIC, f"{POST}/requestBody/content"),
     Mutation("a response states its character set", rename(f"{GET}/responses/200/content", "application/json", "application/json; charset=utf-8"), COSMETIC, f"{GET}/responses/200/content"),
+    Mutation("a body is sent as a form, too", put(f"{POST}/requestBody/content", **{"multipart/form-data": {"schema": {"type": "object", "properties": {"f": STRING}}}}), ADDITIVE, f"{POST}/requestBody/content/multipart~1form-data"),
+    Mutation("an inline schema is called like another", put(f"{R}/properties", inner={"type": "object", "properties": {"z": STRING}}), ADDITIVE, f"{R}/properties/inner"),
     # Only the notation.
     Mutation("a format that no generator reads is added", put(f"{CONTENT}/properties/video_url", format="uri"), COSMETIC, f"{CONTENT}/properties/video_url/format"),
     Mutation("explode is said aloud", put(f"{LIST}/parameters/2", explode=True, style="form"), COSMETIC, f"{LIST}/parameters/2"),

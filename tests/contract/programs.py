@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -75,13 +76,11 @@ class Package:
 
     def __init__(self, folder: Path) -> None:
         self.trees: dict[str, ast.Module] = {}
+        self.code: dict[str, str] = {}
         self._other = self
         for path in sorted(folder.rglob("*.py")):
             module = ".".join([CLIENT, *path.relative_to(folder).with_suffix("").parts]).removesuffix(".__init__")
-            self.trees[module] = ast.parse(path.read_text(encoding="utf-8"))
-        for tree in self.trees.values():
-            _drop_docstrings(tree)
-        self.code = {module: ast.unparse(tree) for module, tree in self.trees.items()}
+            self.trees[module], self.code[module] = _parsed(path.read_text(encoding="utf-8"))
         self.classes = {each.name: each for each in self._classes()}
         self.functions = list(self._functions())
 
@@ -266,6 +265,14 @@ class Package:
             found = self.classes[chosen]
             return f"{chosen}.{found.members[0]}" if found.members else self._made(found, every=False, depth=depth)
         return _VALUES.get(chosen, "{}")
+
+
+@functools.cache
+def _parsed(text: str) -> tuple[ast.Module, str]:
+    """A module without its docstrings, and its text. Most modules are the same in many packages."""
+    tree = ast.parse(text)
+    _drop_docstrings(tree)
+    return tree, ast.unparse(tree)
 
 
 def _drop_docstrings(tree: ast.Module) -> None:

@@ -19,11 +19,11 @@ from codegen.document import DOCUMENT, GENERATOR_CONFIG, OVERLAY
 from codegen.errors import CodegenError
 from codegen.merge import dump
 from codegen.overlay import apply_overlay
-from codegen.parsing import read_mapping
+from codegen.parsing import parse_mapping, read_mapping
 from codegen.refusals import check_document
 from codegen.regenerate import generate_overlaid
 from codegen.verification import verify
-from contract.case_files import Doc, add_case, has_own_operation, read_cases, remedies, repaired
+from contract.case_files import Doc, add_case, has_own_operation, pasted, read_cases, remedies, repaired
 
 _SAMPLING = Path(__file__).parent / "sampling.py"
 # A removed property may leave another place that was hidden before.
@@ -120,6 +120,33 @@ def _until_it_passes(document: Doc, actions: list[Doc], classes: Doc, settings: 
             actions = [*actions, *more]
             classes |= more_classes
     return actions, messages
+
+
+def test_what_a_refusal_says_can_be_pasted_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two settings and an action: the first setting makes the key, below which the second one goes."""
+    document: Doc = json.loads(json.dumps(read_mapping(DOCUMENT)))
+    add_case(document, "task", {"task": {"to_dict": {"type": "string"}}}, as_body=False)
+    for name in ("18-schema-UUID", "18-schema-Unset"):
+        add_case(document, name, _CASES[name], as_body=False)
+    settings, overlay = GENERATOR_CONFIG.read_text(encoding="utf-8"), OVERLAY.read_text(encoding="utf-8")
+    messages: list[str] = []
+    for number in range(_ROUNDS):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(settings, encoding="utf-8")
+        monkeypatch.setattr(client_names, "GENERATOR_CONFIG", path)
+        try:
+            check_document(apply_overlay(document, parse_mapping(overlay, "the overlay")))
+            break
+        except CodegenError as error:
+            messages.append(str(error))
+            settings, overlay = pasted(str(error), settings, overlay)
+    assert [
+        sum(message.count(file) for message in messages) for file in ("into generator-config", "at the end of")
+    ] == [
+        2,
+        1,
+    ]
+    assert len(messages) < _ROUNDS
 
 
 def _wrong_samples(generated: Path, cases: dict[str, Doc], refusals: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -193,3 +193,34 @@ def test_the_work_for_a_large_document_grows_with_its_size_and_not_with_its_squa
         ApiChange("models.other.Other.part1", "")
     ]
     assert len(compared) <= 5 * len(api)
+
+
+def test_the_numbers_of_inline_classes_of_the_wire_package_do_not_count(tmp_path: Path) -> None:
+    module = """
+class {0}(Struct):
+    a: str
+class {1}(Struct):
+    b: int
+class Task(Struct):
+    inner: list[{0}]
+class Usage(Struct):
+    inner: {1} | None
+"""
+    for name, text in (("old", module.format("Inner", "Inner1")), ("new", module.format("Inner1", "Inner"))):
+        package = tmp_path / name / WIRE_PACKAGE
+        package.mkdir(parents=True)
+        package.joinpath("__init__.py").write_text(text, encoding="utf-8")
+        schemas = {"Task": {"type": "object"}, "Usage": {"type": "object"}}
+        document = package.with_name("openapi.json")
+        document.write_text(json.dumps({"components": {"schemas": schemas}}), encoding="utf-8")
+    old, new = tmp_path / "old" / WIRE_PACKAGE, tmp_path / "new" / WIRE_PACKAGE
+    assert compare_wire(old, new) == []
+    changed = module.format("Inner1", "Inner").replace("b: int", "b: str")
+    new.joinpath("__init__.py").write_text(changed, encoding="utf-8")
+    assert compare_wire(old, new) == [ApiChange(f"{WIRE_PACKAGE}.Usage-inner.b", "`int` became `str`")]
+
+
+def test_a_field_that_the_wire_package_no_longer_checks_is_named(tmp_path: Path) -> None:
+    assert compared(tmp_path, ("    total: int", "    pass")) == [
+        ApiChange(f"{WIRE_PACKAGE}.Usage.total", "`int` was removed")
+    ]

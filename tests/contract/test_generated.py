@@ -122,13 +122,17 @@ def test_a_document_that_the_generators_refuse_leaves_the_folder_unchanged(
 def test_a_missing_formatter_is_an_error_and_not_unformatted_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hidden = tmp_path / "ruff"
-    hidden.mkdir()
-    hidden.joinpath("__init__.py").touch()
-    hidden.joinpath("__main__.py").write_text("raise SystemExit('no ruff')\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(CodegenError, match="ruff stopped with exit code 1"):
-        generate(tmp_path / "generated")
+    def scripts(_name: str) -> str:
+        return str(tmp_path)
+
+    monkeypatch.setattr("sysconfig.get_path", scripts)
+    with pytest.raises(CodegenError, match=r"ruff does not start: .*ruff"):
+        generate(tmp_path / "one")
+    program = tmp_path / "ruff"
+    program.write_text("#!/bin/sh\necho no ruff; exit 3\n", encoding="utf-8")
+    program.chmod(0o755)
+    with pytest.raises(CodegenError, match="ruff stopped with exit code 3:\nno ruff"):
+        generate(tmp_path / "two")
 
 
 def test_a_warning_from_a_generator_is_an_error(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:

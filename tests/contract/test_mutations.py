@@ -8,6 +8,7 @@ Each test then reads the outcome of its mutation. The reports are in `contract-r
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 import re
@@ -67,7 +68,8 @@ def outcomes(kinds_document: Doc, kinds_code: Path, tmp_path_factory: pytest.Tem
     root = tmp_path_factory.mktemp("mutations")
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir()
-    with ProcessPoolExecutor(2) as pool:
+    # What exists now stays. To look for garbage in it again and again would take a fourth of all time.
+    with ProcessPoolExecutor(2, initializer=gc.freeze) as pool:
         made = list(pool.map(functools.partial(run, root, kinds_code, kinds_document), range(len(MUTATIONS))))
     return {mutation.name: outcome for mutation, outcome in zip(MUTATIONS, made, strict=True)}
 

@@ -32,6 +32,11 @@ def overlay(**action: object) -> dict[str, Json]:
         ({"target": "$.tags[?@ == 'a']", "remove": True}, {"tags": ["b"]}),
         ({"target": "$.tags[*]", "x-replace": {"pattern": "^a$", "by": "z"}}, {"tags": ["z", "b", "z"]}),
         ({"target": "$.servers[0]", "remove": True}, {"servers": [{"url": "https://two.example"}]}),
+        ({"target": "$.info", "update": {"title": "new"}, "x-if-absent": True}, {}),
+        (
+            {"target": "$.info", "update": {"title": "new", "x": 1}, "x-if-absent": True},
+            {"info": {"title": "old", "version": "1", "x": 1}},
+        ),
         (
             {"target": "$.servers[*]", "update": {"x": 1}},
             {"servers": [{"url": "https://one.example", "x": 1}, {"url": "https://two.example", "x": 1}]},
@@ -54,6 +59,8 @@ def test_actions_update_append_and_remove(action: dict[str, object], expected: d
             "should have exactly one of `update`, `remove: true` and `x-replace`",
         ),
         ({"target": "$", "remove": True}, "remove or replace the whole document"),
+        ({"target": "$.nowhere", "update": {"a": 1}, "x-if-absent": True}, "matches nothing"),
+        ({"target": "$.info", "remove": True, "x-if-absent": True}, "needs an object as its `update`"),
         ({"target": "$.info.title", "update": "new"}, "cannot update a value of type str with one of type str"),
         (
             {"target": "$.info", "x-replace": {"pattern": "a", "by": ""}},

@@ -15,6 +15,7 @@ from codegen.merge import dump
 from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
 from codegen.regenerate import generate
+from contract.conftest import only_first_page
 
 BEARER: Final[Json] = [{"HTTPBearer": []}]
 PUBLISHED: Final = "/v1/video/generations/{task_id}"
@@ -22,8 +23,8 @@ PUBLISHED: Final = "/v1/video/generations/{task_id}"
 
 @pytest.fixture
 def pages(published: dict[str, Json]) -> dict[str, Json]:
-    """The published document with a second operation."""
-    document = copy.deepcopy(published)
+    """The first page with a second operation."""
+    document = copy.deepcopy(only_first_page(published))
     document["paths"]["/v1/clips"] = {
         "get": {
             "operationId": "list-clips-v-1-clips-get",
@@ -47,9 +48,15 @@ def test_an_operation_keeps_the_authorization_that_the_publisher_states(pages: d
     assert paths[PUBLISHED]["get"]["security"] == BEARER
 
 
-def test_a_repair_that_the_publisher_has_made_everywhere_should_be_removed(pages: dict[str, Json]) -> None:
+@pytest.mark.parametrize("stated", [BEARER, [], [{"Other": []}]])
+def test_a_publisher_may_state_the_authorization_everywhere(pages: dict[str, Json], stated: Json) -> None:
     for path in pages["paths"].values():
-        path["get"]["security"] = BEARER
+        path["get"]["security"] = stated
+    assert [path["get"]["security"] for path in repaired(pages).values()] == [stated, stated]
+
+
+def test_an_action_for_a_place_that_is_gone_is_an_error(pages: dict[str, Json]) -> None:
+    pages["paths"] = {}
     with pytest.raises(CodegenError, match="matches nothing") as caught:
         repaired(pages)
     assert "If the publisher has made this repair, remove the action" in str(caught.value)

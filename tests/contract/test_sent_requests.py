@@ -5,14 +5,19 @@ from __future__ import annotations
 import datetime
 import importlib
 import io
+import shutil
 import uuid
 from collections.abc import Generator
+from pathlib import Path
 from types import ModuleType
 
 import httpx
 import pytest
 
 from codegen.document import Json
+from codegen.errors import CodegenError
+from codegen.regenerate import CLIENT
+from codegen.verification import verify
 from contract.case_files import add_case, read_cases
 from contract.generating import generate_from, imported_as
 
@@ -20,14 +25,17 @@ _DAY = datetime.date(2020, 1, 2)
 
 
 @pytest.fixture(scope="module")
-def package(published: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Generator[ModuleType]:
+def code(published: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
     cases = read_cases()
     document: dict[str, Json] = {**published, "paths": {**published["paths"]}}
     for name in ("r1-params", "r2-forms"):
         add_case(document, name, cases[name], as_body=False)
-    with imported_as(
-        "sent_requests", generate_from(document, tmp_path_factory.mktemp("sent"), supplement=False)
-    ) as package:
+    return generate_from(document, tmp_path_factory.mktemp("sent"), supplement=False)
+
+
+@pytest.fixture(scope="module")
+def package(code: Path) -> Generator[ModuleType]:
+    with imported_as("sent_requests", code) as package:
         yield package
 
 
@@ -163,3 +171,26 @@ def test_a_response_that_is_no_json_is_read_as_bytes_or_as_text(package: ModuleT
     for name in ("bytes_op", "form"):
         assert _function(package, name)._parse_response(client=None, response=response).payload.read() == b"<x/>"
     assert _function(package, "multi")._parse_response(client=None, response=response) == "<x/>"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "difference"),
+    [
+        ('"application/json"', '"text/plain"', "properties/meta: .* is sent with the type text/plain of meta"),
+        (
+            "self.day.isoformat()",
+            "str(self.day.year)",
+            'properties/day: .* is sent with "2026" in day, not with "2026-01-02"',
+        ),
+    ],
+)
+def test_a_part_that_is_sent_wrongly_is_refused(
+    code: Path, tmp_path: Path, old: str, new: str, difference: str
+) -> None:
+    shutil.copytree(code, tmp_path / "generated")
+    model = tmp_path / "generated" / CLIENT / "models" / "multi_body.py"
+    text = model.read_text(encoding="utf-8")
+    assert old in text
+    model.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(CodegenError, match=difference):
+        verify(tmp_path / "generated")

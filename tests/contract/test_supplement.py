@@ -7,6 +7,7 @@ import copy
 import inspect
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,9 @@ from codegen.parsing import read_mapping
 from codegen.regenerate import CLIENT, generate, regenerate
 from codegen.sources import read
 from codegen.supplement import apply_supplement
+from codegen.vendor import main
 from contract.conftest import PAGES, merged_with
+from contract.vendoring import Checkout
 from meshapi_video_generated.api.video import list_video_generations
 from meshapi_video_generated.models import VideoContentItem, VideoGenerationRequest
 from meshapi_video_generated.types import Unset
@@ -158,11 +161,14 @@ def test_the_error_shows_how_the_page_differs_for_callers(vendored: Doc, supplem
     properties = document["components"]["schemas"]["VideoGenerationRequest"]["properties"]
     properties["tools"] = {"type": "array", "items": {"type": "string"}}
     properties["duration"] = {"type": "integer"}
+    del document["components"]["schemas"]["VideoContentItemImageUrl"]["required"]
     messages = refused(document, supplement)
     assert f"breaking, at {POST}/responses/402: A response with status 402 is no longer parsed." in messages[1]
     place = f"{SCHEMAS}/VideoGenerationRequest/properties"
     assert f"additive, at {place}/tools: `VideoGenerationRequest.tools` was added." in messages[3]
     assert f"breaking, at {place}/duration" in messages[3]
+    assert f"  {SCHEMAS}/VideoContentItem: {DESCRIBED}, and says the same." in messages[4]
+    assert f"  {SCHEMAS}/VideoContentItemImageUrl: {DESCRIBED}. From the supplement to the page:" in messages[4]
 
 
 def test_a_long_list_of_differences_is_cut(vendored: Doc, supplement: Doc) -> None:
@@ -246,6 +252,21 @@ def test_a_collision_generates_nothing(vendored: Doc, tmp_path: Path) -> None:
     with pytest.raises(CodegenError, match="supplement action 1: drop this action"):
         regenerate(tmp_path / "generated", document)
     assert [path.name for path in tmp_path.iterdir()] == ["openapi.json"]
+
+
+def test_vendoring_a_page_names_the_actions_that_it_replaces(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout.redirect_command(monkeypatch)
+    monkeypatch.setattr(sys, "argv", ["vendor", str(DOCUMENT), str(PAGES / "list-video-generations.md")])
+    main()
+    printed = capsys.readouterr().out
+    assert "\nBefore you run `nox -s regenerate`:\noverlays/supplement.overlay.yaml adds what" in printed
+    assert set(re.findall(r"supplement action (\d)", printed)) == {"2", "6"}
+
+    monkeypatch.setattr("codegen.vendor.SUPPLEMENT", checkout.folder / "dropped.yaml")
+    main()
+    assert "supplement" not in capsys.readouterr().out
 
 
 # The code of the pages is the code of the supplement.

@@ -20,6 +20,7 @@ from codegen.document import DOCUMENT, OVERLAY, Json, is_list, is_object
 from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
 from codegen.verification.instances import Schema, alternatives, component, one_instance
+from codegen.verification.samples import ONE_OF_EACH
 from contract.instances import ANYTHING, FRACTIONS, TEXT, WHOLE, valid_instances
 from meshapi_video import InvalidResponse, VideoTaskResponse, parse_task
 from meshapi_video._transport.contract import _decoder, check_body
@@ -37,16 +38,6 @@ WRONG: Final[dict[str, st.SearchStrategy[Json]]] = {
     "array": st.lists(ANYTHING, max_size=3),
     "object": st.dictionaries(TEXT, ANYTHING, max_size=3),
 }
-ONE_WRONG: Final[dict[str, Json]] = {
-    "string": "text",
-    "integer": 7,
-    "number": 7.5,
-    "boolean": True,
-    "null": None,
-    "array": [],
-    "object": {},
-}
-
 # Derandomized: what is red here is red everywhere, and rand never holds up a change.
 thoroughly = settings(
     derandomize=True, deadline=None, max_examples=200, database=None, suppress_health_check=[HealthCheck.too_slow]
@@ -208,7 +199,7 @@ def test_every_single_place_of_a_full_task_is_checked() -> None:
     )
     for place in whole:
         for kind in place.wrong_kinds():
-            assert_refused(place.replaced(task, ONE_WRONG[kind]), place.path)
+            assert_refused(place.replaced(task, ONE_OF_EACH[kind]), place.path)
         for name in place.required:
             assert_refused(place.without(task, name), place.path)
 

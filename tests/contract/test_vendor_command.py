@@ -10,7 +10,6 @@ from typing import NoReturn
 
 import pytest
 
-from codegen.document import DOCUMENT
 from codegen.parsing import read_mapping
 from codegen.vendor import main
 from contract.vendoring import DAY, PAGE, PLAIN, Checkout
@@ -84,16 +83,10 @@ def test_the_help_explains_the_sources_and_is_printed_without_arguments_too(
     assert capsys.readouterr().err == help_text
 
 
-def vendor_into(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the command write into this checkout."""
-    monkeypatch.setattr("codegen.vendor.vendor.__defaults__", (checkout.document, checkout.lock))
-    monkeypatch.setattr("codegen.vendor.DOCUMENT", checkout.document)
-
-
 def test_the_command_prints_the_vendored_addresses_or_an_error(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    vendor_into(checkout, monkeypatch)
+    checkout.redirect_command(monkeypatch)
     message = str(exit_code(monkeypatch, str(checkout.folder / "missing.md")))
     assert message.startswith("vendor: ")
     assert message.endswith("openapi.yaml and openapi.lock.yml are unchanged.")
@@ -102,20 +95,3 @@ def test_the_command_prints_the_vendored_addresses_or_an_error(
     main()
     assert capsys.readouterr().out == "vendored https://docs.example/page\n"
     assert checkout.document.read_bytes() == f"{PLAIN}\n".encode()
-
-
-def test_the_command_names_the_actions_of_the_supplement_that_the_vendored_pages_replace(
-    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    vendor_into(checkout, monkeypatch)
-    page = Path(__file__).parent / "pages" / "list-video-generations.md"
-    monkeypatch.setattr(sys, "argv", ["vendor", str(DOCUMENT), str(page)])
-    main()
-    printed = capsys.readouterr().out
-    assert "\nBefore you run `nox -s regenerate`:\noverlays/supplement.overlay.yaml adds what" in printed
-    assert "supplement action 2: drop this action." in printed
-    assert "supplement action 1" not in printed
-
-    monkeypatch.setattr("codegen.vendor.SUPPLEMENT", checkout.folder / "dropped.yaml")
-    main()
-    assert "supplement" not in capsys.readouterr().out

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 import codegen.regenerate
 import codegen.verification
+from codegen.adaptation import Note
 from codegen.document import DOCUMENT, Json
 from codegen.errors import CodegenError
+from codegen.merge import dump
 from codegen.overlay import apply_overlay
 from codegen.parsing import parse_mapping, read_mapping
 from codegen.regenerate import CLIENT, WIRE, generate, regenerate
 from codegen.verification import process, sample_faults, verify
+from codegen.verification.checked import checked_part
 from codegen.verification.findings import Finding, refusal
-from codegen.verification.requests import form, only_in_forms, sent
+from codegen.verification.json_schema import Judge
+from codegen.verification.program import sent_otherwise
+from codegen.verification.requests import form, only_in_forms, parts_of, sent
 from codegen.verification.samples import Maker
 from codegen.verification.type_check import type_faults
 from contract import verification_server
@@ -103,6 +112,13 @@ def test_the_code_of_today_is_proven_completely(fresh_code: Path) -> None:
             AT_GET + "/parameters/0.* is sent to the path /v1/videos/text, not to /v1/video/generations/text",
             id="a request to the wrong path",
         ),
+        pytest.param(
+            GET,
+            'quote(str(task_id), safe="")',
+            "quote(str(task_id))",
+            AT_GET + "/parameters/0.* is sent to the path .*/a/b%3Fc.*, not to .*/a%2Fb%3Fc",
+            id="a slash that is not escaped",
+        ),
         pytest.param(GET, "", "import no_such_module", AT_GET + ": .*ModuleNotFoundError", id="an import that fails"),
         pytest.param(USAGE, "", "raise SystemExit(0)", AT_USAGE + ": .*SystemExit: 0", id="an exit"),
         pytest.param(
@@ -135,11 +151,91 @@ def test_wrong_code_is_refused_with_its_place_and_a_reason(
         verify(broken(fresh_code, tmp_path, path, old, new))
 
 
-def test_code_that_hangs_is_refused_in_time(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "TIMEOUT", 5.0)
+def faults_of(folder: Path, modules: dict[str, str], wire: str = "", trials: Json = ()) -> list[process.Fault]:
+    """The faults of two small packages: the modules of the client, and the text of the wire package."""
+    for path, text in {f"small_client/{name}.py": text for name, text in modules.items()}.items():
+        (folder / path).parent.mkdir(exist_ok=True, parents=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    for path, text in {"small_client/models.py": "", "small_client/__init__.py": "", "small_wire.py": wire}.items():
+        (folder / path).write_text(text, encoding="utf-8")
+    task = {"folder": str(folder), "client": "small_client", "wire": "small_wire", "trials": [*trials]}
+    return process.run_trials(task)
+
+
+CATASTROPHE: Final = """
+from typing import Annotated
+import msgspec
+It = Annotated[str, msgspec.Meta(pattern="^(a|a)*$")]
+Alias = list[It]
+"""
+
+
+def test_a_trial_that_hangs_is_named_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 2.0)
+    texts = ["a", "a" * 99 + "b", "a"]
+    trials = [{"kind": "wire", "name": "It", "text": json.dumps(text), "valid": True} for text in texts]
+    started = time.monotonic()
+    assert faults_of(tmp_path, {"one": ""}, CATASTROPHE, trials) == [process.Fault(1, "does not end within 2 s")]
+    assert time.monotonic() - started < 30
+
+
+def test_the_limit_of_time_is_for_each_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 1.5)
+    modules = {f"slow{number}": "import time\ntime.sleep(0.25)" for number in range(7)}
+    assert faults_of(tmp_path, modules) == []
+
+
+def test_a_module_that_hangs_is_named(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 2.0)
     hanging = broken(fresh_code, tmp_path, USAGE, "", "while True: pass")
-    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*does not end within 5 s"):
+    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*does not end within 2 s"):
         verify(hanging)
+
+
+@pytest.mark.parametrize(
+    ("output", "faults"),
+    [
+        ('["begin", 1]\n["end"]\n', []),
+        ('["begin", 1]\n["fault", 1, "wrong"]\n["end"]\n', [(1, "wrong")]),
+        ('["begin", 1]\n', [(1, "stopped")]),
+        ('["begin", 1]\n["fault", 1, "list[int]', [(1, "stopped")]),
+        ('["begin", 1]\n["end"]', [(1, "stopped")]),
+        ('["begin", 1]\n["fault", 1, "xTimeout (0:00:10)!\nThread 0x00 [python]\n', [(1, "does not end within 10 s")]),
+        ("", [("", "stopped")]),
+    ],
+)
+def test_output_that_was_cut_is_read_up_to_its_last_line(output: str, faults: list[tuple[int | str, str]]) -> None:
+    assert process.faults_in(output.encode(), "stopped") == [process.Fault(*fault) for fault in faults]
+
+
+FORBIDDEN: Final = {
+    "tcp": "socket.create_connection(('127.0.0.1', 9))",
+    "server": "socket.socket().bind(('127.0.0.1', 0))",
+    "udp": "socket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('127.0.0.1', 9))",
+    "udp_message": "socket.socket(type=socket.SOCK_DGRAM).sendmsg([b''], [], 0, ('127.0.0.1', 9))",
+    "resolve": "socket.getaddrinfo('localhost', 80)",
+    "resolve_name": "socket.gethostbyname('localhost')",
+    "resolve_all": "socket.gethostbyname_ex('localhost')",
+    "resolve_address": "socket.gethostbyaddr('127.0.0.1')",
+    "name_of_address": "socket.getnameinfo(('127.0.0.1', 80), 0)",
+    "process": "subprocess.run(['true'])",
+    "shell": "os.system('true')",
+    "pipe": "os.popen('true')",
+    "fork": "os.fork() or os._exit(0)",
+    "terminal": "os.forkpty()[0] or os._exit(0)",
+    "exec": "os.execv('/bin/true', ['true'])",
+    "exec_in_path": "os.execvp('true', ['true'])",
+    "posix_spawn": "os.posix_spawn('/bin/true', ['true'], {})",
+    "posix_spawnp": "os.posix_spawnp('true', ['true'], {})",
+    "spawn": "os.spawnv(os.P_WAIT, '/bin/true', ['true'])",
+}
+
+
+def test_generated_code_reaches_no_network_and_no_other_process(tmp_path: Path) -> None:
+    modules = {f"uses_{way}": f"import os, socket, subprocess\n{code}" for way, code in FORBIDDEN.items()}
+    faults = {fault.step: fault.reason for fault in faults_of(tmp_path, modules)}
+    refused = "the import fails with RuntimeError: generated code must not use "
+    assert [way for way in FORBIDDEN if not faults.get(f"small_client.uses_{way}", "").startswith(refused)] == []
 
 
 def test_code_that_prints_does_not_disturb_the_check(fresh_code: Path, tmp_path: Path) -> None:
@@ -186,13 +282,65 @@ def test_wrong_code_replaces_nothing(fresh_code: Path, tmp_path: Path, monkeypat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["generated"]
 
 
+def test_what_cannot_be_tried_out_is_in_the_report(
+    fresh_code: Path, published: dict[str, Json], tmp_path: Path
+) -> None:
+    document = copy.deepcopy(published)
+    document["components"]["schemas"]["VideoTaskResponse"]["properties"]["strange"] = {
+        "$ref": "#/components/schemas/Strange"
+    }
+    document["components"]["schemas"]["Strange"] = {"type": "string", "minLength": 9, "maxLength": 1}
+    file, target = tmp_path / "openapi.yaml", tmp_path / "generated"
+    file.write_text(dump(document), encoding="utf-8")
+    shutil.copytree(fresh_code, target)
+    report = regenerate(target, file, dry_run=True).markdown()
+    assert "| `#/components/schemas/Strange` | Not tried out: no valid instance can be made. |" in report
+
+
+def test_the_verification_comes_before_the_comparison(
+    fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generate_wrongly(into: Path, document: Path, overlay: Path) -> None:
+        generate(into, document, overlay)
+        (into / CLIENT / USAGE).write_text("this is no Python", encoding="utf-8")
+
+    monkeypatch.setattr(codegen.regenerate, "generate", generate_wrongly)
+    target = tmp_path / "generated"
+    shutil.copytree(fresh_code, target)
+    reason = "`meshapi_video_generated.models`: the import fails with SyntaxError"
+    with pytest.raises(CodegenError, match=f"The generated code would be wrong:\n#: {reason}"):
+        regenerate(target, dry_run=True)
+
+
+def test_a_value_that_several_members_of_one_of_match_is_known() -> None:
+    document = document_with(It={"oneOf": [{"type": "integer"}, {"type": "number"}]})
+    assert Maker(document).samples("#/components/schemas/It").overlapping is not None
+
+
+def test_a_schema_that_accepts_every_value_needs_no_invalid_instance() -> None:
+    for schema in ({}, True, {"description": "anything"}, {"anyOf": [{"type": "string"}, {}]}):
+        samples = Maker(document_with(It=schema)).samples("#/components/schemas/It")
+        assert (samples.problem, samples.only_valid) == ("", False)
+    excluding = {"not": {"const": "no sample is this text"}}
+    assert Maker(document_with(It=excluding)).samples("#/components/schemas/It").only_valid
+
+
+def test_a_length_may_be_a_whole_fraction_and_a_huge_one_makes_no_instance() -> None:
+    short, items = {"type": "string", "minLength": 3.0, "maxLength": 4.0}, {"type": "array", "minItems": 2.0}
+    assert instances(document_with(It=short))[0] == ["text"]
+    assert instances(document_with(It=items))[0][0] == ["anything", "anything"]
+    for huge in ({"type": "string", "minLength": 10**9}, {"type": "array", "minItems": 10**9}):
+        assert Maker(document_with(It=huge)).samples("#/components/schemas/It").problem
+
+
 def document_with(**schemas: Json) -> dict[str, Json]:
     return {"openapi": "3.1.0", "paths": {}, "components": {"schemas": schemas}}
 
 
-def instances(document: dict[str, Json], name: str = "It", *, wire: dict[str, Json] | None = None) -> tuple[Json, Json]:
-    """The valid and the invalid instances of a component."""
-    samples = Maker(document, wire or document).samples(f"#/components/schemas/{name}")
+def instances(document: dict[str, Json], name: str = "It", *left_out: str) -> tuple[Json, Json]:
+    """The valid and the invalid instances of a component, without the checks that are left out."""
+    notes = [Note(place, "not checked") for place in left_out]
+    samples = Maker(document, notes).samples(f"#/components/schemas/{name}")
     assert samples.problem == ""
     return [each.instance for each in samples.valid], [each.instance for each in samples.invalid]
 
@@ -215,10 +363,65 @@ def test_samples_have_each_alternative_and_each_wrong_type() -> None:
     assert {"b": [1], "unknown-field": "anything"} in invalid
 
 
-def test_a_wire_form_that_checks_less_demands_less() -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
-    _, invalid = instances(document_with(It=schema), wire=document_with(It={"type": "object"}))
-    assert invalid == ["text", 7, 7.5, True, None, []]
+@pytest.mark.parametrize(
+    ("schema", "place", "invalid", "accepted"),
+    [
+        ({"type": "string", "minLength": 2}, "/minLength", None, "t"),
+        ({"allOf": [{"type": "string"}, {"minLength": 2}]}, "/allOf/1/minLength", None, "t"),
+        # The keyword is in a part.
+        ({"allOf": [{"type": "string"}, {"minLength": 2}]}, "/minLength", None, "t"),
+        # Another component keeps the check.
+        ({"allOf": [{"$ref": "#/components/schemas/Short"}]}, "/allOf/0/maxLength", 7, "text" * 2),
+        (
+            {"type": "array", "prefixItems": [{"type": "integer"}], "items": {"type": "string"}},
+            "/prefixItems",
+            7,
+            ["a"],
+        ),
+        ({"type": "object", "required": ["a"], "properties": {"b": {}}}, "/required", 7, {}),
+        ({"patternProperties": {"^a": {}}, "additionalProperties": False}, "/patternProperties", None, {"b": 1}),
+        ({"type": "object", "properties": {"a": {"type": "integer"}}}, "/properties/a", 7, {"a": "text"}),
+    ],
+)
+def test_a_note_leaves_out_the_check_that_it_names_and_no_other(
+    schema: Json, place: str, invalid: Json, accepted: Json
+) -> None:
+    document = document_with(It=schema, Short={"type": "string", "maxLength": 4})
+    note = Note(f"#/components/schemas/It{place}", "not checked")
+    assert not is_valid(checked_part(document, []), accepted)
+    assert is_valid(checked_part(document, [note]), accepted)
+    assert invalid is None or not is_valid(checked_part(document, [note]), invalid)
+    assert not is_valid(checked_part(document, [note]), "text" * 2, "Short")
+
+
+def is_valid(document: dict[str, Json], instance: Json, name: str = "It") -> bool:
+    return Judge(document).validator(f"#/components/schemas/{name}", formats=True).is_valid(instance)
+
+
+def test_a_note_about_a_place_that_does_not_exist_leaves_out_nothing() -> None:
+    document = document_with(It={"type": "string"})
+    for place in ("#/components/schemas/It/properties/a/type", "#/components/schemas/No", "#/paths/a/get/0", "#"):
+        assert not is_valid(checked_part(document, [Note(place, "not checked")]), 7)
+
+
+def test_a_check_that_a_note_leaves_out_demands_nothing() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 5}}}
+    place = "#/components/schemas/It/properties/a/minimum"
+    assert {"a": 4, "unknown-field": "anything"} in instances(document_with(It=schema))[1]
+    assert {"a": 4, "unknown-field": "anything"} not in instances(document_with(It=schema), "It", place)[1]
+    assert {"a": "text", "unknown-field": "anything"} in instances(document_with(It=schema), "It", place)[1]
+
+
+def test_a_pattern_that_was_translated_hides_no_invalid_instance() -> None:
+    schema = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"a": {"type": "string", "pattern": r"^[A-Z]{2}-\d+$"}},
+    }
+    document = {**document_with(It=schema), "info": {"title": "t", "version": "1"}}
+    valid, invalid = instances(document)
+    assert {"a": "AA-0"} in valid
+    assert {"a": "text", "unknown-field": "anything"} in invalid
 
 
 def test_the_value_of_a_discriminator_is_known_and_another_one_is_invalid() -> None:
@@ -252,7 +455,7 @@ def test_nullable_counts_in_3_0_alone() -> None:
 )
 def test_a_schema_without_a_valid_instance_is_counted(schema: Json, problem: str) -> None:
     document = document_with(It=schema)
-    assert problem in Maker(document, document).samples("#/components/schemas/It").problem
+    assert problem in Maker(document).samples("#/components/schemas/It").problem
 
 
 @pytest.mark.parametrize(
@@ -282,6 +485,81 @@ def test_parameters_are_expected_as_the_standard_says(parameter: Json, value: Js
 def test_forms_are_expected_as_pairs_of_texts() -> None:
     assert form({"a": [1, 2], "b": "c"}) == [("a", "1"), ("a", "2"), ("b", "c")]
     assert form({"a": {"b": 1}}) is None
+
+
+FORM: Final[dict[str, Json]] = {"note": "n", "size": 1.5, "file": "DATA", "meta": {"k": 1}, "all": ["a", "b"]}
+PARTS: Final[dict[str, tuple[str | None, bytes, str]]] = {
+    "note": (None, b"n", "text/plain"),
+    "size": (None, b"1.5", "text/plain"),
+    "file": ("file.bin", b"DATA", "application/x-file"),
+    "meta": (None, b'{"k":1.0}', "application/json"),
+}
+ALL: Final = [("all", (None, text, "text/plain")) for text in (b"a", b"b")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "further", "difference"),
+    [
+        ({}, ALL, ""),
+        ({"note": (None, b"m", "text/plain")}, ALL, 'is sent with "m" in note, not with "n"'),
+        (
+            {"note": (None, b"n", "application/json")},
+            ALL,
+            "is sent with the type application/json of note, not text/plain",
+        ),
+        ({"size": (None, b"1,5", "text/plain")}, ALL, 'is sent with "1,5" in size, not with "1.5"'),
+        ({"meta": (None, b"{}", "application/json")}, ALL, 'is sent with {} in meta, not with {"k": 1}'),
+        (
+            {"meta": (None, b'{"k": 1}', "text/plain")},
+            ALL,
+            "is sent with the type text/plain of meta, not application/json",
+        ),
+        ({"file": (None, b"DATA", "application/x-file")}, ALL, "is sent with the file file as None of the type .*"),
+        (
+            {"file": ("file.bin", b"DATA", "text/plain")},
+            ALL,
+            "is sent with the file file as file.bin of the type text/plain",
+        ),
+        ({}, ALL[:1], "is sent without all"),
+        ({}, ALL[::-1], 'is sent with "b" in all, not with "a"'),
+        ({}, [*ALL, ("more", (None, b"x", "text/plain"))], "is sent with more too"),
+    ],
+)
+def test_each_part_of_a_form_is_compared(changed: Json, further: Json, difference: str) -> None:
+    parts = parts_of(FORM, ["file"], {})
+    request = httpx.Request("POST", "http://localhost/a", files=[*{**PARTS, **changed}.items(), *further])
+    request.read()
+    trial = {
+        "path": "/a",
+        "query": [],
+        "headers": [],
+        "cookies": [],
+        "body": FORM,
+        "body_type": "files",
+        "parts": parts,
+    }
+    assert re.fullmatch(difference, sent_otherwise(trial, request))
+
+
+def test_the_document_gives_the_type_of_a_part() -> None:
+    encoding = {"note": {"contentType": "image/*, text/csv; charset=utf-8"}, "meta": {"contentType": "text/plain"}}
+    types = {part["name"]: part["types"] for part in parts_of({"note": "n", "meta": {}, "b": True}, [], encoding)}
+    assert types == {"note": ["image/*", "text/csv"], "meta": ["text/plain"], "b": ["text/plain"]}
+    assert parts_of({"lists": [[1]]}, [], {}) == [{"name": "lists", "json": [1], "types": ["application/json"]}]
+
+
+@pytest.mark.parametrize(
+    ("path", "difference"),
+    [
+        ("/v/a%2Fb%20c/x", ""),
+        ("/v/a%2fb%20%63/x", ""),
+        ("/v/a/b%20c/x", "is sent to the path /v/a/b%20c/x, not to /v/a%2Fb%20c/x"),
+        ("/v/a%252Fb%20c/x", "is sent to the path /v/a%252Fb%20c/x, not to /v/a%2Fb%20c/x"),
+    ],
+)
+def test_a_slash_in_an_argument_differs_from_one_in_the_path(path: str, difference: str) -> None:
+    trial: dict[str, Json] = {"path": "/v/a%2Fb%20c/x", "query": [], "headers": [], "cookies": []}
+    assert sent_otherwise(trial, httpx.Request("GET", f"http://localhost{path}")) == difference
 
 
 def test_components_of_forms_alone_are_no_json() -> None:

@@ -28,7 +28,7 @@ def server() -> subprocess.Popen[bytes]:
 
 
 def run_trials(task: dict[str, Any]) -> list[Any]:
-    """As `codegen.verification.process.run_trials`, without a limit of time."""
+    """As `codegen.verification.process.run_trials`."""
     # The server runs this file without the project.
     process = importlib.import_module("codegen.verification.process")
     pipes = server()

@@ -143,11 +143,21 @@ class UnusablePattern(msgspec.Struct):
 def test_a_type_that_msgspec_cannot_use_refuses_each_body(
     unusable: type[msgspec.Struct], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    used: list[object] = []
+    convert = msgspec.convert
+
+    def recorded(value: object, wire_type: Any, **options: Any) -> object:  # noqa: ANN401 - as in msgspec
+        used.append(wire_type)
+        return convert(value, wire_type, **options)
+
     monkeypatch.setattr("meshapi_video_wire.VideoTaskResponse", unusable)
+    monkeypatch.setattr(msgspec, "convert", recorded)
     fresh = runpy.run_path(str(contract.__file__))
     for _ in range(2):
         with pytest.raises(InvalidResponse, match="the response cannot be checked: "):
             fresh["check_body"](b'{"id": "t", "status": "x"}')
+    # Each use would prepare the type again. Two threads that do so at once crash the interpreter.
+    assert used == []
 
 
 @pytest.mark.parametrize("as_text", [True, False])

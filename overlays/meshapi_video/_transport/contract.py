@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Final, cast
@@ -32,26 +31,32 @@ def _parse_float(text: str) -> int | float:
 _decoder: Final = msgspec.json.Decoder(float_hook=_parse_float)
 _fast_decoder: Final = msgspec.json.Decoder()
 
-# msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. A decoder
-# prepares its type, with all nested types. So there is one decoder for each type, made while its module is imported.
-# If msgspec cannot use the type, each check raises the same error again.
-with contextlib.suppress(Exception):
-    msgspec.json.Decoder(WireTask)
-with contextlib.suppress(Exception):
-    msgspec.json.Decoder(WireCreated)
-with contextlib.suppress(Exception):
-    msgspec.json.Decoder(WireList)
 
+def _fault_of(wire_type: type) -> str:
+    """The reason why msgspec cannot use a type; empty if it can."""
+    try:
+        msgspec.json.Decoder(wire_type)
+    except Exception as error:  # noqa: BLE001 - the generated type decides what may be raised
+        return describe(error)
+    return ""
+
+
+# msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. A decoder
+# prepares its type, with all nested types. So one decoder for each type is made while this module is imported. A type
+# that msgspec cannot use is never used again, because each use would prepare it again, in any thread.
 _WIRE_TYPES: Final[dict[str, type[msgspec.Struct]]] = {
     "VideoTaskResponse": WireTask,
     "CreateVideoGenerationResponse": WireCreated,
     "VideoTaskListResponse": WireList,
 }
+_FAULTS: Final = {name: _fault_of(wire_type) for name, wire_type in _WIRE_TYPES.items()}
 
 
 def check_body(body: bytes | str, wire_type: str = "VideoTaskResponse") -> dict[str, object]:
     """`body` as Python's own types. Raises `InvalidResponse` unless it is as the document says of the wire type."""
     expected = _WIRE_TYPES[wire_type]
+    if fault := _FAULTS[wire_type]:
+        raise InvalidResponse(f"the response cannot be checked: {fault}")
     try:
         parsed: object = _fast_decoder.decode(body)
         msgspec.convert(parsed, expected)
