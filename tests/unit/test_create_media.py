@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from meshapi_video._create import media
+from meshapi_video._create.content import first_frame
 from meshapi_video._create.media import LARGEST_FILE, Inspected, Kind, check_address, data_uri, inspect, mime_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -110,6 +111,13 @@ def mistake(source: Path | bytes, kind: Kind = "image") -> str:
 
 def test_a_missing_file_is_refused_with_the_current_folder(tmp_path: Path) -> None:
     assert mistake(tmp_path / "no.png").startswith("there is no such file; check the path (the current folder is '")
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/cat.png", "file:///home/cat.png", "htps://host/cat.png"])
+def test_an_address_with_another_scheme_is_no_path(address: str) -> None:
+    found = first_frame(address).source
+    assert isinstance(found, Path)
+    assert mistake(found).endswith("; an address begins with https://, http://, asset:// or data:")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:

@@ -375,10 +375,6 @@ def test_files_that_are_too_large_together_are_refused_before_one_is_read(
     )
 
 
-def test_a_prompt_of_a_megabyte_is_sent() -> None:
-    assert build(prompt="x" * 1_000_000).content[0].text == "x" * 1_000_000
-
-
 def test_a_request_that_is_too_large_is_refused_wherever_its_size_comes_from() -> None:
     too_many = "ä" * (LARGEST_BODY // 2)
     assert mistake(prompt=too_many).startswith("the request needs 67,1")
@@ -465,6 +461,21 @@ DOUBTS: list[tuple[str, list[Media], dict[str, Any], str]] = [
     ),
     (PRO_1_0, [first_frame(HEIC)], {}, "HEIC and HEIF images are not supported"),
 ]
+
+
+def test_a_prompt_of_a_megabyte_is_sent_with_a_warning() -> None:
+    for content in ([], [VideoContentItem(type_="text", text="x" * 1_000_000)]):
+        with pytest.warns(CreateWarning, match=r"^a text has 1,000,000 characters, .* is it the right text\?$"):
+            sent = build(prompt="a cat" if content else "x" * 1_000_000, content=content)
+        assert sent.content[-1].text == "x" * 1_000_000
+    build(prompt="x" * 10_000)
+
+
+def test_an_image_of_a_generated_item_may_have_any_form() -> None:
+    untyped: Any = {"url": "https://a/cat.png"}
+    for model in (PRO_1_0, V_2_0):
+        sent = build(model, content=[VideoContentItem(type_="image_url", image_url=untyped)]).to_dict()
+        assert sent["content"][1] == {"type": "image_url", "image_url": untyped}
 
 
 @pytest.mark.parametrize(("model", "content", "options", "doubt"), DOUBTS)

@@ -113,8 +113,11 @@ def inspect(source: Path | bytes, kind: Kind) -> Inspected:
         try:
             size, head = _inspect_file(source, kind)
         except FileNotFoundError:
+            # A path has one of the two slashes after the scheme of an address.
+            hint = "; an address begins with https://, http://, asset:// or data:" if ":/" in os.fspath(source) else ""
+            folder = os.fspath(Path.cwd())
             raise ValueError(
-                f"there is no such file; check the path (the current folder is {os.fspath(Path.cwd())!r})"
+                f"there is no such file; check the path (the current folder is {folder!r}){hint}"
             ) from None
         except OSError as error:
             raise ValueError(f"the file cannot be read: {error.strerror}; check the path and its permissions") from None
