@@ -65,14 +65,16 @@ def test_an_open_file_is_refused_with_what_to_pass_instead() -> None:
         first_frame(file)  # type: ignore[arg-type]  # the mistake under test
 
 
-def test_media_of_another_role_or_source_is_refused() -> None:
-    wrong: Any
-    for wrong in ("middle_frame", None):
-        with pytest.raises(TypeError, match=r"^role should be one of first_frame, .*; it is "):
-            Media(wrong, "https://a/cat.png")
-    for wrong in (None, 5, bytearray(b"x")):
-        with pytest.raises(TypeError, match=r"^source should be an address \(str\), a Path or bytes; it is "):
-            Media("first_frame", wrong)
+@pytest.mark.parametrize("role", ["middle_frame", None])
+def test_media_of_another_role_is_refused(role: Any) -> None:  # noqa: ANN401 - the mistake under test
+    with pytest.raises(TypeError, match=r"^role should be one of first_frame, .*; it is "):
+        Media(role, "https://a/cat.png")
+
+
+@pytest.mark.parametrize("source", [None, 5, bytearray(b"x")])
+def test_media_of_another_source_is_refused(source: Any) -> None:  # noqa: ANN401 - the mistake under test
+    with pytest.raises(TypeError, match=r"^source should be an address \(str\), a Path or bytes; it is "):
+        Media("first_frame", source)
 
 
 @pytest.mark.parametrize(
