@@ -254,12 +254,12 @@ class CreateUncertain(MeshVideoError):
 
 def set_advice(error: MeshVideoError, advice: str) -> None:
     """Gives an error other advice than its class has."""
-    error._advice = advice  # noqa: SLF001 - of the same module
+    error._advice = advice  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
 
 
 def set_candidates(error: CreateUncertain, find: Callable[[], Candidates]) -> None:
     """Gives an error the client's way to list the tasks that may be the one."""
-    error._find = find  # noqa: SLF001 - of the same module
+    error._find = find  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
 
 
 class TaskError(MeshVideoError):
@@ -319,7 +319,7 @@ class WaitUnfinished(MeshVideoError):
         elapsed: float,
         reason: str = "",
     ) -> None:
-        self.token = token
+        self.token = token  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
         self.task_id = token.task_id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
         self.last_task = last_task
         self.last_error = last_error

@@ -16,6 +16,7 @@ from meshapi_video import (
     NotFoundError,
     TaskFailed,
     Video,
+    VideoTaskResponse,
     WaitTimeout,
 )
 from support.clients import Caller
@@ -41,7 +42,11 @@ def posts(server: Server) -> int:
 def test_a_video_is_created_and_waited_for(client: Caller, server: Server) -> None:
     server.script(CREATED, task("queued"), task("running"), finished())
     seen = list[object]()
-    video = generate(client, on_created=seen.append, on_update=lambda update: seen.append(update.status))
+
+    def on_update(update: VideoTaskResponse) -> None:
+        seen.append(update.status)
+
+    video = generate(client, on_created=seen.append, on_update=on_update)
     assert (video.id, video.url) == ("task-1", "https://cdn.example/v.mp4")
     assert isinstance(seen[0], CreatedTask)
     assert seen[1:] == ["queued", "running", "succeeded"]
@@ -119,12 +124,24 @@ def existing(folder: Path) -> Path:
     return folder / "there.mp4"
 
 
+def in_no_folder(folder: Path) -> Path:
+    return folder / "none" / "lake.mp4"
+
+
+def no_folder(folder: Path) -> str:
+    return f"{folder}/none/"
+
+
+def deny(*_arguments: object) -> bool:
+    return False
+
+
 @pytest.mark.parametrize(
     ("target", "error_type", "message"),
     [
         (existing, FileExistsError, "already exists, and overwrite is not set"),
-        (lambda folder: folder / "none" / "lake.mp4", FileNotFoundError, "there is no such folder"),
-        (lambda folder: f"{folder}/none/", FileNotFoundError, "there is no such folder"),
+        (in_no_folder, FileNotFoundError, "there is no such folder"),
+        (no_folder, FileNotFoundError, "there is no such folder"),
     ],
 )
 def test_nothing_is_paid_for_if_the_file_cannot_be_written(
@@ -144,7 +161,7 @@ def test_nothing_is_paid_for_if_the_folder_cannot_be_written_to(
     client: Caller, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The tests may run as root, who may write everywhere.
-    monkeypatch.setattr("os.access", lambda *_arguments: False)
+    monkeypatch.setattr("os.access", deny)
     with pytest.raises(PermissionError, match="the folder cannot be written to"):
         generate(client, to=tmp_path)
     assert server.requests == []

@@ -23,7 +23,9 @@ MODEL = ["--model", "byteplus/dreamina-seedance-2-0"]
 
 
 class Stdin(io.TextIOWrapper):
-    name = "<stdin>"
+    @property
+    def name(self) -> str:
+        return "<stdin>"
 
 
 class Mesh:

@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import anyio
 import click
@@ -15,7 +15,7 @@ from attrs import frozen
 
 from meshapi_video import CreateUncertain, MeshVideoError, read_journal
 from meshapi_video._cli.batch import first_exception
-from meshapi_video._cli.create_options import split_fields
+from meshapi_video._cli.create_options import json_object, split_fields
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.output import print_error, print_status
 from meshapi_video._create.journal import resolve
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from meshapi_video import AsyncVideoClient, CreateOptions, JournalRecord, Media, VideoGenerationRequest
     from meshapi_video._create.recovery import Recovery
 
-_AT_ONCE: Final = 4
+_MOST_IN_FLIGHT: Final = 4
 """Creates in flight. The service behind Mesh makes only a few videos at a time."""
 _LIST_INTERVAL: Final = 10.0
-"""The most seconds between two looks at the list, while a create has no known end."""
+"""The most seconds between two requests for the list, while a create has no known end."""
 _KEY_DIGITS: Final = 16
 
 
@@ -83,12 +83,9 @@ def read_batch(file: IO[str], model: str | None) -> list[Item]:
 
 def _item(line: str, place: str, model: str | None, seen: Counter[str]) -> Item:
     try:
-        parsed = json.loads(line)
+        fields = json_object(line)
     except ValueError as error:
-        raise click.UsageError(f"{place}this is not JSON: {error}") from None
-    if not isinstance(parsed, dict):
-        raise click.UsageError(f"{place}this should be a JSON object")
-    fields: dict[str, Any] = parsed
+        raise click.UsageError(f"{place}{error}") from None
     fields.setdefault("model", model)
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
     # The same line twice is two videos.
@@ -157,7 +154,7 @@ class Creates:
             raise click.UsageError(str(error)) from None
 
     async def _create_all(self, client: AsyncVideoClient) -> None:
-        limiter = anyio.CapacityLimiter(_AT_ONCE)
+        limiter = anyio.CapacityLimiter(_MOST_IN_FLIGHT)
         async with anyio.create_task_group() as group:
             for index in self.missing:
                 group.start_soon(self._create, client, index, limiter)
@@ -199,7 +196,9 @@ class Creates:
             settled_at = max(record.time for record in unknown) + self._settled_after
             if time.time() > settled_at + interval:
                 raise Unresolved(unresolved_text(found, self._journal))
-            print_status(f"{len(found.unresolved)} creates have no known end; looking again in {interval:g} s")
+            print_status(
+                f"{len(found.unresolved)} creates have no known end; the list is asked for again in {interval:g} s"
+            )
             await anyio.sleep(interval)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 import click
 
@@ -23,17 +23,24 @@ _LONGEST_SHOWN: Final = 100
 """Characters that `--dry-run` shows of a data URI."""
 
 
+def json_object(text: str) -> dict[str, Any]:
+    """The JSON object in a text. Raises `ValueError` for anything else."""
+    try:
+        parsed: object = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"this is not JSON: {error}") from None
+    if not is_object(parsed):
+        raise ValueError("this should be a JSON object")
+    return parsed
+
+
 def _read_extra(_ctx: click.Context, _param: click.Parameter, value: str | None) -> dict[str, object] | None:
     if value is None:
         return None
     try:
-        extra = json.loads(value)
+        return json_object(value)
     except ValueError as error:
-        raise click.BadParameter(f"this is not JSON: {error}") from None
-    if not isinstance(extra, dict):
-        raise click.BadParameter("this should be a JSON object")
-    fields: dict[str, object] = extra
-    return fields
+        raise click.BadParameter(str(error)) from None
 
 
 _FIELDS: Final = (
@@ -102,7 +109,7 @@ def split_fields(given: dict[str, Any]) -> tuple[list[Media], CreateOptions]:
     for name in MEDIA:
         values = given.pop(name, None)
         make: Callable[[str], Media] = getattr(meshapi_video, name)
-        listed = values if isinstance(values, list | tuple) else [values] if values is not None else []
+        listed = values if is_list(values) else [] if values is None else [values]
         content += [make(value) for value in listed]
     # The names are those of the request; `build_request` refuses any other one.
     options: CreateOptions = given  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] - see above
@@ -115,8 +122,18 @@ def shown_body(body: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def _cut(value: Any) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _cut(each) for key, each in value.items()}
-    if isinstance(value, list):
+    if is_list(value):
         return [_cut(each) for each in value]
     return one_line(value, _LONGEST_SHOWN) if isinstance(value, str) and value.startswith("data:") else value
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a parsed value is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether a parsed value is a JSON list."""
+    return isinstance(value, list | tuple)

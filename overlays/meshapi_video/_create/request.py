@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from meshapi_video._create.content import Media
@@ -17,6 +20,7 @@ from meshapi_video._text import one_line
 from meshapi_video._urls import parse_http_url
 from meshapi_video_generated.models import VideoContentItem, VideoGenerationRequest
 
+_PACKAGE: Final = os.fspath(Path(__file__).parents[1])
 SEEDS: Final = 2**32
 """A seed is from 0 to one less than this."""
 
@@ -166,9 +170,16 @@ def build_request(
         request.seed = secrets.randbelow(SEEDS)
     _check_body(request)
     for doubt in doubts(request):
-        # The caller of the client's method that called this function.
-        warnings.warn(doubt, CreateWarning, stacklevel=3)
+        warnings.warn(doubt, CreateWarning, stacklevel=1 + _depth_in_package())
     return request
+
+
+def _depth_in_package() -> int:
+    """How many frames of this package called one another, from the caller of this function on."""
+    frame, depth = sys._getframe(1), 0  # noqa: SLF001 - as in the module `warnings` itself, which can skip a package from Python 3.12 on
+    while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
 def _refuse_unknown(options: Iterable[str]) -> None:
