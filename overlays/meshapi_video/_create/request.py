@@ -20,7 +20,7 @@ from meshapi_video._text import one_line
 from meshapi_video._urls import parse_http_url
 from meshapi_video_generated.models import VideoContentItem, VideoGenerationRequest
 
-_PACKAGE: Final = os.fspath(Path(__file__).parents[1])
+_PACKAGE: Final = os.path.join(Path(__file__).parents[1], "")  # noqa: PTH118 - with the separator at its end
 SEEDS: Final = 2**32
 """A seed is from 0 to one less than this."""
 
