@@ -164,6 +164,14 @@ def test_generate_exits_with_5_if_the_create_is_uncertain(mesh: Mesh) -> None:
     assert run(["generate", "a lake", *MODEL]) == 5
 
 
+@pytest.mark.parametrize("arguments", [["create"], ["generate"], ["create", "--dry-run"], ["generate", "--dry-run"]])
+def test_a_warning_is_one_line_and_the_task_is_made(mesh: Mesh, capsys: Output, arguments: list[str]) -> None:
+    assert run([*arguments, "x" * 10_001, *MODEL]) == 0
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
+    assert line.startswith("meshapi-video: warning: a text has 10,001 characters")
+    assert len(mesh.creates()) == (0 if "--dry-run" in arguments else 1)
+
+
 @pytest.fixture
 def batch(tmp_path: Path) -> Path:
     file = tmp_path / "videos.jsonl"
@@ -218,6 +226,15 @@ def test_a_batch_on_a_full_disk_creates_nothing(mesh: Mesh, batch: Path, monkeyp
     with pytest.raises(OSError, match="No space left"):
         generate_batch(batch)
     assert not mesh.creates()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_a_warning_names_the_line_of_the_batch(mesh: Mesh, batch: Path, capsys: Output, arguments: list[str]) -> None:
+    batch.write_text('{"prompt": "a lake"}\n{"prompt": "%s"}\n' % ("x" * 10_001))
+    assert generate_batch(batch, *arguments) == 0
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
+    assert line.startswith(f"meshapi-video: line 2 of {batch}: warning: a text has 10,001 characters")
+    assert len(mesh.creates()) == (0 if arguments else 2)
 
 
 def test_a_changed_line_is_another_video(mesh: Mesh, batch: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import warnings
 from collections import Counter
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ import anyio
 import click
 from attrs import frozen
 
-from meshapi_video import CreateUncertain, MeshVideoError, read_journal
+from meshapi_video import CreateUncertain, CreateWarning, MeshVideoError, read_journal
 from meshapi_video._cli.batch import first_exception
 from meshapi_video._cli.create_options import json_object, split_fields
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
@@ -64,6 +65,23 @@ class Item:
         except (ValueError, TypeError) as error:
             raise click.UsageError(f"{self.place}{error}") from None
 
+    def check(self) -> VideoGenerationRequest:
+        """The request, after its warnings were printed. Raises a usage error with all mistakes."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", CreateWarning)
+            request = self.request()
+        for warning in caught:
+            print_error(f"{self.place}warning: {warning.message}")
+        return request
+
+
+@contextmanager
+def without_warnings() -> Generator[None]:
+    """For requests that were checked: their warnings were printed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CreateWarning)
+        yield
+
 
 def read_batch(file: IO[str], model: str | None) -> list[Item]:
     """The videos of a batch file: JSON lines. Raises a usage error with all mistakes of the first wrong line."""
@@ -76,7 +94,7 @@ def read_batch(file: IO[str], model: str | None) -> list[Item]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             item = _item(line, f"line {number} of {file.name}: ", model, seen)
-            item.request()
+            item.check()
             items.append(item)
     return items
 
@@ -210,7 +228,8 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
             return await creates.run(client)
 
     try:
-        return anyio.run(main)
+        with without_warnings():
+            return anyio.run(main)
     except BaseExceptionGroup as group:
         raise first_exception(group) from None
 

@@ -59,7 +59,7 @@ def create(
 
     configure_logging(debug=debug)
     item = _single(model, prompt_of(prompt, prompt_file), extra_body, fields)
-    body = item.request()
+    body = item.check()
     if dry_run:
         click.echo(shown_body(body.to_dict()))
         return ExitCode.SUCCESS
@@ -146,7 +146,7 @@ def generate(
     """
     from meshapi_video import AsyncVideoClient  # noqa: PLC0415
     from meshapi_video._cli.batch import WaitOptions, wait_for  # noqa: PLC0415
-    from meshapi_video._cli.create import Creates, Unresolved, create_all, only_run, read_batch  # noqa: PLC0415
+    from meshapi_video._cli.create import Creates, Unresolved, create_all, only_run, read_batch, without_warnings  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER  # noqa: PLC0415
     from meshapi_video._download.target import check_target  # noqa: PLC0415
 
@@ -154,7 +154,7 @@ def generate(
     text = prompt_of(prompt, prompt_file)
     if batch is None:
         items = [_single(model, text, extra_body, fields)]
-        items[0].request()
+        items[0].check()
         file = None if journal is None else Path(journal)
     else:
         if text is not None or any(value for value in fields.values()):
@@ -162,8 +162,9 @@ def generate(
         items = read_batch(batch, model)
         file = _journal_of(batch, journal)
     if dry_run:
-        for item in items:
-            click.echo(shown_body(item.request().to_dict()))
+        with without_warnings():
+            for item in items:
+                click.echo(shown_body(item.request().to_dict()))
         return ExitCode.SUCCESS
     if output is not None and batch is None:
         check_target(output, overwrite=overwrite)
