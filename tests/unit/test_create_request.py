@@ -27,7 +27,7 @@ from meshapi_video._create.content import (
 from meshapi_video._create.items import LARGEST_BODY
 from meshapi_video._create.media import Inspected, Kind, inspect
 from meshapi_video._create.models import CreateWarning, facts_of
-from meshapi_video._create.request import SEEDS, CreateOptions, build_request
+from meshapi_video._create.request import SEEDS, CreateOptions, build_request, warn_of_doubts
 
 MODEL = "another-model"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -465,16 +465,19 @@ DOUBTS: list[tuple[str, list[Media], dict[str, Any], str]] = [
 
 def test_a_prompt_of_a_megabyte_is_sent_with_a_warning() -> None:
     for content in ([], [VideoContentItem(type_="text", text="x" * 1_000_000)]):
+        sent = build(prompt="a cat" if content else "x" * 1_000_000, content=content)
         with pytest.warns(CreateWarning, match=r"^a text has 1,000,000 characters, .* is it the right text\?$"):
-            sent = build(prompt="a cat" if content else "x" * 1_000_000, content=content)
+            warn_of_doubts(sent)
         assert sent.content[-1].text == "x" * 1_000_000
-    build(prompt="x" * 10_000)
+    warn_of_doubts(build(prompt="x" * 10_000))
 
 
 def test_an_image_of_a_generated_item_may_have_any_form() -> None:
     untyped: Any = {"url": "https://a/cat.png"}
     for model in (PRO_1_0, V_2_0):
-        sent = build(model, content=[VideoContentItem(type_="image_url", image_url=untyped)]).to_dict()
+        built = build(model, content=[VideoContentItem(type_="image_url", image_url=untyped)])
+        warn_of_doubts(built)
+        sent = built.to_dict()
         assert sent["content"][1] == {"type": "image_url", "image_url": untyped}
 
 
@@ -482,8 +485,10 @@ def test_an_image_of_a_generated_item_may_have_any_form() -> None:
 def test_what_is_not_known_of_a_model_is_a_warning_and_is_sent(
     model: str, content: list[Media], options: dict[str, Any], doubt: str
 ) -> None:
+    built = build(model, "a cat", content, **options)
     with pytest.warns(CreateWarning) as caught:
-        sent = build(model, "a cat", content, **options).to_dict()
+        warn_of_doubts(built)
+    sent = built.to_dict()
     assert any(str(warning.message).startswith(doubt) for warning in caught), [str(one.message) for one in caught]
     assert {name: sent[name] for name in options} == options
 
@@ -508,7 +513,7 @@ def test_what_is_not_known_of_a_model_is_a_warning_and_is_sent(
 def test_what_is_known_to_be_right_or_is_not_known_at_all_gives_no_warning(
     model: str, content: list[Media], options: dict[str, Any]
 ) -> None:
-    build(model, "a cat", content, **options)
+    warn_of_doubts(build(model, "a cat", content, **options))
 
 
 def test_a_variant_of_a_model_has_facts_of_its_own() -> None:
@@ -522,10 +527,6 @@ def test_a_variant_of_a_model_has_facts_of_its_own() -> None:
 def test_a_warning_names_the_line_that_called_the_package() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        build_request(MODEL, "a cat", (), {"ratio": "1:2"}, None)
+        warn_of_doubts(build(ratio="1:2"))
     first_line = test_a_warning_names_the_line_that_called_the_package.__code__.co_firstlineno
     assert (caught[0].filename, caught[0].lineno) == (__file__, first_line + 3)
-
-
-def test_there_is_no_warning_if_there_is_a_mistake() -> None:
-    assert "priority" in mistake(ratio="1:2", priority=10)

@@ -20,6 +20,7 @@ from meshapi_video._cli.create_options import json_object, split_fields
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.output import print_error, print_status
 from meshapi_video._create.journal import resolve
+from meshapi_video._create.models import doubts
 from meshapi_video._create.recovery import LISTED_BEFORE, is_open, recover
 from meshapi_video._create.request import build_request
 from meshapi_video._download.file_lock import try_lock
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshapi_video import AsyncVideoClient, CreateOptions, JournalRecord, Media, VideoGenerationRequest
-    from meshapi_video._create.recovery import Recovery
+from meshapi_video._create.recovery import Recovery
 
 _MOST_IN_FLIGHT: Final = 4
 """Creates in flight. The service behind Mesh makes only a few videos at a time."""
@@ -67,20 +68,10 @@ class Item:
 
     def check(self) -> VideoGenerationRequest:
         """The request, after its warnings were printed. Raises a usage error with all mistakes."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", CreateWarning)
-            request = self.request()
-        for warning in caught:
-            print_error(f"{self.place}warning: {warning.message}")
+        request = self.request()
+        for doubt in doubts(request):
+            print_error(f"{self.place}warning: {doubt}")
         return request
-
-
-@contextmanager
-def without_warnings() -> Generator[None]:
-    """For requests that were checked: their warnings were printed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CreateWarning)
-        yield
 
 
 def read_batch(file: IO[str], model: str | None) -> list[Item]:
@@ -228,7 +219,9 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
             return await creates.run(client)
 
     try:
-        with without_warnings():
+        with warnings.catch_warnings():
+            # `Item.check` printed them.
+            warnings.simplefilter("ignore", CreateWarning)
             return anyio.run(main)
     except BaseExceptionGroup as group:
         raise first_exception(group) from None

@@ -146,7 +146,7 @@ def generate(
     """
     from meshapi_video import AsyncVideoClient  # noqa: PLC0415
     from meshapi_video._cli.batch import WaitOptions, wait_for  # noqa: PLC0415
-    from meshapi_video._cli.create import Creates, Unresolved, create_all, only_run, read_batch, without_warnings  # noqa: PLC0415
+    from meshapi_video._cli.create import Creates, Unresolved, create_all, only_run, read_batch  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER  # noqa: PLC0415
     from meshapi_video._download.target import check_target  # noqa: PLC0415
 
@@ -162,9 +162,8 @@ def generate(
         items = read_batch(batch, model)
         file = _journal_of(batch, journal)
     if dry_run:
-        with without_warnings():
-            for item in items:
-                click.echo(shown_body(item.request().to_dict()))
+        for item in items:
+            click.echo(shown_body(item.request().to_dict()))
         return ExitCode.SUCCESS
     if output is not None and batch is None:
         check_target(output, overwrite=overwrite)

@@ -143,9 +143,6 @@ def build_request(
     Raises:
         TypeError: There is no option of this name.
         ValueError: There are mistakes in the arguments. The message lists all of them, a line for each.
-
-    Warns:
-        CreateWarning: The server may refuse the request, as far as is known of the model.
     """
     # A plain dict: for a type checker, a TypedDict has no unknown keys.
     given: dict[str, object] = {name: value for name, value in options.items() if value is not None}
@@ -169,9 +166,13 @@ def build_request(
     if "seed" not in given and all(item.type_ != "draft_task" for item in items):
         request.seed = secrets.randbelow(SEEDS)
     _check_body(request)
+    return request
+
+
+def warn_of_doubts(request: VideoGenerationRequest) -> None:
+    """Warns the caller of this package of all that the server may refuse or ignore."""
     for doubt in doubts(request):
         warnings.warn(doubt, CreateWarning, stacklevel=1 + _depth_in_package())
-    return request
 
 
 def _depth_in_package() -> int:
