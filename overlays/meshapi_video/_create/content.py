@@ -25,7 +25,7 @@ _KINDS: Final[dict[Role, Kind]] = {
 _SCHEMES: Final = ("http://", "https://", "asset://", "data:")
 
 
-def _check_role(_media: Media, _attribute: Attribute[str], role: object) -> None:
+def _check_role(_media: Media, _attribute: Attribute[Role], role: object) -> None:
     if role not in _KINDS:
         raise TypeError(f"role should be one of {', '.join(_KINDS)}; it is {one_line(repr(role), 80)}")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import secrets
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -177,8 +177,9 @@ def warn_of_doubts(request: VideoGenerationRequest) -> None:
 
 def _depth_in_package() -> int:
     """How many frames of this package called one another, from the caller of this function on."""
-    frame, depth = sys._getframe(1), 0  # noqa: SLF001 - as in the module `warnings` itself, which can skip a package from Python 3.12 on
-    while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+    # From Python 3.12 on, `warnings.warn` can skip the files of a package.
+    frame, depth = inspect.currentframe(), -1
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, depth = frame.f_back, depth + 1
     return depth
 
