@@ -40,7 +40,7 @@ _PYTHON_TYPES: Final[dict[str, tuple[type, ...]]] = {
 # JSON Schema calls every other format a remark. Both generators make no type of it, or different ones.
 _FORMATS: Final = frozenset({"date-time", "date", "uuid", "binary"})
 # The generators read none of these keywords, or only in some places.
-_UNREAD: Final = {
+UNREAD: Final = {
     "not": "the values that `not` excludes",
     "if": "the condition `if`",
     "contains": "`contains`",
@@ -72,6 +72,7 @@ def normalize(slot: Slot, notes: list[Note]) -> None:
     keyword = "const" if "const" in schema else "enum"
     _constant(schema)
     _enum(schema, keyword, notes)
+    whole_bounds(schema)
     _component_title(slot)
 
 
@@ -105,7 +106,7 @@ def _unread(schema: Schema, use: Use, notes: list[Note]) -> None:
     if "patternProperties" in schema:
         # The values of these properties need not match the type of the further properties.
         schema["additionalProperties"] = True
-    for keyword, meaning in _UNREAD.items():
+    for keyword, meaning in UNREAD.items():
         if keyword in schema and schema["not" if keyword == "not" else keyword] != {}:
             del schema[keyword]
             notes.append(Note(f"{place_of(schema)}/{keyword}", f"Neither generator reads {meaning}: not checked."))
@@ -249,6 +250,20 @@ def _enum(schema: Schema, keyword: str, notes: list[Note]) -> None:
     if plain and not (plain == ["boolean"] and len(allowed) >= 2):
         meaning = "An enum of other values than only texts or only integers cannot be checked: its types are."
         notes.append(Note(f"{place_of(schema)}/{keyword}", meaning))
+
+
+def whole_bounds(schema: Schema) -> None:
+    """Writes the bounds of an integer in one way: `exclusiveMinimum: 0` as `minimum: 1`."""
+    if {*types_of_schema(schema)} - {"null"} != {"integer"}:
+        return
+    for exclusive, inclusive, step, narrower in (
+        ("exclusiveMinimum", "minimum", 1, max),
+        ("exclusiveMaximum", "maximum", -1, min),
+    ):
+        bound = schema.get(exclusive)
+        if isinstance(bound, int) and not isinstance(bound, bool):
+            del schema[exclusive]
+            schema[inclusive] = narrower(bound + step, schema.get(inclusive, bound + step))
 
 
 def _is_of(value: Json, kind: str) -> bool:

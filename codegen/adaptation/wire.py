@@ -235,8 +235,10 @@ def _all_of(document: dict[str, Json], slot: Slot, notes: list[Note]) -> None:
     """Writes all parts of an object as one object."""
     schema = slot.schema
     kinds = types_of_schema(schema)
-    if len(kinds) > 1 and "object" in kinds and is_object(schema.get("additionalProperties")):
-        # Beside another type, the generator would not read the type of the values.
+    is_component = slot.holder is as_object(document["components"])["schemas"]
+    if len(kinds) > 1 and "object" in kinds and (is_component or is_object(schema.get("additionalProperties"))):
+        # Beside another type, the generator would not read the type of the values; and the class of a component
+        # would not accept null.
         rest = {key: value for key, value in schema.items() if key in ANNOTATIONS}
         slot.put({**rest, "anyOf": [{**schema, "type": kind} for kind in kinds]})
         return

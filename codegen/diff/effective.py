@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from codegen.adaptation.normal import whole_bounds
 from codegen.client_names import python_name
 from codegen.document import Json, as_list, as_object, is_list, is_object
 from codegen.openapi import Direction, resolve, same
@@ -73,6 +74,7 @@ def effective(document: dict[str, Json], schema: Json, direction: Direction, *, 
         # The generators ignore `nullable` beside a reference.
         made.pop("nullable", None)
     made = _with_format(made, direction)
+    whole_bounds(made)
     if "allOf" in made and (is_component or len(as_list(made["allOf"])) > 1 or "properties" in made):
         made = _merged(document, made, direction)
     for key in ("oneOf", "anyOf", "allOf"):
@@ -165,6 +167,11 @@ def parsed_media_type(content: dict[str, Json]) -> str | None:
     """The media type by which a response is parsed: the first that openapi-python-client supports."""
     for media_type in sorted(content):
         plain = media_type.partition(";")[0].strip()
-        if plain.startswith("text/") or plain.endswith(("/json", "+json")) or plain == "application/octet-stream":
+        if plain.startswith("text/") or is_json(plain) or plain == "application/octet-stream":
             return media_type
     return None
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a body of this media type is parsed as JSON."""
+    return media_type.partition(";")[0].strip().endswith(("/json", "+json"))

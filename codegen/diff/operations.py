@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from codegen.client_names import python_name
-from codegen.diff.effective import argument_names, media_types, parameter, parsed_media_type
+from codegen.diff.effective import argument_names, is_json, media_types, parameter, parsed_media_type
 from codegen.diff.schemas import SchemaComparison
 from codegen.diff.severity import Change, Handler, Severity, format_value
 from codegen.document import Json, as_list, as_object
@@ -81,8 +81,8 @@ class _DocumentComparison(SchemaComparison):
         if same(before, after):
             self.add(Severity.COSMETIC, pointer, "The SDK uses the first server, which is the same.")
         else:
-            change = f"{format_value(after)} instead of {format_value(before)}"
-            self.add(Severity.BREAKING, pointer, f"Requests, and the API key in them, go to {change}.")
+            meaning = f"The server is {format_value(after)}; it was {format_value(before)}."
+            self.add(Severity.BREAKING, pointer, f"{meaning} The SDK sends all requests to its own `base_url`.")
 
     def _security(self, old: Json, new: Json, pointer: str) -> None:
         change = f"{format_value(new)}; it was {format_value(old)}"
@@ -107,11 +107,21 @@ class _DocumentComparison(SchemaComparison):
         for path in sorted(old_paths.keys() | new_paths.keys()):
             place = f"{pointer}/{escape(path)}"
             before, after = as_object(old_paths.get(path)), as_object(new_paths.get(path))
+            servers = self._own_servers(self.old, self.new)
             for method in METHODS:
-                self._operation(before.get(method), after.get(method), f"{place}/{method}")
-            self.compare_keys(_without(before, METHODS), _without(after, METHODS), place, {"servers": self._servers})
+                own = self._own_servers({**self.old, **before}, {**self.new, **after})
+                self._operation(before.get(method), after.get(method), f"{place}/{method}", own)
+            self.compare_keys(_without(before, METHODS), _without(after, METHODS), place, {"servers": servers})
 
-    def _operation(self, old: Json, new: Json, pointer: str) -> None:
+    def _own_servers(self, old: dict[str, Json], new: dict[str, Json]) -> Handler:
+        """Compares the servers of a part. A part without servers has those of the object around it."""
+
+        def servers(before: Json, after: Json, pointer: str) -> None:
+            self._servers(before or old.get("servers"), after or new.get("servers"), pointer)
+
+        return servers
+
+    def _operation(self, old: Json, new: Json, pointer: str, servers: Handler) -> None:
         if old is None or new is None:
             if old is not None:
                 self.add(Severity.BREAKING, pointer, f"The function {_function(old)} was removed.")
@@ -140,7 +150,7 @@ class _DocumentComparison(SchemaComparison):
             "parameters": self._parameters,
             "requestBody": self._request_body,
             "responses": self._responses,
-            "servers": self._servers,
+            "servers": servers,
             "callbacks": self._unread,
         }
         self.compare_keys(old, new, pointer, handlers)
@@ -215,17 +225,17 @@ class _DocumentComparison(SchemaComparison):
     def _responses(self, old_responses: Json, new_responses: Json, pointer: str) -> None:
         old, new = as_object(old_responses), as_object(new_responses)
         for status in sorted(old.keys() | new.keys()):
-            place = f"{pointer}/{escape(status)}"
-            if status not in new:
+            before, after = (_described(each, status) for each in (old, new))
+            place = f"{pointer}/{escape(after or status)}"
+            if after is None:
                 self.add(Severity.BREAKING, place, f"A response with status {status} is no longer parsed.")
-            elif status not in old:
-                # The result may have one more type. Any includes all types.
-                known = {name for each in old.values() for name in _result(each)}
-                is_known = bool(_result(new[status]) & {*known, "Any"}) or "Any" in known
-                severity = Severity.ADDITIVE if is_known and not status.startswith("2") else Severity.BREAKING
+            elif before is None:
+                severity = Severity.ADDITIVE if _fits(new[status], old, status) else Severity.BREAKING
                 self.add(severity, place, f"A response with status {status} is now described and parsed.")
-            elif not same(old[status], new[status]):
-                self._response(old[status], new[status], place, status)
+            elif not same(old[before], new[after]):
+                self._response(old[before], new[after], place, status)
+            elif before != after:
+                self.add(Severity.COSMETIC, place, f"A response with status {status} is parsed as before.")
 
     def _response(self, old: Json, new: Json, pointer: str, status: str) -> None:
         def content(before: Json, after: Json, place: str) -> None:
@@ -242,6 +252,18 @@ class _DocumentComparison(SchemaComparison):
         if same(old, new):
             self.add(Severity.COSMETIC, pointer, f"{subject} is described as before; only the notation changed.")
             return
+        parsed, parsed_before = parsed_media_type(new), parsed_media_type(old)
+        if (
+            is_read
+            and parsed
+            and parsed_before
+            and parsed != parsed_before
+            and is_json(parsed)
+            and is_json(parsed_before)
+        ):
+            place = f"{pointer}/{escape(parsed)}"
+            self.add(Severity.COSMETIC, place, f"{subject} is JSON, as before. No code reads the exact media type.")
+            old = {parsed: old[parsed_before]} | {key: old[key] for key in old.keys() - {parsed, parsed_before}}
         if is_read and parsed_media_type(old) != parsed_media_type(new):
             change = f"{parsed_media_type(new) or 'nothing'}; it was {parsed_media_type(old) or 'nothing'}"
             # Each media type of the change is named below.
@@ -306,6 +328,21 @@ def _result(response: Json) -> frozenset[str]:
     """The types that a response has in Python. A response without a body that is parsed may be anything."""
     content = media_types(as_object(response).get("content"))
     return types_of(as_object(content.get(parsed_media_type(content) or "")).get("schema")).names
+
+
+def _described(responses: dict[str, Json], status: str) -> str | None:
+    """The key under which a status is described: the status itself, its range, or `default`."""
+    return next((key for key in (status, f"{status[:1]}XX", "default") if key in responses), None)
+
+
+def _fits(response: Json, others: dict[str, Json], status: str) -> bool:
+    """Whether the result of a function needs no new type for a response. Callers need not handle `Any`."""
+    result = _result(response)
+    if status.startswith("2"):
+        # Callers use the result of a success as it is.
+        successes = {name for key, each in others.items() if key.startswith("2") for name in _result(each)}
+        return result <= successes - {"Any"}
+    return result <= {"Any", *(name for each in others.values() for name in _result(each))}
 
 
 def _without(mapping: dict[str, Json], keys: Iterable[str]) -> dict[str, Json]:

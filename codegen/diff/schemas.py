@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from codegen.adaptation.normal import UNREAD
+from codegen.diff.checks import Checks
 from codegen.diff.effective import NO_EFFECT, effective, python_names
 from codegen.diff.severity import DOCUMENTATION, Comparison, Handler, Severity, format_value
 from codegen.document import Json, as_list, as_object, is_list, is_object
@@ -15,10 +17,7 @@ from codegen.openapi import Direction, Types, directions_of, escape, same, types
 _LOWER_BOUNDS: Final = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
 # A smaller value of these keywords allows fewer values.
 _UPPER_BOUNDS: Final = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
-_OTHER_RULES: Final = frozenset({"pattern", "multipleOf", "uniqueItems"})
-
-# The wire package does not check this.
-_UNCHECKED: Final = frozenset({"uniqueItems"})
+_OTHER_RULES: Final = frozenset({"pattern", "multipleOf", "uniqueItems", *UNREAD, "then", "else"})
 
 SchemaHandler = Callable[[Json, Json, str, Direction, str], None]
 
@@ -30,6 +29,7 @@ class SchemaComparison(Comparison):
         super().__init__()
         self.old, self.new = old, new
         self.directions = directions_of(old, new)
+        self._checks = Checks(old), Checks(new)
 
     def compare_schema(
         self,
@@ -50,8 +50,9 @@ class SchemaComparison(Comparison):
             return
         count_before = len(self.changes)
         self._words(old, new, pointer)
-        before = effective(self.old, old, direction, is_component=is_component)
-        after = effective(self.new, new, direction, is_component=is_component)
+        old_read, new_read = (self._without_format(each, pointer, n) for n, each in enumerate((old, new)))
+        before = effective(self.old, old_read, direction, is_component=is_component)
+        after = effective(self.new, new_read, direction, is_component=is_component)
         if _format(old) != _format(new) and _format(before) == _format(after):
             self.add(Severity.COSMETIC, f"{pointer}/format", f"{subject} has the same type in Python.")
         if not is_object(before) or not is_object(after):
@@ -76,7 +77,14 @@ class SchemaComparison(Comparison):
 
         def required(before: Json, after: Json, place: str) -> None:
             known = as_object(old.get("properties")).keys() | as_object(new.get("properties")).keys()
-            if {*as_list(before)} ^ {*as_list(after)} <= known:
+            unknown = ({*as_list(before)} ^ {*as_list(after)}) - known
+            if not unknown:
+                return
+            place_of_schema = place.rpartition("/")[0]
+            if direction is Direction.RESPONSE and not any(
+                each.demands(place_of_schema, unknown) for each in self._checks
+            ):
+                self.add(Severity.COSMETIC, place, f"No generated code demands {_join(sorted(unknown))}.")
                 return
             # The properties are declared elsewhere, for example in an `allOf`.
             self.add_unknown(before, after, place)
@@ -94,10 +102,24 @@ class SchemaComparison(Comparison):
             "default": default,
             "items": with_subject(self._items),
             "additionalProperties": with_subject(self._additional_properties),
+            "discriminator": with_subject(self._discriminator),
             "title": title,
         }
         self.compare_keys(old, new, pointer, handlers)
         self._properties(old, new, f"{pointer}/properties", direction, subject)
+
+    def _without_format(self, schema: Json, pointer: str, side: int) -> Json:
+        """A schema without a format that makes no difference for the client package."""
+        # A parameter may have had another place.
+        if "/parameters/" in pointer or _format(schema) is None or self._checks[side].has_format(pointer):
+            return schema
+        return {key: value for key, value in schema.items() if key != "format"}
+
+    def _is_unchecked(self, pointer: str) -> bool:
+        """Whether the wire package checks the same, whatever the two documents say."""
+        place, _, keyword = pointer.rpartition("/")
+        before, after = (each.values(place, keyword) for each in self._checks)
+        return before is not None and before == after
 
     def _words(self, old: Json, new: Json, pointer: str) -> None:
         """Adds the changes of words, and of keywords that no generated code reads."""
@@ -137,6 +159,18 @@ class SchemaComparison(Comparison):
             return
         for before, (index, after) in pairs:
             self.compare_schema(before, after, f"{pointer}/{index}", direction, subject)
+
+    def _discriminator(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
+        before, after = as_object(old), as_object(new)
+        tags, new_tags = as_object(before.get("mapping")), as_object(after.get("mapping"))
+        if self._is_unchecked(pointer):
+            meaning = f"The tags of the alternatives of {_mid_sentence(subject)} are the same in Python."
+            self.add(Severity.COSMETIC, pointer, meaning)
+        elif tags and before == {**after, "mapping": tags} and all(new_tags.get(tag) == tags[tag] for tag in tags):
+            meaning = f"More tags tell the alternatives of {_mid_sentence(subject)} apart."
+            self.add(_severity(direction, widened=True, narrowed=False), pointer, meaning)
+        else:
+            self.add_unknown(old, new, pointer)
 
     def _types(
         self, old: Types, new: Types, pointer: str, direction: Direction, subject: str, *, invariant: bool
@@ -259,17 +293,12 @@ class SchemaComparison(Comparison):
         self.add(severity, pointer, f"The default of {_mid_sentence(subject)} is {change}.")
 
     def _additional_properties(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
-        if is_object(old) and is_object(new):
+        if old is not False and new is not False:
             name = f"An additional property of {_mid_sentence(subject)}"
-            self.compare_schema(old, new, pointer, direction, name)
-        elif old is False or new is False:
+            self.compare_schema(old or {}, new or {}, pointer, direction, name)
+        else:
             severity, change = (Severity.ADDITIVE, "now") if old is False else (Severity.BREAKING, "no longer")
             self.add(severity, pointer, f"{subject} {change} keeps properties that the document does not name.")
-        else:
-            before, after = format_value(old), format_value(new)
-            severity = Severity.COSMETIC if {before, after} <= {"nothing", "true", "{}"} else Severity.BREAKING
-            meaning = f"The type of the additional properties of {_mid_sentence(subject)} is {after}; it was {before}."
-            self.add(severity, pointer, meaning)
 
     def _rule(self, old: Json, new: Json, pointer: str, direction: Direction, subject: str) -> None:
         keyword = pointer.rpartition("/")[2]
@@ -282,8 +311,9 @@ class SchemaComparison(Comparison):
             widened = not narrowed
         # The wire package checks what is read. The server checks what is passed.
         severity = Severity.BREAKING if narrowed else Severity.ADDITIVE
-        if Direction.REQUEST not in direction and keyword in _UNCHECKED:
-            severity = Severity.COSMETIC
+        if Direction.REQUEST not in direction and self._is_unchecked(pointer):
+            self.add(Severity.COSMETIC, pointer, f"No generated code checks `{keyword}` here, or it checks the same.")
+            return
         change = " and ".join(word for word, applies in (("narrower", narrowed), ("wider", widened)) if applies)
         values = f"{keyword} is {format_value(new)}; it was {format_value(old)}"
         self.add(severity, pointer, f"The rule for {_mid_sentence(subject)} is {change}: {values}.")

@@ -1,8 +1,9 @@
 """Compares the declarations of two wire packages: base classes, annotations with their constraints, and defaults.
 
 The wire package is private, but it decides which responses are accepted. What only documents a declaration (titles,
-descriptions, examples) and the order of the types in a union do not count. The name of an inline class does not count
-either: the generator numbers these names across the document. Here such a class is called after its first use.
+descriptions, examples) and the order of the types in a union, or of the values in an enum, do not count. The name of
+an inline class does not count either: the generator numbers these names across the document. Here such a class is
+called after its first use.
 """
 
 from __future__ import annotations
@@ -150,9 +151,11 @@ class _Normal(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)
-        if not (
-            isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple)
-        ):
+        if not (isinstance(node.value, ast.Name) and isinstance(node.slice, ast.Tuple)):
+            return node
+        if node.value.id == "Literal":
+            return ast.Subscript(node.value, ast.Tuple(sorted(node.slice.elts, key=ast.unparse)))
+        if node.value.id != "Annotated":
             return node
         annotated, *metadata = node.slice.elts
         constraints = [each for each in metadata if not _is_empty(each)]

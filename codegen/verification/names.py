@@ -76,7 +76,11 @@ class Names:
 
     def wire_of(self, pointer: str) -> str | None:
         """The name of the wire type of a component."""
-        return next((one.name for one in self.wire.values() if one.pointer == self.wire_pointer(pointer)), None)
+        place = self.wire_pointer(pointer)
+        found = [one.name for one in self.wire.values() if one.pointer == place]
+        # A list of types also has a class for each of its types, with the same place.
+        own = place.rpartition("/")[2]
+        return own if own in found else found[0] if found else None
 
     def wire_pointer(self, pointer: str) -> str:
         """The place of a component in the form of the document for the wire package, which may have another name."""

@@ -82,6 +82,7 @@ def broken(one: Side, other: Side, scratch: Path) -> str:
     before, after = (_forked(_run, each, program, *inputs) for each in (folder, other_folder))
     assert "failed" not in before, before
     reason = after.get("failed") or next(_differences(before, after), "")
+    reason = reason or next(_new_successes(document, other_document), "")
     if reason or package.code == other_package.code:
         return str(reason)
     return _mypy(program, other_folder, scratch)
@@ -169,10 +170,14 @@ def _responses(old: Facts, new: Facts) -> Iterator[tuple[str, int, Json]]:
     """Bodies of the responses that the old document describes, with the operationId."""
     after = dict(_operations(new))
     for key, operation in _operations(old):
-        for status, described in as_object(operation.get("responses")).items():
+        for described_as, described in as_object(operation.get("responses")).items():
             schema = _json_schema(old, described)
-            if status.isdigit() and key in after:
-                successor = _json_schema(new, as_object(after[key].get("responses")).get(status))
+            # A status of the range that hardly any document names.
+            status = {"default": "599"}.get(described_as, described_as.replace("XX", "98"))
+            if key in after:
+                responses = as_object(after[key].get("responses"))
+                keys = (status, f"{status[0]}XX", "default")
+                successor = _json_schema(new, next((responses[each] for each in keys if each in responses), None))
                 components = {"components": new.get("components", {})}
                 validator = jsonschema_rs.validator_for({**as_object(successor), **components})
                 for body in [None] if schema is None else instances(old, schema, {}):
@@ -181,9 +186,20 @@ def _responses(old: Facts, new: Facts) -> Iterator[tuple[str, int, Json]]:
                         yield str(operation["operationId"]), int(status), body
 
 
+def _new_successes(old: Facts, new: Facts) -> Iterator[str]:
+    """The statuses of success that only the new document describes, with a body that no success had before."""
+    after = dict(_operations(new))
+    for key, operation in _operations(old):
+        before, now = (as_object(each.get("responses")) for each in (operation, after.get(key, {})))
+        known = [_json_schema(old, each) for status, each in before.items() if status.startswith("2")]
+        for status, each in now.items():
+            if known and status.startswith("2") and status not in before and _json_schema(new, each) not in known:
+                yield f"{key}: a success may have another result, with the status {status}"
+
+
 def _json_schema(document: Facts, response: Json) -> Json:
     for media_type, content in as_object(as_object(resolve(document, response)).get("content")).items():
-        if media_type.partition(";")[0] == "application/json":
+        if media_type.partition(";")[0].endswith(("/json", "+json")):
             return as_object(content).get("schema")
     return None
 

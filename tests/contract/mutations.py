@@ -142,9 +142,26 @@ def null_or(**schema: object) -> dict[str, object]:
     return {"oneOf": [renamed, {"type": "null"}]}
 
 
+SHAPES = {"round": "Round", "square": "Square", "long": "Long"}
+
+
+def shapes(*names: str, mapping: bool = True) -> Doc:
+    """A choice between objects with tags."""
+    targets = {name.lower(): f"#/components/schemas/{name}" for name in names}
+    tags = {"propertyName": "tag", **({"mapping": targets} if mapping else {})}
+    return {"oneOf": [{"$ref": target} for target in targets.values()], "discriminator": tags}
+
+
 def with_kinds(document: Doc) -> Doc:
     """The document with two more schemas, which have one property of each kind: for callers that read, and that pass."""
     grown = copy.deepcopy(document)
+    for name in SHAPES.values():
+        grown["components"]["schemas"][name] = {
+            "type": "object",
+            "title": name,
+            "required": ["tag"],
+            "properties": {"tag": {"type": "string", "enum": [name.lower()]}, name.lower(): {"type": "string"}},
+        }
     for name, user in (("Seen", R), ("Given", P)):
         grown["components"]["schemas"][name] = {
             "type": "object",
@@ -167,6 +184,7 @@ def with_kinds(document: Doc) -> Doc:
                 "when": {"type": "string", "format": "date-time"},
                 "inner": {"type": "object", "properties": {"a": {"type": "string"}, name.lower(): {"type": "string"}}},
                 "default": {"$ref": f"#/components/schemas/{name}Part"},
+                "shape": shapes("Round", "Square"),
             },
         }
         grown["components"]["schemas"][f"{name}Part"] = {
@@ -196,6 +214,26 @@ CONTENT = "#/components/schemas/VideoTaskContent"
 IMAGE = "#/components/schemas/VideoImageUrl"
 RESOLUTION = "#/components/schemas/VideoResolution"
 
+
+def name_the_task_otherwise(document: Doc) -> None:
+    """Gives the parameter in a path another name."""
+    old, new = "/v1/video/generations/{task_id}", "/v1/video/generations/{video_id}"
+    path = document["paths"].pop(old)
+    for each in path["get"]["parameters"]:
+        each["name"] = {"task_id": "video_id"}.get(each["name"], each["name"])
+    document["paths"][new] = path
+
+
+def other_words(schema: str) -> Step:
+    """Changes that no generated code shows: the order of an enum, a bound of an integer, a format of bytes in JSON."""
+    return both(
+        lambda document: find(document, f"{schema}/properties/kind/enum").reverse(),
+        replace(f"{schema}/properties/count", {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 10}),
+        put(f"{schema}/properties/code", format="binary"),
+        replace(f"{schema}/properties/shape", shapes("Square", "Round", mapping=False)),
+    )
+
+
 # A table, with one line for each mutation.
 # ruff: noqa: E501
 # fmt: off
@@ -223,6 +261,17 @@ MUTATIONS = [
     Mutation("an error response is described", put(f"{GET}/responses", **{"404": {"description": "gone"}}), ADDITIVE, f"{GET}/responses/404"),
     Mutation("a response is no longer described", drop(f"{GET}/responses/422"), BREAKING, f"{GET}/responses/422"),
     Mutation("a response has another schema", replace(f"{GET}/responses/200/content/application~1json/schema", {"$ref": CONTENT}), BREAKING, f"{GET}/responses/200/content/application~1json/schema"),
+    Mutation("a response has another schema, beside a response of any type", replace(f"{LIST}/responses/200/content/application~1json/schema", {"type": "array", "items": {"$ref": R}}), BREAKING, f"{LIST}/responses/200/content/application~1json/schema"),
+    Mutation("a response is described for all statuses of success", rename(f"{GET}/responses", "200", "2XX"), ADDITIVE, f"{GET}/responses/2XX"),
+    Mutation("an error response is described for all other statuses", rename(f"{GET}/responses", "422", "default"), ADDITIVE, f"{GET}/responses/default"),
+    Mutation("an error response has a new type", put(f"{GET}/responses", default={"description": "", "content": {"application/json": {"schema": {"$ref": USAGE}}}}), BREAKING, f"{GET}/responses/default"),
+    Mutation("another status of success has the same body", put(f"{GET}/responses", **{"201": {"description": "", "content": {"application/json": {"schema": {"$ref": R}}}}}), ADDITIVE, f"{GET}/responses/201"),
+    Mutation("another status of success has no body", put(f"{GET}/responses", **{"202": {"description": ""}}), BREAKING, f"{GET}/responses/202"),
+    Mutation("an error response has another media type of JSON", rename(f"{GET}/responses/422/content", "application/json", "application/problem+json"), COSMETIC, f"{GET}/responses/422/content/application~1problem+json"),
+    Mutation("an operation needs no authorization", put(GET, security=list[object]()), ADDITIVE, f"{GET}/security"),
+    Mutation("an operation has its own server", put(GET, servers=[{"url": "https://elsewhere.example"}]), BREAKING, f"{GET}/servers", unseen="the SDK sends its requests to its own base_url"),
+    Mutation("an operation names the same server", lambda document: find(document, GET).update(servers=copy.deepcopy(document["servers"])), COSMETIC, f"{GET}/servers"),
+    Mutation("a parameter in a path gets another name", name_the_task_otherwise, BREAKING, GET),
     # Properties that callers read.
     Mutation("a response property is added", put(f"{R}/properties", progress=INTEGER), ADDITIVE, f"{R}/properties/progress"),
     Mutation("a response property is removed", drop(f"{R}/properties/seed"), BREAKING, f"{R}/properties/seed"),
@@ -296,6 +345,12 @@ MUTATIONS = [
     *in_both("an item gets a bound", lambda s: put(f"{s}/properties/floats/items", minimum=0), BREAKING, BREAKING, "/properties/floats/items/minimum"),
     *in_both("an array gets a least length", lambda s: put(f"{s}/properties/floats", minItems=1), BREAKING, BREAKING, "/properties/floats/minItems"),
     *in_both("an array has unique items", lambda s: put(f"{s}/properties/floats", uniqueItems=True), COSMETIC, BREAKING, "/properties/floats/uniqueItems"),
+    Mutation("checks that the wire package does not make change (read)", both(put(f"{SEEN}/properties/code", pattern=r"^\p{L}", **{"not": {"const": "x"}}), put("#/components/schemas/SeenPart", minProperties=1), edit_list(f"{SEEN}/required", add=("unknown",)), put(f"{SEEN}/properties/ratio", multipleOf=0.5)), COSMETIC, f"{SEEN}/properties/code/pattern"),
+    Mutation("a pattern that Python cannot read (passed)", put(f"{GIVEN}/properties/code", pattern=r"^\p{Lu}"), BREAKING, f"{GIVEN}/properties/code/pattern"),
+    Mutation("a value is excluded (passed)", put(f"{GIVEN}/properties/code", **{"not": {"const": "text"}}), BREAKING, f"{GIVEN}/properties/code/not"),
+    *in_both("other words say the same", other_words, COSMETIC, COSMETIC, "/properties/code/format"),
+    *in_both("a map becomes a free object", lambda s: drop(f"{s}/properties/map/additionalProperties"), BREAKING, ADDITIVE, "/properties/map/additionalProperties"),
+    *in_both("a choice with tags gets an alternative", lambda s: replace(f"{s}/properties/shape", shapes("Round", "Square", "Long")), BREAKING, ADDITIVE, "/properties/shape"),
     # Bodies.
     Mutation("a form beside JSON for the same schema", put(f"{POST}/requestBody/content", **{"application/x-www-form-urlencoded": {"schema": {"$ref": "#/components/schemas/VideoGenerationRequest"}}}), refused="cannot send the object or the array in settings inside a form"),
     Mutation("a body states its character set", rename(f"{POST}/requestBody/content", "application/json", "application/json; charset=utf-8"), COSMETIC, f"{POST}/requestBody/content"),

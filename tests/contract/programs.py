@@ -21,7 +21,7 @@ from io import BytesIO
 from typing import Any, Literal, assert_never
 from uuid import UUID
 
-from {CLIENT} import AuthenticatedClient
+from {CLIENT} import AuthenticatedClient, Client
 from {CLIENT}.types import UNSET, File, Response, Unset
 
 SENT: dict[str, Callable[[], object]] = {{}}
@@ -69,6 +69,8 @@ class Function:
     positional: list[str]
     returns: str
     parses: str
+    client: str
+    """The type of the client with which callers call the function."""
 
 
 class Package:
@@ -101,12 +103,14 @@ class Package:
                 sent = defined["_get_kwargs"].args
                 returns = defined["sync" if "sync" in defined else "sync_detailed"].returns
                 parses = defined["_parse_response"].returns
+                client = _arguments(defined["sync_detailed"].args)["client"][0]
                 yield Function(
                     module,
                     _arguments(sent),
                     [each.arg for each in sent.args],
                     ast.unparse(returns) if returns else "",
                     ast.unparse(parses) if parses else "",
+                    client,
                 )
 
     @cached_property
@@ -216,14 +220,11 @@ class Package:
         package, _, name = function.module.rpartition(".")
         lines = [f"from {package} import {name} as f{number}"]
         typed = ", ".join(f"{argument}: {ann}" for argument, (ann, _) in function.arguments.items())
-        given = ", ".join(
-            argument if argument in function.positional else f"{argument}={argument}" for argument in function.arguments
-        )
         called = "sync" if function.returns.find("Response[") != 0 else "sync_detailed"
-        lines.append(f"def call_{number}(client: AuthenticatedClient, {typed}) -> None:")
-        lines.append(
-            f"    result: {function.returns} = f{number}.{called}({given}{', ' if given else ''}client=client)"
-        )
+        lines.append(f"def call_{number}(client: {function.client}, {typed}) -> None:")
+        # By name, as callers may pass each argument. Below, the program passes some by position.
+        given = ", ".join([*(f"{argument}={argument}" for argument in function.arguments), "client=client"])
+        lines.append(f"    result: {_without_any(function.returns)} = f{number}.{called}({given})")
         for every in (False, True):
             values = [
                 self._value(ann, 0) if argument in function.positional else f"{argument}={self._value(ann, 0)}"
@@ -312,6 +313,14 @@ def _members(node: ast.expr) -> list[ast.expr]:
     if isinstance(node, ast.BinOp):
         return [*_members(node.left), *_members(node.right)]
     return [node]
+
+
+def _without_any(annotation: str) -> str:
+    """A union without `Any`, which would hide from mypy that another member changed."""
+    node = ast.parse(annotation, mode="eval").body
+    wrapped = isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Response"
+    members = [each for each in map(ast.unparse, _members(node)) if each != "Any"]
+    return annotation if wrapped or not {*members} - {"None"} else " | ".join(members)
 
 
 def _first_literal(node: ast.expr) -> ast.expr:

@@ -31,6 +31,7 @@ from codegen.errors import CodegenError
 from codegen.file_diff import unified_diff
 from codegen.parsing import read_mapping
 from codegen.regenerate import regenerate
+from codegen.verification.trials import Proof
 from contract import verification_server
 from contract.generating import generate_from
 from contract.judge import judge
@@ -89,7 +90,7 @@ def run(root: Path, grown_code: Path, grown_document: Doc, number: int) -> Outco
         return loaded(grown_code) if folder == generated else load(folder)
 
     # The judge may stop before it runs the code of a breaking change. It runs all other code, and mypy over it.
-    verify = verify_without_mypy if mutation.severity is Severity.BREAKING else mock.Mock()
+    verify = verify_without_mypy if mutation.severity is Severity.BREAKING else mock.Mock(return_value=Proof())
     try:
         with (
             mock.patch.object(python_api, "_load", load_with_cache),
@@ -106,13 +107,13 @@ def run(root: Path, grown_code: Path, grown_document: Doc, number: int) -> Outco
     return outcome
 
 
-def verify_without_mypy(generated: Path) -> None:
+def verify_without_mypy(generated: Path) -> Proof:
     """Verifies generated code in a child of one server, which is faster than a new Python."""
     with (
         mock.patch.object(verification, "run_trials", verification_server.run_trials),
         mock.patch.object(verification, "type_faults", return_value=[]),
     ):
-        verification.verify(generated)
+        return verification.verify(generated)
 
 
 @functools.cache

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 
 class AsyncVideoClient(BaseClient):
-    """Gets video tasks from Mesh API and waits for them, on asyncio or trio.
+    """Creates video tasks at Mesh API, gets them and waits for them, on asyncio or trio.
 
     Use the client as an async context manager, or await `close`. The tasks of one event loop may share
     it. At most 250 requests are in flight at once besides those of `wait_many`, or 20 with your own
@@ -271,16 +271,13 @@ class AsyncVideoClient(BaseClient):
             InvalidResponse: From the iterator: a response breaks the contract.
             RuntimeError: From the iterator: the client has been closed.
         """
-        from meshapi_video._async.list import AsyncTaskList  # noqa: PLC0415
+        from meshapi_video._async.list import AsyncTaskList, request_page  # noqa: PLC0415
         from meshapi_video._listing.filters import ListFilters  # noqa: PLC0415
+        from meshapi_video._listing.pages import Pages  # noqa: PLC0415
 
-        return AsyncTaskList(
-            ListFilters.of(status=status, model=model, created_after=created_after, created_before=created_before),
-            session=self._session,
-            settings=self._settings,
-            rand=self._rand,
-            sleep=self._sleep,
-        )
+        filters = ListFilters.of(status=status, model=model, created_after=created_after, created_before=created_before)
+        request = partial(request_page, self._session, self._settings, filters)
+        return AsyncTaskList._of(Pages(self._settings.max_retries), request, self._rand, self._sleep)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
 
     async def get(self, task_id: str | CreatedTask) -> VideoTaskResponse:
         """The task's current state.

@@ -17,35 +17,39 @@ from meshapi_video_generated.models import VideoTaskListResponse, VideoTaskRespo
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from typing import Self
+    from typing import Self, TypeAlias
 
     from meshapi_video._async.session import AsyncSession
+
+    PageRequest: TypeAlias = Callable[[int], Awaitable[VideoTaskListResponse]]
     from meshapi_video._listing.filters import ListFilters
     from meshapi_video._settings import Settings
 
 
 class AsyncTaskList(AsyncIterator[VideoTaskResponse]):
-    """An iterator over stored tasks. It asks for a page when it needs one.
+    """An asynchronous iterator over stored tasks. It asks for a page when it needs one.
 
-    A task that begins to match the filter while you iterate may be left out; no other task is, and none comes twice.
+    `AsyncVideoClient.list` creates it. A task that begins to match the filter while you iterate may be left out; no
+    other task is, and none comes twice.
     """
 
-    def __init__(
-        self,
-        filters: ListFilters,
-        *,
-        session: AsyncSession,
-        settings: Settings,
-        rand: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self._filters = filters
-        self._session = session
-        self._settings = settings
+    _pages: Pages
+    _tasks: deque[VideoTaskResponse]
+    _request: PageRequest
+    _rand: Callable[[], float]
+    _sleep: Callable[[float], Awaitable[None]]
+
+    @classmethod
+    def _of(
+        cls, pages: Pages, request: PageRequest, rand: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+    ) -> Self:
+        self = cls()
+        self._pages = pages
+        self._tasks = deque()
+        self._request = request
         self._rand = rand
         self._sleep = sleep
-        self._pages = Pages(settings.max_retries)
-        self._tasks = deque[VideoTaskResponse]()
+        return self
 
     @property
     def total(self) -> int | None:
@@ -64,7 +68,7 @@ class AsyncTaskList(AsyncIterator[VideoTaskResponse]):
 
     async def _load(self) -> None:
         try:
-            page = await self._request()
+            page = await self._request(self._pages.offset)
         except MeshVideoError as error:
             await self._sleep(self._pages.failed(error, self._rand()))
             return
@@ -74,22 +78,25 @@ class AsyncTaskList(AsyncIterator[VideoTaskResponse]):
                 new.remove(task.id)
                 self._tasks.append(task)
 
-    async def _request(self) -> VideoTaskListResponse:
-        seconds, filters = self._settings.timeout, self._filters
-        with typed_errors(None, self._settings, seconds):
-            self._session.open()
-            with anyio.fail_after(seconds):
-                response = await LIST.awaited(
-                    client=generated_async_client(self._settings.base_url, self._session.expecting(LIST.expected)),
-                    status=filters.status,
-                    model=filters.model,
-                    created_after=filters.created_after,
-                    created_before=filters.created_before,
-                    limit=PAGE_SIZE,
-                    offset=self._pages.offset,
-                )
-        if not isinstance(response.parsed, VideoTaskListResponse):
-            raise InvalidResponse(
-                f"the generated client parsed the response as {type(response.parsed).__name__}, not as a list"
+
+async def request_page(
+    session: AsyncSession, settings: Settings, filters: ListFilters, offset: int
+) -> VideoTaskListResponse:
+    """The page of a list at an offset."""
+    seconds = settings.timeout
+    with typed_errors(None, settings, seconds):
+        session.open()
+        with anyio.fail_after(seconds):
+            response = await LIST.awaited(
+                client=generated_async_client(settings.base_url, session.expecting(LIST.expected)),
+                status=filters.status,
+                model=filters.model,
+                created_after=filters.created_after,
+                created_before=filters.created_before,
+                limit=PAGE_SIZE,
+                offset=offset,
             )
-        return response.parsed
+    if not isinstance(response.parsed, VideoTaskListResponse):
+        found = type(response.parsed).__name__
+        raise InvalidResponse(f"the generated client parsed the response as {found}, not as a list")
+    return response.parsed

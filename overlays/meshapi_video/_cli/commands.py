@@ -158,7 +158,9 @@ def list_tasks(
     api_key_stdin: bool,
     debug: bool,
 ) -> None:
-    """Print the tasks that Mesh has stored, one per line: id, status, creation time and model.
+    """Print the tasks that Mesh has stored.
+
+    Each line has the id, the status, the time of the create and the model, with tabs in between.
 
     Mesh does not ask the service behind it for this, so that a status may be older than the one that
     get prints. To continue after a crash, wait for all tasks that have not ended:

@@ -47,9 +47,9 @@ def create(
     debug: bool,
     **fields: Any,  # noqa: ANN401 - the options for the fields of a request
 ) -> int:
-    """Create a task, which costs money, and print its id.
+    """Create a task, and print its id.
 
-    The request is sent again only if it is certain that no task was made. After exit code 5, a task may
+    A task costs money. The request is sent again only if it is certain that no task was made. After exit code 5, a task may
     exist: look at the printed tasks before you run the command again.
     """
     import json  # noqa: PLC0415
@@ -135,7 +135,9 @@ def generate(
     debug: bool,
     **fields: Any,  # noqa: ANN401 - the options for the fields of a request
 ) -> int:
-    """Create a task, which costs money, wait, and print the URL of its video. With -o, download it, too.
+    """Create a task, wait, and print its video's URL.
+
+    A task costs money. With -o, the video is downloaded.
 
     With --batch, make a video of each line of a file. The journal beside the file says which videos were
     created. Run the same command again after a crash, an interruption or an error: it creates only what is
@@ -227,7 +229,9 @@ def journal(
     api_key_stdin: bool,
     debug: bool,
 ) -> int:
-    """Print each create in a journal: the id of the request, a tab, how it ended, a tab, and the task's id.
+    """Print how the creates in a journal ended.
+
+    Each line has the id of the request, how it ended, and the id of the task, with tabs in between.
 
     A create that was interrupted or had no clear response is looked for in the list at Mesh, and the end that
     is found is written into the journal. The exit code is 5 if the end of a create is still not known.

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 class VideoClient(BaseClient):
-    """Gets video tasks from Mesh API and waits for them. Each method blocks the calling thread.
+    """Creates video tasks at Mesh API, gets them and waits for them. Each method blocks the calling thread.
 
     Use the client as a context manager, or call `close`. Any number of threads may share it.
 
@@ -271,15 +271,12 @@ class VideoClient(BaseClient):
             RuntimeError: From the iterator: the client has been closed.
         """
         from meshapi_video._listing.filters import ListFilters  # noqa: PLC0415
-        from meshapi_video._sync.list import TaskList  # noqa: PLC0415
+        from meshapi_video._listing.pages import Pages  # noqa: PLC0415
+        from meshapi_video._sync.list import TaskList, request_page  # noqa: PLC0415
 
-        return TaskList(
-            ListFilters.of(status=status, model=model, created_after=created_after, created_before=created_before),
-            session=self._session,
-            settings=self._settings,
-            rand=self._rand,
-            sleep=self._sleep,
-        )
+        filters = ListFilters.of(status=status, model=model, created_after=created_after, created_before=created_before)
+        request = partial(request_page, self._session, self._settings, filters)
+        return TaskList._of(Pages(self._settings.max_retries), request, self._rand, self._sleep)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
 
     def get(self, task_id: str | CreatedTask) -> VideoTaskResponse:
         """The task's current state.

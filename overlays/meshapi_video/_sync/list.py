@@ -16,35 +16,37 @@ from meshapi_video_generated.models import VideoTaskListResponse, VideoTaskRespo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Self
+    from typing import Self, TypeAlias
 
     from meshapi_video._listing.filters import ListFilters
     from meshapi_video._settings import Settings
     from meshapi_video._sync.session import Session
 
+    PageRequest: TypeAlias = Callable[[int], VideoTaskListResponse]
+
 
 class TaskList(Iterator[VideoTaskResponse]):
     """An iterator over stored tasks. It asks for a page when it needs one.
 
-    A task that begins to match the filter while you iterate may be left out; no other task is, and none comes twice.
+    `VideoClient.list` creates it. A task that begins to match the filter while you iterate may be left out; no
+    other task is, and none comes twice.
     """
 
-    def __init__(
-        self,
-        filters: ListFilters,
-        *,
-        session: Session,
-        settings: Settings,
-        rand: Callable[[], float],
-        sleep: Callable[[float], None],
-    ) -> None:
-        self._filters = filters
-        self._session = session
-        self._settings = settings
+    _pages: Pages
+    _tasks: deque[VideoTaskResponse]
+    _request: PageRequest
+    _rand: Callable[[], float]
+    _sleep: Callable[[float], None]
+
+    @classmethod
+    def _of(cls, pages: Pages, request: PageRequest, rand: Callable[[], float], sleep: Callable[[float], None]) -> Self:
+        self = cls()
+        self._pages = pages
+        self._tasks = deque()
+        self._request = request
         self._rand = rand
         self._sleep = sleep
-        self._pages = Pages(settings.max_retries)
-        self._tasks = deque[VideoTaskResponse]()
+        return self
 
     @property
     def total(self) -> int | None:
@@ -63,7 +65,7 @@ class TaskList(Iterator[VideoTaskResponse]):
 
     def _load(self) -> None:
         try:
-            page = self._request()
+            page = self._request(self._pages.offset)
         except MeshVideoError as error:
             self._sleep(self._pages.failed(error, self._rand()))
             return
@@ -73,22 +75,23 @@ class TaskList(Iterator[VideoTaskResponse]):
                 new.remove(task.id)
                 self._tasks.append(task)
 
-    def _request(self) -> VideoTaskListResponse:
-        seconds, filters = self._settings.timeout, self._filters
-        with typed_errors(None, self._settings, seconds):
-            self._session.open()
-            with request_deadline(seconds):
-                response = LIST.blocking(
-                    client=generated_client(self._settings.base_url, self._session.expecting(LIST.expected)),
-                    status=filters.status,
-                    model=filters.model,
-                    created_after=filters.created_after,
-                    created_before=filters.created_before,
-                    limit=PAGE_SIZE,
-                    offset=self._pages.offset,
-                )
-        if not isinstance(response.parsed, VideoTaskListResponse):
-            raise InvalidResponse(
-                f"the generated client parsed the response as {type(response.parsed).__name__}, not as a list"
+
+def request_page(session: Session, settings: Settings, filters: ListFilters, offset: int) -> VideoTaskListResponse:
+    """The page of a list at an offset."""
+    seconds = settings.timeout
+    with typed_errors(None, settings, seconds):
+        session.open()
+        with request_deadline(seconds):
+            response = LIST.blocking(
+                client=generated_client(settings.base_url, session.expecting(LIST.expected)),
+                status=filters.status,
+                model=filters.model,
+                created_after=filters.created_after,
+                created_before=filters.created_before,
+                limit=PAGE_SIZE,
+                offset=offset,
             )
-        return response.parsed
+    if not isinstance(response.parsed, VideoTaskListResponse):
+        found = type(response.parsed).__name__
+        raise InvalidResponse(f"the generated client parsed the response as {found}, not as a list")
+    return response.parsed
