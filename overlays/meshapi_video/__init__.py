@@ -1,11 +1,10 @@
-"""Waits for Mesh API's video tasks, and downloads the videos.
+"""Creates Mesh API's video tasks, waits for them, and downloads the videos.
 
 from meshapi_video import VideoClient
 
 with VideoClient() as client:
-    video = client.wait("task-id")
+    video = client.generate("byteplus/dreamina-seedance-2-0", "a lake at sunrise", to="lake.mp4")
     print(video.url)
-    client.download(video, "out.mp4")
 """
 
 from importlib import import_module
