@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import IO
 
 import pytest
 
 from meshapi_video import read_journal
 from meshapi_video._cli.commands import run
+from meshapi_video._cli.create import Item, read_batch
 from meshapi_video._download.file_lock import try_lock
 from meshapi_video_sandbox import CreateRecord, Sandbox
 from support.cli import Output
@@ -216,6 +219,25 @@ def test_a_batch_whose_journal_cannot_be_opened_creates_nothing(mesh: Mesh, batc
     with pytest.raises(FileNotFoundError):
         generate_batch(batch, "--journal", str(tmp_path / "missing" / "journal"))
     assert not mesh.creates()
+
+
+def test_a_file_that_changes_during_a_batch_is_an_error_of_its_line(
+    mesh: Mesh, batch: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "boat.png"
+    image.write_bytes(b"\x89PNG\r\n\x1a\n")
+    lines = [{"prompt": "a boat", "first_frame": os.fspath(image)}, {"prompt": "a lake"}]
+    batch.write_text("\n".join(json.dumps(line) for line in lines))
+
+    def check_and_delete(file: IO[str], model: str | None) -> list[Item]:
+        found = read_batch(file, model)
+        image.unlink()
+        return found
+
+    monkeypatch.setattr("meshapi_video._cli.create.read_batch", check_and_delete)
+    assert generate_batch(batch) == 74
+    assert len(mesh.creates()) == 1
+    assert f"line 1 of {batch}: content[0], first_frame('{image}'): there is no such file" in capsys.readouterr().err
 
 
 def test_a_batch_on_a_full_disk_creates_nothing(mesh: Mesh, batch: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,6 +181,10 @@ class Creates:
                     journal_key=item.key,
                     **item.options,
                 )
+            except ValueError as error:
+                # A file was changed or deleted since `Item.check`.
+                self._codes.append(ExitCode.IO_ERROR)
+                print_error(f"{item.place}{error}")
             except MeshVideoError as error:
                 self._codes.append(exit_code_for(error))
                 print_error(f"{item.place}{error}")

@@ -49,8 +49,8 @@ def create(
 ) -> int:
     """Create a task, and print its id.
 
-    A task costs money. The request is sent again only if it is certain that no task was made. After exit code 5, a task may
-    exist: look at the printed tasks before you run the command again.
+    A task costs money. The request is sent again only if it is certain that no task was made. After exit code
+    5, a task may exist: look at the printed tasks before you run the command again.
     """
     import json  # noqa: PLC0415
 
