@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +20,10 @@ from meshapi_video import (
     CreateUncertain,
     RateLimitedError,
     RequestRejectedError,
+    first_frame,
 )
+from meshapi_video._create import items
+from meshapi_video._create.media import Inspected, data_uri
 from support.clients import Caller, Kind
 from support.server import Response, Server, close, finished, reset, reset_after, response, serving, task
 
@@ -53,6 +59,33 @@ def test_a_create_returns_the_task_at_once(client: Caller, server: Server) -> No
     assert body["content"] == [{"type": "text", "text": "a lake at sunrise"}]
     assert body["duration"] == 5
     assert (created.id, created.request_id) == ("t-1", request.headers["x-request-id"])
+
+
+def test_an_event_loop_does_not_wait_for_files(
+    client: Caller, server: Server, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.script(CREATED)
+    threads = list[threading.Thread]()
+
+    def record(source: Path | bytes, inspected: Inspected) -> str:
+        threads.append(threading.current_thread())
+        return data_uri(source, inspected)
+
+    monkeypatch.setattr(items, "data_uri", record)
+    create(client, content=[first_frame(b"\x89PNG\r\n\x1a\n")])
+    assert (threads == [threading.current_thread()]) is (kind == "sync")
+
+
+@BOTH_CLIENTS
+def test_a_large_body_arrives_whole(client: Caller, server: Server) -> None:
+    server.script(CREATED)
+    image = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8_000
+    create(client, content=[first_frame(image)])
+    [request] = server.requests
+    url = json.loads(request.body)["content"][1]["image_url"]["url"]
+    assert b64decode(url.partition(",")[2]) == image
+    assert "transfer-encoding" not in request.headers
+    assert request.headers["content-type"] == "application/json"
 
 
 def test_each_create_has_a_request_id_of_its_own(client: Caller, server: Server) -> None:

@@ -79,7 +79,7 @@ def test_the_candidates_are_the_listed_tasks_that_state_nothing_else(client: Cal
             task_json("queued", "silent"),
             task_json("queued", "other seed", model=MODEL, seed=8),
             task_json("queued", "other model", model="m", seed=7),
-            task_json("queued", "earlier", model=MODEL, seed=7, created_at=made - 10_000),
+            task_json("queued", "earlier", model=MODEL, created_at=made - 10_000),
         ]
         page = {"data": tasks, "has_more": False, "total": len(tasks), "limit": 100, "offset": 0}
         return response(200, page)(connection)

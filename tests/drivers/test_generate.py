@@ -12,6 +12,7 @@ from meshapi_video import (
     AsyncVideoClient,
     ConnectionFailed,
     CreatedTask,
+    CreateWarning,
     DownloadError,
     NotFoundError,
     TaskFailed,
@@ -50,6 +51,13 @@ def test_a_video_is_created_and_waited_for(client: Caller, server: Server) -> No
     assert (video.id, video.url) == ("task-1", "https://cdn.example/v.mp4")
     assert isinstance(seen[0], CreatedTask)
     assert seen[1:] == ["queued", "running", "succeeded"]
+
+
+def test_a_warning_names_no_line_of_this_package(client: Caller, server: Server) -> None:
+    server.script(CREATED, finished())
+    with pytest.warns(CreateWarning, match="ratio is '1:2'") as caught:
+        generate(client, ratio="1:2")
+    assert Path(caught[0].filename).is_relative_to(Path(__file__).parents[1])
 
 
 def test_a_video_is_downloaded_to_a_file(client: Caller, server: Server, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -10,11 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import IO
 
 import pytest
 
 from meshapi_video import read_journal
 from meshapi_video._cli.commands import run
+from meshapi_video._cli.create import Item, read_batch
+from meshapi_video._download.file_lock import try_lock
 from meshapi_video_sandbox import CreateRecord, Sandbox, running_sandbox
 from support.cli import COMMAND, Output
 from support.clock import Clock
@@ -179,6 +183,14 @@ def test_ctrl_c_during_a_create_says_that_a_task_may_exist() -> None:
     assert "was interrupted after it was sent: a task may have been made and paid for" in errors
 
 
+@pytest.mark.parametrize("arguments", [["create"], ["generate"], ["create", "--dry-run"], ["generate", "--dry-run"]])
+def test_a_warning_is_one_line_and_the_task_is_made(mesh: Mesh, capsys: Output, arguments: list[str]) -> None:
+    assert run([*arguments, "x" * 10_001, *MODEL]) == 0
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
+    assert line.startswith("meshapi-video: warning: a text has 10,001 characters")
+    assert len(mesh.creates()) == (0 if "--dry-run" in arguments else 1)
+
+
 @pytest.fixture
 def batch(tmp_path: Path) -> Path:
     file = tmp_path / "videos.jsonl"
@@ -204,6 +216,63 @@ def test_a_batch_that_runs_again_creates_nothing_twice(mesh: Mesh, batch: Path, 
     assert generate_batch(batch) == 0
     assert len(mesh.creates()) == 3
     assert sorted(capsys.readouterr().out.splitlines()) == sorted(first.splitlines())
+
+
+def test_two_runs_of_a_batch_at_the_same_time_create_nothing_twice(
+    mesh: Mesh, batch: Path, tmp_path: Path, capsys: Output
+) -> None:
+    journal = tmp_path / "videos.jsonl.journal"
+    with journal.open("ab") as other_run:
+        assert try_lock(other_run.fileno())
+        assert generate_batch(batch) == 2
+        assert not mesh.creates()
+        assert "another run of this batch is still creating" in capsys.readouterr().err
+    assert generate_batch(batch) == 0
+    assert len(mesh.creates()) == 3
+
+
+def test_a_batch_whose_journal_cannot_be_opened_creates_nothing(mesh: Mesh, batch: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        generate_batch(batch, "--journal", str(tmp_path / "missing" / "journal"))
+    assert not mesh.creates()
+
+
+def test_a_file_that_changes_during_a_batch_is_an_error_of_its_line(
+    mesh: Mesh, batch: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "boat.png"
+    image.write_bytes(b"\x89PNG\r\n\x1a\n")
+    lines = [{"prompt": "a boat", "first_frame": os.fspath(image)}, {"prompt": "a lake"}]
+    batch.write_text("\n".join(json.dumps(line) for line in lines))
+
+    def check_and_delete(file: IO[str], model: str | None) -> list[Item]:
+        found = read_batch(file, model)
+        image.unlink()
+        return found
+
+    monkeypatch.setattr("meshapi_video._cli.create.read_batch", check_and_delete)
+    assert generate_batch(batch) == 74
+    assert len(mesh.creates()) == 1
+    assert f"line 1 of {batch}: content[0], first_frame('{image}'): there is no such file" in capsys.readouterr().err
+
+
+def test_a_batch_on_a_full_disk_creates_nothing(mesh: Mesh, batch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("meshapi_video._create.journal.os.fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        generate_batch(batch)
+    assert not mesh.creates()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_a_warning_names_the_line_of_the_batch(mesh: Mesh, batch: Path, capsys: Output, arguments: list[str]) -> None:
+    batch.write_text('{"prompt": "a lake"}\n{"prompt": "%s"}\n' % ("x" * 10_001))
+    assert generate_batch(batch, *arguments) == 0
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "warning: " in line]
+    assert line.startswith(f"meshapi-video: line 2 of {batch}: warning: a text has 10,001 characters")
+    assert len(mesh.creates()) == (0 if arguments else 2)
 
 
 def test_a_changed_line_is_another_video(mesh: Mesh, batch: Path) -> None:

@@ -92,6 +92,13 @@ def test_a_task_of_another_time_is_not_its_task(seconds: int | None, *, expected
     assert may_be(facts(), task(created_at=created_at)) is expected
 
 
+@pytest.mark.parametrize("seconds", [-3000, 8 * 3600])
+def test_a_task_with_the_seed_of_the_request_may_be_its_task_at_any_time(seconds: int) -> None:
+    created_at = int(SENT_AT) + seconds
+    assert may_be(facts(seed=7), task(seed=7, created_at=created_at))
+    assert not may_be(facts(seed=-1), task(seed=-1, created_at=created_at))
+
+
 @pytest.mark.parametrize(
     ("asked", "stated", "expected"),
     [

@@ -6,6 +6,7 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,18 @@ def test_bytes_are_copied_from_a_buffer_that_can_change() -> None:
 def test_an_open_file_is_refused_with_what_to_pass_instead() -> None:
     with Path(__file__).open("rb") as file, pytest.raises(TypeError, match=r"not BufferedReader.*file\.read\(\)"):
         first_frame(file)  # type: ignore[arg-type]  # the mistake under test
+
+
+@pytest.mark.parametrize("role", ["middle_frame", None])
+def test_media_of_another_role_is_refused(role: Any) -> None:  # noqa: ANN401 - the mistake under test
+    with pytest.raises(TypeError, match=r"^role should be one of first_frame, .*; it is "):
+        Media(role, "https://a/cat.png")
+
+
+@pytest.mark.parametrize("source", [None, 5, bytearray(b"x")])
+def test_media_of_another_source_is_refused(source: Any) -> None:  # noqa: ANN401 - the mistake under test
+    with pytest.raises(TypeError, match=r"^source should be an address \(str\), a Path or bytes; it is "):
+        Media("first_frame", source)
 
 
 @pytest.mark.parametrize(

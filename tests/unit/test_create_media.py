@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from meshapi_video._create import media
+from meshapi_video._create.content import first_frame
 from meshapi_video._create.media import LARGEST_FILE, Inspected, Kind, check_address, data_uri, inspect, mime_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -85,10 +86,20 @@ def test_the_name_of_a_file_says_nothing_of_its_type(tmp_path: Path) -> None:
     assert len(uri) == found.encoded_size
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [0, 1, 2, 3])
 def test_the_size_of_a_data_uri_is_known_before_it_is_made(size: int) -> None:
-    found = Inspected(size, "image/gif")
-    assert found.encoded_size == len(data_uri(bytes(size), found))
+    image = b"GIF89a" + bytes(size)
+    found = inspect(image, "image")
+    assert found.encoded_size == len(data_uri(image, found))
+
+
+def test_a_file_of_many_chunks_becomes_one_data_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "_CHUNK_SIZE", 30)
+    image = PNG + bytes(range(256))
+    path = tmp_path / "cat"
+    path.write_bytes(image)
+    for source in (path, image):
+        assert b64decode(data_uri(source, inspect(source, "image")).partition(",")[2], validate=True) == image
 
 
 def mistake(source: Path | bytes, kind: Kind = "image") -> str:
@@ -100,6 +111,13 @@ def mistake(source: Path | bytes, kind: Kind = "image") -> str:
 
 def test_a_missing_file_is_refused_with_the_current_folder(tmp_path: Path) -> None:
     assert mistake(tmp_path / "no.png").startswith("there is no such file; check the path (the current folder is '")
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/cat.png", "file:///home/cat.png", "htps://host/cat.png"])
+def test_an_address_with_another_scheme_is_no_path(address: str) -> None:
+    found = first_frame(address).source
+    assert isinstance(found, Path)
+    assert mistake(found).endswith("; an address begins with https://, http://, asset:// or data:")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:

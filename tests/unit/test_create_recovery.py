@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meshapi_video import JournalRecord, RequestFacts, VideoTaskResponse
 from meshapi_video._create.journal import End
 from meshapi_video._create.recovery import Recovery, recover
@@ -44,6 +46,19 @@ def test_a_task_without_a_seed_may_be_any() -> None:
 def test_a_task_of_another_time_is_not_the_one() -> None:
     tasks = [task("a", None, NOW - 121), task("b", None, NOW + 901), task("c", None, None)]
     assert after([create("r1", 1)], tasks) == Recovery(unresolved={"r1": ["c"]})
+
+
+@pytest.mark.parametrize("seconds", [-3000, 8 * 3600])
+def test_a_task_with_the_seed_of_the_create_is_never_taken_for_no_task(seconds: int) -> None:
+    # This machine's clock was wrong, or it was suspended between the line in the journal and the request.
+    records, tasks = [create("r1", 7)], [task("a", 7, NOW + seconds), task("b", 8, NOW + seconds)]
+    assert after(records, tasks, 9 * 3600) == Recovery(unresolved={"r1": ["a"]})
+
+
+def test_a_create_of_which_the_list_may_have_lost_the_task_is_not_resolved() -> None:
+    week = 7 * 86_400
+    assert after([create("r1", 1)], [], week) == Recovery(not_made=["r1"])
+    assert after([create("r1", 1)], [], week + 1) == Recovery(unresolved={"r1": []})
 
 
 def test_a_task_of_another_create_is_not_the_one() -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import tracemalloc
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from meshapi_video import VideoContentItem, VideoGenerationRequest
-from meshapi_video._create import items
+from meshapi_video._create import items, request
 from meshapi_video._create.content import (
     Media,
     first_frame,
@@ -25,7 +27,7 @@ from meshapi_video._create.content import (
 from meshapi_video._create.items import LARGEST_BODY
 from meshapi_video._create.media import Inspected, Kind, inspect
 from meshapi_video._create.models import CreateWarning, facts_of
-from meshapi_video._create.request import SEEDS, CreateOptions, build_request
+from meshapi_video._create.request import SEEDS, CreateOptions, build_request, warn_of_doubts
 
 MODEL = "another-model"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -373,10 +375,6 @@ def test_files_that_are_too_large_together_are_refused_before_one_is_read(
     )
 
 
-def test_a_prompt_of_a_megabyte_is_sent() -> None:
-    assert build(prompt="x" * 1_000_000).content[0].text == "x" * 1_000_000
-
-
 def test_a_request_that_is_too_large_is_refused_wherever_its_size_comes_from() -> None:
     too_many = "ä" * (LARGEST_BODY // 2)
     assert mistake(prompt=too_many).startswith("the request needs 67,1")
@@ -391,6 +389,35 @@ def test_a_generated_item_that_is_no_json_is_refused() -> None:
     assert mistake(prompt=None, content=[item]) == (
         "content cannot be sent as JSON: Object of type object is not JSON serializable. Nothing was sent"
     )
+
+
+def test_a_large_file_needs_less_than_three_times_its_size_in_memory(tmp_path: Path) -> None:
+    path, size = tmp_path / "cat.png", 24 * 1024**2
+    path.write_bytes(PNG)
+    with path.open("r+b") as file:
+        file.truncate(size)
+    tracemalloc.start()
+    try:
+        built = build(content=[first_frame(path)])
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Base64 adds a third, and the URI is joined from pieces.
+    assert peak < 2.9 * size
+    assert kept < 1.4 * size
+    assert built.content[1].image_url
+
+
+def test_urls_count_for_the_size_of_a_request_and_are_sent_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = [first_frame(PNG), VideoContentItem.from_dict({"type": "video_url", "video_url": {"url": "https://a/ä"}})]
+    built = build(content=content, extra_body={"ä": [1, None]})
+    sent = httpx.Request("POST", "https://localhost", json=built.to_dict()).read()
+    monkeypatch.setattr(request, "LARGEST_BODY", len(sent))
+    request._check_body(built)
+    assert httpx.Request("POST", "https://localhost", json=built.to_dict()).read() == sent
+    monkeypatch.setattr(request, "LARGEST_BODY", len(sent) - 1)
+    with pytest.raises(ValueError, match=f"the request needs {len(sent):,} bytes as JSON, more than the"):
+        request._check_body(built)
 
 
 def test_the_body_of_a_request_is_json() -> None:
@@ -436,12 +463,32 @@ DOUBTS: list[tuple[str, list[Media], dict[str, Any], str]] = [
 ]
 
 
+def test_a_prompt_of_a_megabyte_is_sent_with_a_warning() -> None:
+    for content in ([], [VideoContentItem(type_="text", text="x" * 1_000_000)]):
+        sent = build(prompt="a cat" if content else "x" * 1_000_000, content=content)
+        with pytest.warns(CreateWarning, match=r"^a text has 1,000,000 characters, .* is it the right text\?$"):
+            warn_of_doubts(sent)
+        assert sent.content[-1].text == "x" * 1_000_000
+    warn_of_doubts(build(prompt="x" * 10_000))
+
+
+def test_an_image_of_a_generated_item_may_have_any_form() -> None:
+    untyped: Any = {"url": "https://a/cat.png"}
+    for model in (PRO_1_0, V_2_0):
+        built = build(model, content=[VideoContentItem(type_="image_url", image_url=untyped)])
+        warn_of_doubts(built)
+        sent = built.to_dict()
+        assert sent["content"][1] == {"type": "image_url", "image_url": untyped}
+
+
 @pytest.mark.parametrize(("model", "content", "options", "doubt"), DOUBTS)
 def test_what_is_not_known_of_a_model_is_a_warning_and_is_sent(
     model: str, content: list[Media], options: dict[str, Any], doubt: str
 ) -> None:
+    built = build(model, "a cat", content, **options)
     with pytest.warns(CreateWarning) as caught:
-        sent = build(model, "a cat", content, **options).to_dict()
+        warn_of_doubts(built)
+    sent = built.to_dict()
     assert any(str(warning.message).startswith(doubt) for warning in caught), [str(one.message) for one in caught]
     assert {name: sent[name] for name in options} == options
 
@@ -466,7 +513,7 @@ def test_what_is_not_known_of_a_model_is_a_warning_and_is_sent(
 def test_what_is_known_to_be_right_or_is_not_known_at_all_gives_no_warning(
     model: str, content: list[Media], options: dict[str, Any]
 ) -> None:
-    build(model, "a cat", content, **options)
+    warn_of_doubts(build(model, "a cat", content, **options))
 
 
 def test_a_variant_of_a_model_has_facts_of_its_own() -> None:
@@ -477,15 +524,9 @@ def test_a_variant_of_a_model_has_facts_of_its_own() -> None:
     assert facts_of(MODEL) is None
 
 
-def test_a_warning_names_the_line_that_called_the_client() -> None:
-    def create() -> VideoGenerationRequest:
-        return build_request(MODEL, "a cat", (), {"ratio": "1:2"}, None)
-
+def test_a_warning_names_the_line_that_called_the_package() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        create()
-    assert caught[0].lineno == test_a_warning_names_the_line_that_called_the_client.__code__.co_firstlineno + 6
-
-
-def test_there_is_no_warning_if_there_is_a_mistake() -> None:
-    assert "priority" in mistake(ratio="1:2", priority=10)
+        warn_of_doubts(build(ratio="1:2"))
+    first_line = test_a_warning_names_the_line_that_called_the_package.__code__.co_firstlineno
+    assert (caught[0].filename, caught[0].lineno) == (__file__, first_line + 3)

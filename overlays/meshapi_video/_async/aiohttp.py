@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import weakref
 from contextvars import ContextVar
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -136,7 +137,8 @@ class AiohttpTransport:
             request.method,
             URL(request.url, encoded=True),
             headers=None if request.headers is self._template.headers else request.headers,
-            data=request.content or None,
+            # aiohttp writes this in chunks. Of bytes it would copy all, and for many it warns.
+            data=BytesIO(request.content) if request.content else None,
             allow_redirects=False,
         ) as response:
             try:

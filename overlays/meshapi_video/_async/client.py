@@ -158,9 +158,11 @@ class AsyncVideoClient(BaseClient):
             RuntimeError: The client has been closed.
         """
         from meshapi_video._async.create import AsyncCreate  # noqa: PLC0415
-        from meshapi_video._create.request import build_request  # noqa: PLC0415
+        from meshapi_video._create.request import build_request, warn_of_doubts  # noqa: PLC0415
 
-        body = build_request(model, prompt, content, options, extra_body)
+        # In a thread, because it reads files.
+        body = await anyio.to_thread.run_sync(build_request, model, prompt, content, options, extra_body)
+        warn_of_doubts(body)
         create = AsyncCreate(
             body,
             session=self._session,

@@ -66,7 +66,7 @@ class Batch:
         """Prints which tasks continue after ctrl-C, and raises an error without the groups around it."""
         match error:
             case BaseExceptionGroup():
-                raise _first_exception(error) from None
+                raise first_exception(error) from None
             case KeyboardInterrupt():
                 self.print_unfinished()
             case _:
@@ -156,10 +156,10 @@ class Batch:
             print_error(f"{len(unfinished)} tasks continue: run the same command again")
 
 
-def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first exception in nested exception groups, as task groups raise them."""
     match group.exceptions[0]:
         case BaseExceptionGroup() as inner:
-            return _first_exception(inner)
+            return first_exception(inner)
         case first:
             return first

@@ -5,27 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import warnings
 from collections import Counter
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final
 
 import anyio
 import click
 from attrs import frozen
 
-from meshapi_video import CreateUncertain, MeshVideoError, read_journal
+from meshapi_video import CreateUncertain, CreateWarning, MeshVideoError, read_journal
+from meshapi_video._cli.batch import first_exception
 from meshapi_video._cli.create_options import json_object, split_fields
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.output import print_error, print_status
-from meshapi_video._create.candidates import EARLIEST
 from meshapi_video._create.journal import resolve
-from meshapi_video._create.recovery import is_open, recover
+from meshapi_video._create.models import doubts
+from meshapi_video._create.recovery import LISTED_BEFORE, is_open, recover
 from meshapi_video._create.request import build_request
+from meshapi_video._download.file_lock import try_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
     from meshapi_video import AsyncVideoClient, CreateOptions, JournalRecord, Media, VideoGenerationRequest
-    from meshapi_video._create.recovery import Recovery
+from meshapi_video._create.recovery import Recovery
 
 _MOST_IN_FLIGHT: Final = 4
 """Creates in flight. The service behind Mesh makes only a few videos at a time."""
@@ -61,6 +66,13 @@ class Item:
         except (ValueError, TypeError) as error:
             raise click.UsageError(f"{self.place}{error}") from None
 
+    def check(self) -> VideoGenerationRequest:
+        """The request, after its warnings were printed. Raises a usage error with all mistakes."""
+        request = self.request()
+        for doubt in doubts(request):
+            print_error(f"{self.place}warning: {doubt}")
+        return request
+
 
 def read_batch(file: IO[str], model: str | None) -> list[Item]:
     """The videos of a batch file: JSON lines. Raises a usage error with all mistakes of the first wrong line."""
@@ -73,7 +85,7 @@ def read_batch(file: IO[str], model: str | None) -> list[Item]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             item = _item(line, f"line {number} of {file.name}: ", model, seen)
-            item.request()
+            item.check()
             items.append(item)
     return items
 
@@ -174,6 +186,10 @@ class Creates:
                 for note in getattr(interruption, "__notes__", ()):
                     print_error(f"{item.place}{note}")
                 raise
+            except ValueError as error:
+                # A file was changed or deleted since `Item.check`.
+                self._codes.append(ExitCode.IO_ERROR)
+                print_error(f"{item.place}{error}")
             except MeshVideoError as error:
                 self._codes.append(exit_code_for(error))
                 print_error(f"{item.place}{error}")
@@ -211,7 +227,22 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
         async with client:
             return await creates.run(client)
 
-    return anyio.run(main)
+    try:
+        with warnings.catch_warnings():
+            # `Item.check` printed them.
+            warnings.simplefilter("ignore", CreateWarning)
+            return anyio.run(main)
+    except BaseExceptionGroup as group:
+        raise first_exception(group) from None
+
+
+@contextmanager
+def only_run(journal: Path) -> Generator[None]:
+    """Keeps the journal of a batch for this run: a second run at the same time would create the same videos."""
+    with journal.open("ab") as file:
+        if not try_lock(file.fileno()):
+            raise click.UsageError(f"another run of this batch is still creating videos: it uses the journal {journal}")
+        yield
 
 
 async def print_candidates(error: CreateUncertain) -> None:
@@ -240,7 +271,7 @@ def look_and_write(
 
 async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_after: float) -> Recovery:
     """Compares the creates in a journal with the list at Mesh."""
-    since = min(record.time for record in records if is_open(record)) - EARLIEST
+    since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
     now = time.time()
     listed = [task async for task in client.list(created_after=since)]
     return recover(records, listed, now, settled_after)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -58,7 +59,7 @@ def create(
 
     configure_logging(debug=debug)
     item = _single(model, prompt_of(prompt, prompt_file), extra_body, fields)
-    body = item.request()
+    body = item.check()
     if dry_run:
         click.echo(shown_body(body.to_dict()))
         return ExitCode.SUCCESS
@@ -147,7 +148,7 @@ def generate(
     """
     from meshapi_video import AsyncVideoClient  # noqa: PLC0415
     from meshapi_video._cli.batch import WaitOptions, wait_for  # noqa: PLC0415
-    from meshapi_video._cli.create import Creates, Unresolved, create_all, read_batch  # noqa: PLC0415
+    from meshapi_video._cli.create import Creates, Unresolved, create_all, only_run, read_batch  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER  # noqa: PLC0415
     from meshapi_video._download.target import check_target  # noqa: PLC0415
 
@@ -155,7 +156,7 @@ def generate(
     text = prompt_of(prompt, prompt_file)
     if batch is None:
         items = [_single(model, text, extra_body, fields)]
-        items[0].request()
+        items[0].check()
         file = None if journal is None else Path(journal)
     else:
         if text is not None or any(value for value in fields.values()):
@@ -171,15 +172,16 @@ def generate(
     elif output is not None:
         output.mkdir(parents=True, exist_ok=True)
     creates = Creates(items, file, SETTLED_AFTER if settled_after is None else settled_after)
-    _ask(len(creates.missing), yes=yes)
-    with settings_errors_are_usage_errors():
-        key = read_api_key(api_key_file, from_stdin=api_key_stdin)
-        client = AsyncVideoClient(key)
-    try:
-        task_ids = create_all(creates, client)
-    except Unresolved as error:
-        print_error(str(error))
-        return ExitCode.UNCERTAIN
+    with nullcontext() if file is None or batch is None else only_run(file):
+        _ask(len(creates.missing), yes=yes)
+        with settings_errors_are_usage_errors():
+            key = read_api_key(api_key_file, from_stdin=api_key_stdin)
+            client = AsyncVideoClient(key)
+        try:
+            task_ids = create_all(creates, client)
+        except Unresolved as error:
+            print_error(str(error))
+            return ExitCode.UNCERTAIN
     wait_options = WaitOptions(
         task_ids=task_ids, timeout=timeout, folder=output, overwrite=overwrite, as_json=as_json, debug=debug
     )

@@ -57,5 +57,5 @@ def exit_code_for(error: MeshVideoError | None) -> ExitCode:
 def worst_of(codes: Iterable[ExitCode]) -> ExitCode:
     """The exit code for several tasks: an error that a second run may fix comes before a final one."""
     found = set(codes)
-    order = (ExitCode.UNCERTAIN, ExitCode.API_ERROR, ExitCode.TIMEOUT, ExitCode.NO_VIDEO)
+    order = (ExitCode.UNCERTAIN, ExitCode.API_ERROR, ExitCode.IO_ERROR, ExitCode.TIMEOUT, ExitCode.NO_VIDEO)
     return next((code for code in order if code in found), ExitCode.SUCCESS)

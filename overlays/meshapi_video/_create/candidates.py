@@ -55,7 +55,7 @@ def may_be(facts: RequestFacts, task: VideoTaskResponse) -> bool:
     model = stated.get("model")
     if model is not None and _full_name(model, facts.model) != _full_name(facts.model, model):
         return False
-    if not is_in_time(facts, task):
+    if not (is_in_time(facts, task) or has_seed_of(facts, task)):
         return False
     # A draft is made with 480p, whatever the request says.
     compared = (name for name in _COMPARED if not (name == "resolution" and facts.draft))
@@ -65,6 +65,15 @@ def may_be(facts: RequestFacts, task: VideoTaskResponse) -> bool:
         for asked, made in pairs
         if asked is not None and made is not None and asked not in _LEFT_TO_SERVER
     )
+
+
+def has_seed_of(facts: RequestFacts, task: VideoTaskResponse) -> bool:
+    """Whether the task states the seed that the request chose.
+
+    Such a task may be the one at any time: a clock may be wrong, and this machine may have been suspended after
+    `sent_at`, and have sent the request hours later.
+    """
+    return facts.seed not in {None, -1} and task.seed == facts.seed
 
 
 def is_in_time(facts: RequestFacts, task: VideoTaskResponse) -> bool:

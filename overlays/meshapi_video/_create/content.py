@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
 
 from meshapi_video._create.media import Kind
 from meshapi_video._text import one_line
@@ -25,13 +25,23 @@ _KINDS: Final[dict[Role, Kind]] = {
 _SCHEMES: Final = ("http://", "https://", "asset://", "data:")
 
 
+def _check_role(_media: Media, _attribute: Attribute[Role], role: object) -> None:
+    if role not in _KINDS:
+        raise TypeError(f"role should be one of {', '.join(_KINDS)}; it is {one_line(repr(role), 80)}")
+
+
+def _check_source(_media: Media, _attribute: Attribute[str | Path | bytes], source: object) -> None:
+    if not isinstance(source, str | Path | bytes):
+        raise TypeError(f"source should be an address (str), a Path or bytes; it is {type(source).__name__}")
+
+
 @frozen(repr=False)
 class Media:
     """A picture, a video or a sound of a request, and its part in the video. Made by `first_frame` and the like."""
 
-    role: Role
+    role: Role = field(validator=_check_role)
     """Its part in the video, which is also the name of the function that made it."""
-    source: str | Path | bytes
+    source: str | Path | bytes = field(validator=_check_source)
     """An address (str), a file (Path), or the bytes themselves."""
 
     @property

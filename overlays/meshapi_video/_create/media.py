@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from base64 import b64encode
+from io import BytesIO
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -28,6 +29,8 @@ FORMATS: Final[dict[Kind, str]] = {
 
 _HEAD_SIZE: Final = 64
 """The bytes at the beginning of a file by which its type is known."""
+_CHUNK_SIZE: Final = 3 * 2**18
+"""The bytes that are encoded at once: a multiple of 3, so that only the last chunk may have padding."""
 _STARTS: Final = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -110,8 +113,11 @@ def inspect(source: Path | bytes, kind: Kind) -> Inspected:
         try:
             size, head = _inspect_file(source, kind)
         except FileNotFoundError:
+            # A path has one of the two slashes after the scheme of an address.
+            hint = "; an address begins with https://, http://, asset:// or data:" if ":/" in os.fspath(source) else ""
+            folder = os.fspath(Path.cwd())
             raise ValueError(
-                f"there is no such file; check the path (the current folder is {os.fspath(Path.cwd())!r})"
+                f"there is no such file; check the path (the current folder is {folder!r}){hint}"
             ) from None
         except OSError as error:
             raise ValueError(f"the file cannot be read: {error.strerror}; check the path and its permissions") from None
@@ -147,17 +153,18 @@ def _check_size(size: int, kind: Kind) -> None:
 
 def data_uri(source: Path | bytes, inspected: Inspected) -> str:
     """The data URI of what was inspected. Raises `ValueError` if the file has changed since, or cannot be read."""
-    if isinstance(source, bytes):
-        data = source
-    else:
-        try:
-            with source.open("rb") as file:
-                data = file.read(inspected.size + 1)
-        except OSError as error:
-            raise ValueError(f"the file cannot be read: {error.strerror}; check the path and its permissions") from None
-        if Inspected(len(data), mime_of(data[:_HEAD_SIZE]) or "") != inspected:
-            raise ValueError("the file changed while it was read; wait until it is complete")
-    return f"data:{inspected.mime};base64,{b64encode(data).decode('ascii')}"
+    head, size, pieces = b"", 0, [f"data:{inspected.mime};base64,"]
+    try:
+        with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            # In chunks, so that the file and its base64 are not in memory beside the pieces and the URI.
+            while size <= inspected.size and (chunk := file.read(_CHUNK_SIZE)):
+                head, size = head or chunk[:_HEAD_SIZE], size + len(chunk)
+                pieces.append(b64encode(chunk).decode("ascii"))
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}; check the path and its permissions") from None
+    if Inspected(size, mime_of(head) or "") != inspected:
+        raise ValueError("the file changed while it was read; wait until it is complete")
+    return "".join(pieces)
 
 
 def check_address(address: str, kind: Kind) -> None:

@@ -13,8 +13,11 @@ from typing import Final
 
 from attrs import frozen
 
-from meshapi_video_generated.models import VideoGenerationRequest
+from meshapi_video_generated.models import VideoContentItemImageUrl, VideoGenerationRequest
 
+_LONGEST_TEXT: Final = 10_000
+"""Characters. The service recommends prompts of at most 500 Chinese characters or 1,000 English words, and documents
+no limit. A text that is far longer is probably another file than the caller meant."""
 RATIOS: Final = ("16:9", "4:3", "1:1", "3:4", "9:16", "21:9", "adaptive")
 
 
@@ -95,6 +98,9 @@ def doubts(request: VideoGenerationRequest) -> list[str]:
 
 
 def _doubts_of_values(request: VideoGenerationRequest) -> Iterable[str]:
+    for text in (item.text for item in request.content):
+        if isinstance(text, str) and len(text) > _LONGEST_TEXT:
+            yield f"a text has {len(text):,} characters, and models read about a thousand words: is it the right text?"
     if request.ratio and request.ratio not in RATIOS:
         yield f"ratio is {request.ratio!r}, which is none of {', '.join(RATIOS)}"
     if request.service_tier and request.service_tier not in {"default", "flex"}:
@@ -146,6 +152,8 @@ def _doubts_of_content(request: VideoGenerationRequest, facts: ModelFacts, roles
     references = sum(count for role, count in roles.items() if role.startswith("reference_"))
     if references > facts.most_references:
         yield f"content has {references} references, more than {facts.most_references}"
-    urls = (str(item.image_url.url) for item in request.content if item.image_url)
+    images = (item.image_url for item in request.content)
+    # An item that the caller made may have another type.
+    urls = (str(image.url) for image in images if isinstance(image, VideoContentItemImageUrl))
     if facts.is_version_1_0 and any(url.startswith(("data:image/heic", "data:image/heif")) for url in urls):
         yield "HEIC and HEIF images are not supported"

@@ -1,13 +1,15 @@
 """Finds out what became of the creates in a journal that have no known end. Pure.
 
-| create without a known end       | unclaimed tasks in the list, of its time | result     |
-|----------------------------------|------------------------------------------|------------|
-| it has a seed of its own         | one has this seed                        | created    |
-| it was long ago                  | none, or all have another seed           | not made   |
-| any other                        |                                          | unresolved |
+| create without a known end       | unclaimed tasks in the list                          | result     |
+|----------------------------------|------------------------------------------------------|------------|
+| it has a seed of its own         | one of its time has this seed                        | created    |
+| it was long ago                  | none of its time may be the one, and none of any     | not made   |
+|                                  | time has its seed                                    |            |
+| any other                        |                                                      | unresolved |
 
 The list is Mesh's own database, which has a task before the create gets its response. Only the seed decides: Mesh may
-state the model, or another field, otherwise than the request did.
+state the model, or another field, otherwise than the request did. A create that was not made is sent again, and paid
+for: so a task with its seed prevents that at any time, because a clock may be wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from meshapi_video._create.candidates import LATEST, is_in_time
+from meshapi_video._create.candidates import LATEST, has_seed_of, is_in_time
+from meshapi_video._tasks import LONGEST_LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 SETTLED_AFTER: Final = LATEST
 """Seconds after a create from which on a task that is not in the list was not made."""
+LISTED_BEFORE: Final = 3600.0
+"""How long before a create the list has to begin, in seconds: the clock of this machine may be ahead."""
 
 
 @frozen
@@ -56,17 +61,20 @@ def recover(
     unknown = [record for record in records if is_open(record)]
     seeds = Counter(record.facts.seed for record in unknown)
     for record in unknown:
-        seed = record.facts.seed
-        has_own_seed = seed not in {None, -1} and seeds[seed] == 1
-        of_its_time = [task for task in tasks if is_in_time(record.facts, task)]
-        same = [task.id for task in of_its_time if task.seed == seed]
+        facts = record.facts
+        has_own_seed = facts.seed not in {None, -1} and seeds[facts.seed] == 1
+        same = [task.id for task in tasks if is_in_time(facts, task) and has_seed_of(facts, task)]
         # A task that does not state its seed yet may be any.
         possible = [
-            task.id for task in of_its_time if not has_own_seed or task.seed == seed or not isinstance(task.seed, int)
+            task.id
+            for task in tasks
+            if has_seed_of(facts, task)
+            or (is_in_time(facts, task) and not (has_own_seed and isinstance(task.seed, int)))
         ]
         if has_own_seed and len(same) == 1:
             found.created[record.request_id] = same[0]
-        elif not possible and now - record.time > settled_after:
+        # Later than that, the list may no longer have the task.
+        elif not possible and settled_after < now - record.time <= LONGEST_LIFE:
             found.not_made.append(record.request_id)
         else:
             found.unresolved[record.request_id] = possible

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 import secrets
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Final, Literal, TypeAlias, TypedDict
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from meshapi_video._create.content import Media
 from meshapi_video._create.items import LARGEST_BODY, content_items, too_large
@@ -17,6 +20,7 @@ from meshapi_video._text import one_line
 from meshapi_video._urls import parse_http_url
 from meshapi_video_generated.models import VideoContentItem, VideoGenerationRequest
 
+_PACKAGE: Final = os.path.join(Path(__file__).parents[1], "")  # noqa: PTH118 - with the separator at its end
 SEEDS: Final = 2**32
 """A seed is from 0 to one less than this."""
 
@@ -139,9 +143,6 @@ def build_request(
     Raises:
         TypeError: There is no option of this name.
         ValueError: There are mistakes in the arguments. The message lists all of them, a line for each.
-
-    Warns:
-        CreateWarning: The server may refuse the request, as far as is known of the model.
     """
     # A plain dict: for a type checker, a TypedDict has no unknown keys.
     given: dict[str, object] = {name: value for name, value in options.items() if value is not None}
@@ -165,10 +166,22 @@ def build_request(
     if "seed" not in given and all(item.type_ != "draft_task" for item in items):
         request.seed = secrets.randbelow(SEEDS)
     _check_body(request)
-    for doubt in doubts(request):
-        # The caller of the client's method that called this function.
-        warnings.warn(doubt, CreateWarning, stacklevel=3)
     return request
+
+
+def warn_of_doubts(request: VideoGenerationRequest) -> None:
+    """Warns the caller of this package of all that the server may refuse or ignore."""
+    for doubt in doubts(request):
+        warnings.warn(doubt, CreateWarning, stacklevel=1 + _depth_in_package())
+
+
+def _depth_in_package() -> int:
+    """How many frames of this package called one another, from the caller of this function on."""
+    # From Python 3.12 on, `warnings.warn` can skip the files of a package.
+    frame, depth = inspect.currentframe(), -1
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
 def _refuse_unknown(options: Iterable[str]) -> None:
@@ -209,11 +222,26 @@ def _checked_extra(extra_body: Mapping[str, object] | None, mistakes: Mistakes) 
 
 def _check_body(request: VideoGenerationRequest) -> None:
     """Raises `ValueError` if the request is too large, or no JSON."""
-    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+    body = request.to_dict()
+    size = sum(_blank_urls(item) for item in body["content"])
     try:
-        # In pieces, so that a large request is not in memory once more.
-        size = sum(len(piece.encode()) for piece in encoder.iterencode(request.to_dict()))
+        size += len(json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"content cannot be sent as JSON: {one_line(str(error), 200)}. Nothing was sent") from None
     if size > LARGEST_BODY:
         raise ValueError(f"{too_large('the request', size)}. Nothing was sent")
+
+
+def _blank_urls(item: dict[str, Any]) -> int:
+    """Replaces the URLs of an item by empty ones, and returns their bytes: a data URI is not encoded to be counted."""
+    size = 0
+    for field, value in item.items():
+        # Not in place: `value` may belong to the request.
+        match value:
+            case {"url": str(url)} if url.isascii():
+                item[field] = {**value, "url": ""}
+                # JSON escapes no character of a URL.
+                size += len(url)
+            case _:
+                pass
+    return size

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from meshapi_video._create.candidates import EARLIEST, FoundTasks, RequestFacts
 from meshapi_video._errors import CreateUncertain, InvalidResponse, MeshVideoError, set_candidates
@@ -76,7 +77,7 @@ def journal_entry(
         journal,
         request_id=state.request_id,
         facts=RequestFacts.of(body, state.sent_at),
-        body_sha256=hashlib.sha256(json.dumps(body.to_dict()).encode()).hexdigest(),
+        body_sha256=hashlib.sha256(msgspec.json.encode(body.to_dict())).hexdigest(),
         key=key,
     )
 

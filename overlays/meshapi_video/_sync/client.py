@@ -156,10 +156,11 @@ class VideoClient(BaseClient):
             CreateUncertain: A task may have been made.
             RuntimeError: The client has been closed.
         """
-        from meshapi_video._create.request import build_request  # noqa: PLC0415
+        from meshapi_video._create.request import build_request, warn_of_doubts  # noqa: PLC0415
         from meshapi_video._sync.create import Create  # noqa: PLC0415
 
         body = build_request(model, prompt, content, options, extra_body)
+        warn_of_doubts(body)
         create = Create(
             body,
             session=self._session,
