@@ -91,7 +91,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all hand-written code with mypy and pyright, both strict."""
-    install_groups(session, "types", "test", "contract", "screenshots", "pictures")
+    install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures")
     session.install("-e", ".[cli,sandbox,aiohttp]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})

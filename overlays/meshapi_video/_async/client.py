@@ -152,6 +152,7 @@ class AsyncVideoClient(BaseClient):
             ValueError: The arguments cannot make a request. The message lists every mistake. Nothing was sent.
             TypeError: There is no option of this name. Nothing was sent.
             OSError: A file or the journal cannot be read or written. Nothing was sent.
+            JournalNotWritten: The task was made, but the journal could not be told its id. The error has it.
             APIError: The server refused the request. No task was made.
             ConnectionFailed: No connection was made. No task was made.
             CreateUncertain: A task may have been made.
@@ -215,6 +216,10 @@ class AsyncVideoClient(BaseClient):
             **options: As for `create`.
 
         Raises:
+            ValueError: As from `create`. Nothing was sent.
+            TypeError: As from `create`. Nothing was sent.
+            OSError: `to` cannot be written, or as from `create`. Nothing was sent.
+            JournalNotWritten: As from `create`: the task exists.
             CreateUncertain: A task may have been made. Other errors of `create` mean that none was made.
             TaskError: The task ended without a video.
             WaitTimeout: The time ran out. The task continues: wait again on the token.
