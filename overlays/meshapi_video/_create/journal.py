@@ -192,7 +192,8 @@ def _add(records: dict[str, JournalRecord], text: bytes) -> None:
         raise ValueError(f"it ends the create {line.request_id}, which no line before it begins")
     elif (line.event == "created") != bool(line.task_id):
         raise ValueError(f"its event is {line.event!r}, and its task_id is {line.task_id!r}")
-    else:
+    elif records[line.request_id].event != "created":
+        # The task exists, whatever a later line says: another process may have judged a create in flight.
         begun = records[line.request_id]
         records[line.request_id] = evolve(begun, event=line.event, task_id=line.task_id, reason=line.reason)
 
