@@ -356,7 +356,10 @@ def test_a_batch_from_standard_input_needs_a_journal(
     assert len(mesh.creates()) == 1
 
 
-@pytest.mark.parametrize("arguments", [["a lake"], ["--duration", "5"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["a lake"], ["--duration", "5"], ["--seed", "0"], ["--no-generate-audio"], ["--extra-body", '{"new": 1}']],
+)
 def test_a_batch_takes_no_prompt_and_no_fields(mesh: Mesh, batch: Path, arguments: list[str]) -> None:
     assert generate_batch(batch, *arguments) == 2
     assert mesh.creates() == []

@@ -159,7 +159,9 @@ def generate(
         items[0].check()
         file = None if journal is None else Path(journal)
     else:
-        if text is not None or any(value for value in fields.values()):
+        # `False` and 0 are given, too: `--no-generate-audio`, `--seed 0`.
+        given = any(value is not None and value != () for value in fields.values())
+        if text is not None or extra_body is not None or given:
             raise click.UsageError("with --batch, the file has the prompts and the fields; only --model is for all")
         items = read_batch(batch, model)
         file = _journal_of(batch, journal)
