@@ -308,6 +308,19 @@ def test_a_batch_that_cannot_tell_which_task_is_the_one_creates_nothing_and_exit
     assert "Nothing was created again" in capsys.readouterr().err
 
 
+def test_a_batch_creates_nothing_twice_on_a_machine_whose_clock_takes_local_time_for_utc(
+    mesh: Mesh, batch: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ahead() -> float:
+        return clock() + 14 * 3600
+
+    monkeypatch.setattr("meshapi_video._base_client.time", SimpleNamespace(monotonic=clock, time=ahead))
+    monkeypatch.setattr("meshapi_video._cli.create.time", SimpleNamespace(time=ahead))
+    mesh.plan_creates(create_faults=["lost_response"])
+    assert generate_batch(batch, "--settled-after", "0.001") == 5
+    assert len(mesh.creates()) == 3
+
+
 def test_a_refused_line_is_an_error_and_the_others_are_made(mesh: Mesh, batch: Path, capsys: Output) -> None:
     batch.write_text(batch.read_text() + '\n{"prompt": "a cat", "model": "byteplus/none"}\n')
     assert generate_batch(batch, "--yes") == 3

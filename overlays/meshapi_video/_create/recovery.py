@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 SETTLED_AFTER: Final = LATEST
 """Seconds after a create from which on a task that is not in the list was not made."""
-LISTED_BEFORE: Final = 3600.0
-"""How long before a create the list has to begin, in seconds: the clock of this machine may be ahead."""
+LISTED_BEFORE: Final = 15 * 3600.0
+"""How long before a create the list has to begin, in seconds. The clock of this machine may be ahead: one that takes
+local time for UTC is up to 14 hours ahead."""
 
 
 @frozen
