@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 _NOTHING_SENT: Final = (httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""What a client raises before any step. `ConnectError` and `ConnectTimeout` prove nothing without the steps: a transport
-over another library may raise them after a connection broke."""
+"""What a client raises before any step. `ConnectError` and `ConnectTimeout` prove nothing without the steps: a
+transport over another library may raise them after a connection broke."""
 
 
 class RequestTrace:
