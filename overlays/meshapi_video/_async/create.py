@@ -14,7 +14,14 @@ from meshapi_video._create.attempts import (
     note_interruption,
     start_create,
 )
-from meshapi_video._create.result import created_task, journal_entry, new_request_id, request_seconds, require_id
+from meshapi_video._create.result import (
+    created_task,
+    interruptions_with_id,
+    journal_entry,
+    new_request_id,
+    request_seconds,
+    require_id,
+)
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_create
 from meshapi_video._transport.exceptions import typed_errors
@@ -72,8 +79,8 @@ class AsyncCreate:
             state = await self._attempt(state)
             log_create(state, self._clock())
         if entry is not None:
-            # A cancellation must not lose the id.
-            with anyio.CancelScope(shield=True):
+            # A cancellation must not lose the id. asyncio's own `Task.cancel` does not respect the shield.
+            with interruptions_with_id(state), anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(entry.end, state.task_id, state.end)
         return created_task(state, self._body, listing)
 

@@ -51,6 +51,24 @@ def require_id(parsed: object) -> str:
         raise InvalidResponse(f"the response has no usable id: {error}", path="$.id") from None
 
 
+def _note_created(error: BaseException, task_id: str) -> None:
+    error.add_note(f"The task {task_id} was created and has been paid for. Wait on its id, and do not create it again.")
+
+
+@contextmanager
+def interruptions_with_id(state: CreateState) -> Generator[None]:
+    """Gives a ctrl-C or a cancellation in this context the id of the created task, if there is one."""
+    try:
+        yield
+    except Exception:
+        # `JournalNotWritten` has the id.
+        raise
+    except BaseException as error:
+        if state.task_id is not None:
+            _note_created(error, state.task_id)
+        raise
+
+
 @contextmanager
 def errors_with_token(task: CreatedTask) -> Generator[None]:
     """Gives every error in this context the token of the task: it exists, and has been paid for."""
@@ -61,9 +79,7 @@ def errors_with_token(task: CreatedTask) -> Generator[None]:
         error.task_id = error.task_id or task.id
         raise
     except BaseException as error:
-        error.add_note(
-            f"The task {task.id} was created and has been paid for. Wait on its id, and do not create it again."
-        )
+        _note_created(error, task.id)
         raise
 
 
