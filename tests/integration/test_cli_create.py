@@ -160,6 +160,12 @@ def test_generate_downloads_the_video(mesh: Mesh, capsys: Output, tmp_path: Path
     assert run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4"), "--overwrite"]) == 0
 
 
+def test_a_wrong_private_host_is_wrong_usage_before_anything_is_paid_for(mesh: Mesh, capsys: Output) -> None:
+    assert run(["generate", "a lake", *MODEL, "--private-host", "a/b"]) == 2
+    assert "private_hosts should contain names" in capsys.readouterr().err
+    assert mesh.creates() == []
+
+
 def test_generate_exits_with_1_if_the_task_ends_without_a_video(mesh: Mesh) -> None:
     mesh.plan_creates("failed")
     assert run(["generate", "a lake", *MODEL]) == 1
@@ -334,6 +340,7 @@ def test_a_refused_line_is_an_error_and_the_others_are_made(mesh: Mesh, batch: P
         ("{", "this is not JSON"),
         ("[]", "this should be a JSON object"),
         ('{"prompt": "a", "seconds": 5}', "seconds (did you mean duration?)"),
+        ('{"prompt": "a", "content": []}', "unknown option: content. Pass"),
         ('{"prompt": "a", "first_frame": 5}', "first_frame takes"),
         ('{"prompt": "a", "priority": 11}', "priority should be"),
     ],

@@ -179,6 +179,8 @@ def generate(
         with settings_errors_are_usage_errors():
             key = read_api_key(api_key_file, from_stdin=api_key_stdin)
             client = AsyncVideoClient(key)
+            # Before anything is paid for, because it checks the hosts.
+            waiting = AsyncVideoClient(key, private_hosts=private_hosts)
         try:
             task_ids = create_all(creates, client)
         except Unresolved as error:
@@ -187,7 +189,7 @@ def generate(
     wait_options = WaitOptions(
         task_ids=task_ids, timeout=timeout, folder=output, overwrite=overwrite, as_json=as_json, debug=debug
     )
-    code = wait_for(wait_options, AsyncVideoClient(key, private_hosts=private_hosts)) if task_ids else None
+    code = wait_for(wait_options, waiting) if task_ids else None
     return worst_of(filter(None, (creates.exit_code, code)))
 
 
