@@ -70,7 +70,8 @@ class AsyncCreate:
         `listing` starts a list of the tasks that were created after a time.
         """
         state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
-        entry = None if journal is None else journal_entry(journal, key, self._body, state)
+        account = self._settings.account
+        entry = None if journal is None else journal_entry(journal, key, self._body, state, account)
         if entry is not None:
             # Raises before anything is sent if it cannot be written.
             await anyio.to_thread.run_sync(entry.begin, state.sent_at)

@@ -84,7 +84,11 @@ def errors_with_token(task: CreatedTask) -> Generator[None]:
 
 
 def journal_entry(
-    journal: str | os.PathLike[str], key: str | None, body: VideoGenerationRequest, state: CreateState
+    journal: str | os.PathLike[str],
+    key: str | None,
+    body: VideoGenerationRequest,
+    state: CreateState,
+    account: str,
 ) -> JournalEntry:
     """The entry of a create in a journal. Nothing is written yet."""
     from meshapi_video._create.journal import JournalEntry  # noqa: PLC0415 - not every create has a journal
@@ -94,6 +98,7 @@ def journal_entry(
         request_id=state.request_id,
         facts=RequestFacts.of(body, state.sent_at),
         body_sha256=hashlib.sha256(msgspec.json.encode(body.to_dict())).hexdigest(),
+        account=account,
         key=key,
     )
 
