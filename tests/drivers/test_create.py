@@ -225,14 +225,32 @@ def test_a_failure_of_a_users_own_transport_is_uncertain(kind: Kind, failure: Ex
     assert "a task may have been made" in " ".join(caught.value.__notes__)
 
 
-def test_a_users_own_transport_that_cannot_connect_made_no_task(kind: Kind) -> None:
+@pytest.mark.parametrize("failure", [httpx.ConnectError, httpx.ConnectTimeout])
+def test_a_users_own_transport_that_reports_no_steps_may_have_sent_the_request(
+    kind: Kind, failure: type[httpx.TransportError]
+) -> None:
+    attempts = 0
+
+    # A transport over aiohttp raises these two when the server closes the connection after the request.
+    def respond(_request: httpx.Request) -> httpx.Response:
+        nonlocal attempts
+        attempts += 1
+        raise failure("Server disconnected")
+
+    client = Caller(kind, "https://api.example", user_client={"transport": httpx.MockTransport(respond)})
+    with pytest.raises(CreateUncertain):
+        create(client)
+    assert attempts == 1
+
+
+def test_a_users_own_transport_without_a_free_connection_made_no_task(kind: Kind) -> None:
     attempts = 0
 
     def respond(_request: httpx.Request) -> httpx.Response:
         nonlocal attempts
         attempts += 1
         if attempts == 1:
-            raise httpx.ConnectError("refused")
+            raise httpx.PoolTimeout("no free connection")
         return httpx.Response(200, json={"id": "t-1"})
 
     client = Caller(kind, "https://api.example", user_client={"transport": httpx.MockTransport(respond)})

@@ -160,6 +160,12 @@ def test_generate_downloads_the_video(mesh: Mesh, capsys: Output, tmp_path: Path
     assert run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4"), "--overwrite"]) == 0
 
 
+def test_a_wrong_private_host_is_wrong_usage_before_anything_is_paid_for(mesh: Mesh, capsys: Output) -> None:
+    assert run(["generate", "a lake", *MODEL, "--private-host", "a/b"]) == 2
+    assert "private_hosts should contain names" in capsys.readouterr().err
+    assert mesh.creates() == []
+
+
 def test_generate_exits_with_1_if_the_task_ends_without_a_video(mesh: Mesh) -> None:
     mesh.plan_creates("failed")
     assert run(["generate", "a lake", *MODEL]) == 1
@@ -308,6 +314,19 @@ def test_a_batch_that_cannot_tell_which_task_is_the_one_creates_nothing_and_exit
     assert "Nothing was created again" in capsys.readouterr().err
 
 
+def test_a_batch_creates_nothing_twice_on_a_machine_whose_clock_takes_local_time_for_utc(
+    mesh: Mesh, batch: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ahead() -> float:
+        return clock() + 14 * 3600
+
+    monkeypatch.setattr("meshapi_video._base_client.time", SimpleNamespace(monotonic=clock, time=ahead))
+    monkeypatch.setattr("meshapi_video._cli.create.time", SimpleNamespace(time=ahead))
+    mesh.plan_creates(create_faults=["lost_response"])
+    assert generate_batch(batch, "--settled-after", "0.001") == 5
+    assert len(mesh.creates()) == 3
+
+
 def test_a_refused_line_is_an_error_and_the_others_are_made(mesh: Mesh, batch: Path, capsys: Output) -> None:
     batch.write_text(batch.read_text() + '\n{"prompt": "a cat", "model": "byteplus/none"}\n')
     assert generate_batch(batch, "--yes") == 3
@@ -321,6 +340,7 @@ def test_a_refused_line_is_an_error_and_the_others_are_made(mesh: Mesh, batch: P
         ("{", "this is not JSON"),
         ("[]", "this should be a JSON object"),
         ('{"prompt": "a", "seconds": 5}', "seconds (did you mean duration?)"),
+        ('{"prompt": "a", "content": []}', "unknown option: content. Pass"),
         ('{"prompt": "a", "first_frame": 5}', "first_frame takes"),
         ('{"prompt": "a", "priority": 11}', "priority should be"),
     ],
@@ -356,7 +376,10 @@ def test_a_batch_from_standard_input_needs_a_journal(
     assert len(mesh.creates()) == 1
 
 
-@pytest.mark.parametrize("arguments", [["a lake"], ["--duration", "5"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["a lake"], ["--duration", "5"], ["--seed", "0"], ["--no-generate-audio"], ["--extra-body", '{"new": 1}']],
+)
 def test_a_batch_takes_no_prompt_and_no_fields(mesh: Mesh, batch: Path, arguments: list[str]) -> None:
     assert generate_batch(batch, *arguments) == 2
     assert mesh.creates() == []

@@ -15,6 +15,7 @@ from meshapi_video import (
     MeshVideoError,
     NotFoundError,
     PaymentRequiredError,
+    PermissionDeniedError,
     RateLimitedError,
     RequestRejectedError,
     ServerError,
@@ -93,7 +94,11 @@ def test_a_refusal_is_raised_and_says_that_no_task_was_made(error: APIError) -> 
     assert error.request_id == "r-1"
 
 
-@pytest.mark.parametrize("error", [status(404, NotFoundError), status(422, RequestRejectedError)], ids=str)
+@pytest.mark.parametrize(
+    "error",
+    [status(403, PermissionDeniedError), status(404, NotFoundError), status(422, RequestRejectedError)],
+    ids=str,
+)
 def test_the_advice_of_a_refusal_is_about_the_create_and_not_about_a_task_id(error: APIError) -> None:
     assert str(failed(error).end).endswith("No task was made")
 

@@ -120,6 +120,15 @@ def test_a_create_without_an_end_can_be_resolved_later(path: Path) -> None:
     )
 
 
+def test_a_created_task_stays_created_whatever_another_process_writes_later(path: Path) -> None:
+    one = entry(path)
+    one.begin(SENT_AT)
+    one.end("cgt-1", None)
+    resolve(path, "r-1", None)
+    (record,) = read_journal(path)
+    assert (record.event, record.task_id) == ("created", "cgt-1")
+
+
 def test_a_missing_journal_is_an_error_of_the_reader(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_journal(path)

@@ -14,7 +14,14 @@ NOW = 1_800_000_000.0
 def create(request_id: str, seed: int | None, event: End = "uncertain", task_id: str | None = None) -> JournalRecord:
     facts = RequestFacts(model="m", sent_at=NOW, seed=seed)
     return JournalRecord(
-        request_id=request_id, key=None, time=NOW, facts=facts, body_sha256="", event=event, task_id=task_id
+        request_id=request_id,
+        key=None,
+        time=NOW,
+        facts=facts,
+        body_sha256="",
+        account="a",
+        event=event,
+        task_id=task_id,
     )
 
 
@@ -23,8 +30,10 @@ def task(task_id: str, seed: int | None = None, created_at: float | None = NOW, 
     return VideoTaskResponse.from_dict({"id": task_id, "status": "queued", **fields})
 
 
-def after(records: list[JournalRecord], tasks: list[VideoTaskResponse], seconds: float = 1000) -> Recovery:
-    return recover(records, tasks, NOW + seconds, settled_after=900)
+def after(
+    records: list[JournalRecord], tasks: list[VideoTaskResponse], seconds: float = 1000, account: str = "a"
+) -> Recovery:
+    return recover(records, tasks, NOW + seconds, settled_after=900, account=account)
 
 
 def test_the_task_with_the_seed_of_the_create_is_its_task_whatever_the_model_is_called() -> None:
@@ -37,6 +46,10 @@ def test_a_create_made_no_task_if_all_tasks_of_its_time_have_other_seeds_and_it_
     assert after(records, [task("a", 2)], 901) == Recovery(not_made=["r1"])
     assert after(records, [task("a", 2)], 900) == Recovery(unresolved={"r1": []})
     assert after(records, []) == Recovery(not_made=["r1"])
+
+
+def test_the_list_of_another_key_never_says_that_a_create_made_no_task() -> None:
+    assert after([create("r1", 1)], [task("b", 2)], account="b") == Recovery(unresolved={"r1": []})
 
 
 def test_a_task_without_a_seed_may_be_any() -> None:

@@ -14,7 +14,14 @@ from meshapi_video._create.attempts import (
     note_interruption,
     start_create,
 )
-from meshapi_video._create.result import created_task, journal_entry, new_request_id, request_seconds, require_id
+from meshapi_video._create.result import (
+    created_task,
+    interruptions_with_id,
+    journal_entry,
+    new_request_id,
+    request_seconds,
+    require_id,
+)
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_create
 from meshapi_video._transport.exceptions import typed_errors
@@ -63,7 +70,8 @@ class AsyncCreate:
         `listing` starts a list of the tasks that were created after a time.
         """
         state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
-        entry = None if journal is None else journal_entry(journal, key, self._body, state)
+        account = self._settings.account
+        entry = None if journal is None else journal_entry(journal, key, self._body, state, account)
         if entry is not None:
             # Raises before anything is sent if it cannot be written.
             await anyio.to_thread.run_sync(entry.begin, state.sent_at)
@@ -72,8 +80,8 @@ class AsyncCreate:
             state = await self._attempt(state)
             log_create(state, self._clock())
         if entry is not None:
-            # A cancellation must not lose the id.
-            with anyio.CancelScope(shield=True):
+            # A cancellation must not lose the id. asyncio's own `Task.cancel` does not respect the shield.
+            with interruptions_with_id(state), anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(entry.end, state.task_id, state.end)
         return created_task(state, self._body, listing)
 

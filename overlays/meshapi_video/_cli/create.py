@@ -274,7 +274,8 @@ async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_a
     since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
     now = time.time()
     listed = [task async for task in client.list(created_after=since)]
-    return recover(records, listed, now, settled_after)
+    account = client._settings.account  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same package
+    return recover(records, listed, now, settled_after, account)
 
 
 def write(journal: Path, found: Recovery) -> None:
@@ -290,7 +291,7 @@ def write(journal: Path, found: Recovery) -> None:
 def unresolved_text(found: Recovery, journal: Path) -> str:
     """The creates whose end is not known, and what to do."""
     creates = "; ".join(
-        f"create {request_id} may have made {' or '.join(tasks) or 'a task that is not in the list yet'}"
+        f"create {request_id} may have made {' or '.join(tasks) or 'a task that the list of this key does not show'}"
         for request_id, tasks in found.unresolved.items()
     )
     return (

@@ -159,7 +159,9 @@ def generate(
         items[0].check()
         file = None if journal is None else Path(journal)
     else:
-        if text is not None or any(value for value in fields.values()):
+        # `False` and 0 are given, too: `--no-generate-audio`, `--seed 0`.
+        given = any(value is not None and value != () for value in fields.values())
+        if text is not None or extra_body is not None or given:
             raise click.UsageError("with --batch, the file has the prompts and the fields; only --model is for all")
         items = read_batch(batch, model)
         file = _journal_of(batch, journal)
@@ -177,6 +179,8 @@ def generate(
         with settings_errors_are_usage_errors():
             key = read_api_key(api_key_file, from_stdin=api_key_stdin)
             client = AsyncVideoClient(key)
+            # Before anything is paid for, because it checks the hosts.
+            waiting = AsyncVideoClient(key, private_hosts=private_hosts)
         try:
             task_ids = create_all(creates, client)
         except Unresolved as error:
@@ -185,7 +189,7 @@ def generate(
     wait_options = WaitOptions(
         task_ids=task_ids, timeout=timeout, folder=output, overwrite=overwrite, as_json=as_json, debug=debug
     )
-    code = wait_for(wait_options, AsyncVideoClient(key, private_hosts=private_hosts)) if task_ids else None
+    code = wait_for(wait_options, waiting) if task_ids else None
     return worst_of(filter(None, (creates.exit_code, code)))
 
 

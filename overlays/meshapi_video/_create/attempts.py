@@ -26,6 +26,7 @@ from meshapi_video._errors import (
     MeshVideoError,
     NotFoundError,
     PaymentRequiredError,
+    PermissionDeniedError,
     RequestRejectedError,
     set_advice,
 )
@@ -35,6 +36,7 @@ _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _REFUSED_ADVICE: Final[dict[type[MeshVideoError], str]] = {
     NotFoundError: "Check the model and the base URL. No task was made",
     PaymentRequiredError: "Raise the spending limit, then create the task again. No task was made",
+    PermissionDeniedError: "Use a key that may create tasks. No task was made",
     RequestRejectedError: "Change the arguments that it names. No task was made",
 }
 

@@ -47,6 +47,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
     request_id: str
     key: str | None = None
     body_sha256: str = ""
+    account: str = ""
     task_id: str | None = None
     reason: str = ""
 
@@ -70,6 +71,8 @@ class JournalRecord:
     """What is known of the request, to compare tasks with."""
     body_sha256: str
     """The SHA-256 of the request's body, as hexadecimal digits."""
+    account: str = ""
+    """A name for the server and the key, which reveals neither: only the list of the same key has the task."""
     event: End = "interrupted"
     """How it ended. After `interrupted` and `uncertain`, a task may exist; after `refused`, none was made."""
     task_id: str | None = None
@@ -86,6 +89,7 @@ class JournalEntry:
         request_id: The id of the request.
         facts: The facts of the request.
         body_sha256: The SHA-256 of the request's body, as hexadecimal digits.
+        account: The name for the server and the key.
         key: The caller's name for this create, such as the place of a video in a batch.
     """
 
@@ -96,17 +100,19 @@ class JournalEntry:
         request_id: str,
         facts: RequestFacts,
         body_sha256: str,
+        account: str = "",
         key: str | None = None,
     ) -> None:
         self._path = Path(path)
         self._request_id = request_id
         self._facts = facts
         self._body_sha256 = body_sha256
+        self._account = account
         self._key = key
 
     def begin(self, sent_at: float) -> None:
         """Writes that the request is about to be sent. Raises `OSError` if that is not safely on the disk."""
-        line = _Line("sending", self._request_id, key=self._key, body_sha256=self._body_sha256)
+        line = _Line("sending", self._request_id, key=self._key, body_sha256=self._body_sha256, account=self._account)
         facts = msgspec.structs.replace(self._facts, sent_at=sent_at)
         _append(self._path, {**msgspec.to_builtins(line), **msgspec.to_builtins(facts)})
 
@@ -187,12 +193,14 @@ def _add(records: dict[str, JournalRecord], text: bytes) -> None:
             time=facts.sent_at,
             facts=facts,
             body_sha256=line.body_sha256,
+            account=line.account,
         )
     elif line.request_id not in records:
         raise ValueError(f"it ends the create {line.request_id}, which no line before it begins")
     elif (line.event == "created") != bool(line.task_id):
         raise ValueError(f"its event is {line.event!r}, and its task_id is {line.task_id!r}")
-    else:
+    elif records[line.request_id].event != "created":
+        # The task exists, whatever a later line says: another process may have judged a create in flight.
         begun = records[line.request_id]
         records[line.request_id] = evolve(begun, event=line.event, task_id=line.task_id, reason=line.reason)
 

@@ -3,7 +3,7 @@
 | create without a known end       | unclaimed tasks in the list                          | result     |
 |----------------------------------|------------------------------------------------------|------------|
 | it has a seed of its own         | one of its time has this seed                        | created    |
-| it was long ago                  | none of its time may be the one, and none of any     | not made   |
+| it was long ago, with this key   | none of its time may be the one, and none of any     | not made   |
 |                                  | time has its seed                                    |            |
 | any other                        |                                                      | unresolved |
 
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 SETTLED_AFTER: Final = LATEST
 """Seconds after a create from which on a task that is not in the list was not made."""
-LISTED_BEFORE: Final = 3600.0
-"""How long before a create the list has to begin, in seconds: the clock of this machine may be ahead."""
+LISTED_BEFORE: Final = 15 * 3600.0
+"""How long before a create the list has to begin, in seconds. The clock of this machine may be ahead: one that takes
+local time for UTC is up to 14 hours ahead."""
 
 
 @frozen
@@ -52,9 +53,13 @@ def is_open(record: JournalRecord) -> bool:
 
 
 def recover(
-    records: Sequence[JournalRecord], listed: Iterable[VideoTaskResponse], now: float, settled_after: float
+    records: Sequence[JournalRecord],
+    listed: Iterable[VideoTaskResponse],
+    now: float,
+    settled_after: float,
+    account: str,
 ) -> Recovery:
-    """Compares the creates in a journal with the list of tasks; `now` is in seconds since 1970."""
+    """Compares the creates in a journal with the list of an account; `now` is in seconds since 1970."""
     claimed = {record.task_id for record in records}
     tasks = [task for task in listed if task.id not in claimed]
     found = Recovery()
@@ -73,8 +78,8 @@ def recover(
         ]
         if has_own_seed and len(same) == 1:
             found.created[record.request_id] = same[0]
-        # Later than that, the list may no longer have the task.
-        elif not possible and settled_after < now - record.time <= LONGEST_LIFE:
+        # Later than that, the list may no longer have the task. And the list of another key never has it.
+        elif not possible and record.account == account and settled_after < now - record.time <= LONGEST_LIFE:
             found.not_made.append(record.request_id)
         else:
             found.unresolved[record.request_id] = possible

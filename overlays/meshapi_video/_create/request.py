@@ -196,6 +196,9 @@ def _refuse_unknown(options: Iterable[str]) -> None:
 
 
 def _hint(name: str) -> str:
+    if name in _ARGUMENTS:
+        # A key of a batch's line that is no option there.
+        return name
     near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, _ARGUMENTS, n=1)
     return f"{name} (did you mean {near[0]}?)" if near else name
 

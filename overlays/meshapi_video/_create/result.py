@@ -51,6 +51,24 @@ def require_id(parsed: object) -> str:
         raise InvalidResponse(f"the response has no usable id: {error}", path="$.id") from None
 
 
+def _note_created(error: BaseException, task_id: str) -> None:
+    error.add_note(f"The task {task_id} was created and has been paid for. Wait on its id, and do not create it again.")
+
+
+@contextmanager
+def interruptions_with_id(state: CreateState) -> Generator[None]:
+    """Gives a ctrl-C or a cancellation in this context the id of the created task, if there is one."""
+    try:
+        yield
+    except Exception:
+        # `JournalNotWritten` has the id.
+        raise
+    except BaseException as error:
+        if state.task_id is not None:
+            _note_created(error, state.task_id)
+        raise
+
+
 @contextmanager
 def errors_with_token(task: CreatedTask) -> Generator[None]:
     """Gives every error in this context the token of the task: it exists, and has been paid for."""
@@ -61,14 +79,16 @@ def errors_with_token(task: CreatedTask) -> Generator[None]:
         error.task_id = error.task_id or task.id
         raise
     except BaseException as error:
-        error.add_note(
-            f"The task {task.id} was created and has been paid for. Wait on its id, and do not create it again."
-        )
+        _note_created(error, task.id)
         raise
 
 
 def journal_entry(
-    journal: str | os.PathLike[str], key: str | None, body: VideoGenerationRequest, state: CreateState
+    journal: str | os.PathLike[str],
+    key: str | None,
+    body: VideoGenerationRequest,
+    state: CreateState,
+    account: str,
 ) -> JournalEntry:
     """The entry of a create in a journal. Nothing is written yet."""
     from meshapi_video._create.journal import JournalEntry  # noqa: PLC0415 - not every create has a journal
@@ -78,6 +98,7 @@ def journal_entry(
         request_id=state.request_id,
         facts=RequestFacts.of(body, state.sent_at),
         body_sha256=hashlib.sha256(msgspec.json.encode(body.to_dict())).hexdigest(),
+        account=account,
         key=key,
     )
 

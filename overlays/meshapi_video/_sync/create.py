@@ -11,7 +11,14 @@ from meshapi_video._create.attempts import (
     note_interruption,
     start_create,
 )
-from meshapi_video._create.result import created_task, journal_entry, new_request_id, request_seconds, require_id
+from meshapi_video._create.result import (
+    created_task,
+    interruptions_with_id,
+    journal_entry,
+    new_request_id,
+    request_seconds,
+    require_id,
+)
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import log_create
 from meshapi_video._sync.deadline import request_deadline
@@ -61,7 +68,8 @@ class Create:
         `listing` starts a list of the tasks that were created after a time.
         """
         state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
-        entry = None if journal is None else journal_entry(journal, key, self._body, state)
+        account = self._settings.account
+        entry = None if journal is None else journal_entry(journal, key, self._body, state, account)
         if entry is not None:
             # Raises before anything is sent if it cannot be written.
             entry.begin(state.sent_at)
@@ -70,7 +78,8 @@ class Create:
             state = self._attempt(state)
             log_create(state, self._clock())
         if entry is not None:
-            entry.end(state.task_id, state.end)
+            with interruptions_with_id(state):
+                entry.end(state.task_id, state.end)
         return created_task(state, self._body, listing)
 
     def _attempt(self, state: CreateState) -> CreateState:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from meshapi_video._transport.request import Request
 
 
-_NOTHING_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NOTHING_SENT: Final = (httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""What a client raises before any step. `ConnectError` and `ConnectTimeout` prove nothing without the steps: a
+transport over another library may raise them after a connection broke."""
 
 
 class RequestTrace:

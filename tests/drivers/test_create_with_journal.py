@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import socket
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from meshapi_video import AsyncVideoClient, CreateUncertain, RequestRejectedError, read_journal
+from meshapi_video._create.journal import JournalEntry
 from support.clients import Caller, Kind
 from support.server import Server, reset, response, task_json
 
@@ -52,6 +54,21 @@ def test_nothing_is_sent_if_the_journal_cannot_be_written(client: Caller, server
     with pytest.raises(FileNotFoundError):
         client.run(lambda each: create(each, journal=tmp_path / "no" / "journal"))
     assert server.requests == []
+
+
+@pytest.mark.parametrize("kind", ["sync", "asyncio"])
+def test_an_interruption_while_the_end_is_written_has_the_id(
+    kind: Kind, client: Caller, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_entry: JournalEntry, task_id: str | None, _error: object) -> None:
+        assert task_id == "t-1"
+        raise KeyboardInterrupt if kind == "sync" else asyncio.CancelledError
+
+    server.script(CREATED)
+    monkeypatch.setattr(JournalEntry, "end", interrupt)
+    with pytest.raises((KeyboardInterrupt, asyncio.CancelledError)) as caught:
+        client.run(lambda each: create(each, journal=tmp_path / "journal"))
+    assert "The task t-1 was created" in " ".join(caught.value.__notes__)
 
 
 def test_a_create_without_a_seed_sends_one_of_its_own(client: Caller, server: Server, tmp_path: Path) -> None:
