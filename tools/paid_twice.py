@@ -134,16 +134,15 @@ def run_again(sandbox: Sandbox, videos: int, seed: int, create: Callable[[str], 
     outcome, began = Outcome(videos), time.monotonic()
     fail_at_random(sandbox, seed, delay=0.5)
     for number in range(videos):
-        video, before, task_id = f"video {number}", len(sandbox.creates()), None
-        for _ in range(_MOST_RUNS):
+        video, before = f"video {number}", len(sandbox.creates())
+        task_id, failures = None, 0
+        while task_id is None:
             try:
                 task_id = create(video)
-            except Exception as error:  # noqa: BLE001 - the SDK has errors of many types
-                last = error
-            else:
-                break
-        else:
-            raise RuntimeError(f"{video} has no id after {_MOST_RUNS} tries") from last
+            except Exception as error:  # the SDK has errors of many types
+                failures += 1
+                if failures == _MOST_RUNS:
+                    raise RuntimeError(f"{video} has no id after {_MOST_RUNS} tries") from error
         made = [record.id for record in sandbox.creates()[before:]]
         outcome.tasks[video] = len(made)
         outcome.lost += sum(made_id != task_id for made_id in made)
@@ -153,14 +152,15 @@ def run_again(sandbox: Sandbox, videos: int, seed: int, create: Callable[[str], 
 
 def run_loop(sandbox: Sandbox, videos: int, seed: int) -> Outcome:
     """The published loop: three retries after 429, 502, 503 and 504, and each failed video once more from the start."""
+    url = f"{sandbox.base_url}/v1/video/generations"
     with httpx.Client(headers={"Authorization": f"Bearer {sandbox.api_key}"}, timeout=3, trust_env=False) as client:
 
         def create(video: str) -> str:
             body = {"model": MODEL, "content": [{"type": "text", "text": video}]}
-            for _ in range(4):
-                response = client.post(f"{sandbox.base_url}/v1/video/generations", json=body)
-                if response.status_code not in _RETRIED:
-                    break
+            response = client.post(url, json=body)
+            for _ in range(3):
+                if response.status_code in _RETRIED:
+                    response = client.post(url, json=body)
             return str(response.raise_for_status().json()["id"])
 
         return run_again(sandbox, videos, seed, create)
