@@ -164,7 +164,7 @@ def screenshots(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
-    """Draw docs/assets/wait.svg and demo.svg again: terminals in which the command really runs."""
+    """Draw docs/assets/wait.svg, generate.svg and demo.svg again: terminals in which the command really runs."""
     install_groups(session, "pictures")
     session.install("-e", ".[cli,sandbox]")
     session.run("python", "-m", "tools.terminal_pictures")
