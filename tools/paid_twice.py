@@ -58,7 +58,7 @@ WEIGHTS: Final = {
     "no_id": 1,
 }
 _RETRIED: Final = frozenset({429, 502, 503, 504})
-_MOST_RUNS: Final = 100
+_MOST_RUNS: Final = 60
 """More runs of the command, or tries of one video, mean that it never ends."""
 
 
@@ -108,13 +108,16 @@ def run_batch(sandbox: Sandbox, folder: Path, videos: int, seed: int) -> Outcome
     environment = {**os.environ, "MESHAPI_BASE_URL": sandbox.base_url, "MESHAPI_API_KEY": sandbox.api_key}
     errors = b""
     for _ in range(_MOST_RUNS):
-        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process:
             try:
                 # Later and later, so that the last runs finish.
                 timeout = 0.4 + moments.expovariate(1) * (1 + outcome.kills / 10)
                 _, errors = process.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
+                _, errors = process.communicate()
                 outcome.kills += 1
         if process.returncode == 0:
             break
