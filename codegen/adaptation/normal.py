@@ -187,7 +187,9 @@ def _format(schema: Schema, use: Use, notes: list[Note]) -> None:
     name = schema.get("format")
     if name is None:
         return
-    if "string" not in types_of_schema(schema) or name not in _FORMATS:
+    kinds = types_of_schema(schema)
+    # A part of allOf may have its type from another part.
+    if (kinds and "string" not in kinds) or name not in _FORMATS:
         del schema["format"]
     elif name == "binary":
         if not use & (Use.MULTIPART | Use.BYTES) or use & ~(Use.MULTIPART | Use.BYTES):
@@ -261,7 +263,7 @@ def whole_bounds(schema: Schema) -> None:
         ("exclusiveMaximum", "maximum", -1, min),
     ):
         bound = schema.get(exclusive)
-        if isinstance(bound, int) and not isinstance(bound, bool):
+        if isinstance(bound, int) and not isinstance(bound, bool) and -(2**63) <= bound + step < 2**63:
             del schema[exclusive]
             schema[inclusive] = narrower(bound + step, schema.get(inclusive, bound + step))
 

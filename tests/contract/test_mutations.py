@@ -38,6 +38,9 @@ from contract.judge import judge
 from contract.mutations import MUTATIONS, Doc, Mutation, P, R, with_kinds
 
 GUIDE = ROOT / "docs" / "regenerating.md"
+# The fixture runs all rows, two at a time, and the first test waits for it, also on a machine that is busy.
+pytestmark = pytest.mark.timeout(900)
+
 REPORTS = ROOT / "contract-reports"
 
 

@@ -160,6 +160,20 @@ def test_a_type_that_msgspec_cannot_use_refuses_each_body(
     assert used == []
 
 
+class Raises(msgspec.Struct):
+    id: str
+
+    def __post_init__(self) -> None:
+        raise RuntimeError("a bug")
+
+
+def test_whatever_a_type_raises_is_an_invalid_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshapi_video_wire.VideoTaskResponse", Raises)
+    fresh = runpy.run_path(str(contract.__file__))
+    with pytest.raises(InvalidResponse, match="the response cannot be checked: RuntimeError: a bug"):
+        fresh["check_task"](b'{"id": "t", "status": "x"}')
+
+
 @pytest.mark.parametrize("as_text", [True, False])
 def test_a_whole_number_is_an_integer_in_any_notation(as_text: bool) -> None:  # noqa: FBT001 - a parameter
     payload = {"id": "t", "status": "x", "seed": 5.0, "usage": {"completion_tokens": 1e3, "total_tokens": 0}, "n": 5.0}
