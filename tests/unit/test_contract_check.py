@@ -171,7 +171,7 @@ def test_whatever_a_type_raises_is_an_invalid_response(monkeypatch: pytest.Monke
     monkeypatch.setattr("meshapi_video_wire.VideoTaskResponse", Raises)
     fresh = runpy.run_path(str(contract.__file__))
     with pytest.raises(InvalidResponse, match="the response cannot be checked: RuntimeError: a bug"):
-        fresh["check_task"](b'{"id": "t", "status": "x"}')
+        fresh["check_body"](b'{"id": "t", "status": "x"}')
 
 
 @pytest.mark.parametrize("as_text", [True, False])
