@@ -300,8 +300,8 @@ def test_what_cannot_be_tried_out_is_in_the_report(
 def test_the_verification_comes_before_the_comparison(
     fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def generate_wrongly(into: Path, document: Path, overlay: Path) -> None:
-        generate(into, document, overlay)
+    def generate_wrongly(into: Path, *documents: Path) -> None:
+        generate(into, *documents)
         (into / CLIENT / USAGE).write_text("this is no Python", encoding="utf-8")
 
     monkeypatch.setattr(codegen.regenerate, "generate", generate_wrongly)

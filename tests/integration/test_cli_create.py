@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import json
@@ -9,13 +10,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
-from meshapi_video import read_journal
+from meshapi_video import ConnectionFailed, CreateUncertain, VideoTaskResponse, read_journal
 from meshapi_video._cli.commands import run
 from meshapi_video._cli.create import Item, read_batch
 from meshapi_video._download.file_lock import try_lock
@@ -47,10 +50,21 @@ class Mesh:
         return self._creates()[self._before :]
 
 
+def run_in_thread(main: Callable[..., Coroutine[Any, Any, object]], *args: object) -> object:
+    """Runs an event loop in a thread, so that the lines after it are measured.
+
+    Python 3.11 traces no call when `anyio.connect_tcp` cancels its own task. The return then takes a frame too many
+    from the stack of coverage. A thread has a stack of its own.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, main(*args)).result()
+
+
 @pytest.fixture
 def mesh(env_sandbox: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Mesh:
     monkeypatch.setattr("meshapi_video._cli.create.time", SimpleNamespace(time=clock))
     monkeypatch.setattr("meshapi_video._cli.create.anyio.sleep", clock.sleep_async)
+    monkeypatch.setattr("meshapi_video._cli.create.anyio.run", run_in_thread)
     # Each test is on its own day, so that no list has the tasks of another test.
     clock.now += 86_400 * (1 + len(env_sandbox.creates()))
     return Mesh(env_sandbox)
@@ -140,6 +154,19 @@ def test_a_lost_request_exits_with_5_and_says_that_no_task_is_in_the_list(mesh: 
     assert run(["create", "a lake", *MODEL]) == 5
     assert "no task in the list may be the one yet" in capsys.readouterr().err
     assert mesh.creates() == []
+
+
+def test_a_lost_response_and_a_list_that_cannot_be_read_are_both_said(
+    mesh: Mesh, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_error: CreateUncertain) -> AsyncIterator[VideoTaskResponse]:
+        raise ConnectionFailed("reset")
+        yield
+
+    monkeypatch.setattr(CreateUncertain, "candidates", fail)
+    mesh.plan_creates(create_faults=["lost_response"])
+    assert run(["create", "a lake", *MODEL]) == 5
+    assert "the list of tasks cannot be read: reset" in capsys.readouterr().err
 
 
 def test_generate_prints_the_url_of_the_video(mesh: Mesh, capsys: Output) -> None:
@@ -365,6 +392,26 @@ def test_many_videos_need_a_yes(mesh: Mesh, tmp_path: Path, capsys: Output) -> N
     assert generate_batch(many, "--yes") == 0
     assert generate_batch(many) == 0
     assert len(mesh.creates()) == 5
+
+
+@pytest.mark.parametrize(("reply", "code", "made"), [("n", 130, 0), ("y", 0, 5)])
+def test_many_videos_are_asked_about_at_a_terminal(
+    mesh: Mesh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: str, code: int, made: int
+) -> None:
+    many = tmp_path / "many.jsonl"
+    many.write_text("\n".join(json.dumps({"prompt": f"a lake {number}"}) for number in range(5)))
+    terminal = Stdin(io.BytesIO(f"{reply}\n".encode()))
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    assert generate_batch(many) == code
+    assert len(mesh.creates()) == made
+
+
+def test_a_batch_that_is_not_in_utf_8_is_wrong_usage(mesh: Mesh, batch: Path, capsys: Output) -> None:
+    batch.write_bytes('{"prompt": "a boat on a lake, à vélo"}'.encode("latin-1"))
+    assert generate_batch(batch) == 2
+    assert "is not a text file in UTF-8" in " ".join(capsys.readouterr().err.split())
+    assert mesh.creates() == []
 
 
 def test_a_batch_from_standard_input_needs_a_journal(

@@ -33,6 +33,7 @@ from meshapi_video._create.attempts import (
 from meshapi_video._create.result import (
     created_task,
     errors_with_token,
+    interruptions_with_id,
     new_request_id,
     request_seconds,
     require_id,
@@ -199,3 +200,18 @@ def test_a_request_may_take_longer_if_it_has_files() -> None:
     picture = VideoContentItem(type_="image_url", image_url=VideoContentItemImageUrl(url="x" * 500_000))
     assert request_seconds(VideoGenerationRequest(model="m", content=[text]), 30) == 30
     assert request_seconds(VideoGenerationRequest(model="m", content=[text, picture, picture]), 30) == 34
+
+
+def test_an_interruption_after_the_response_has_the_id_of_the_task() -> None:
+    state = attempt_succeeded(new_create(), "t-1")
+    with pytest.raises(KeyboardInterrupt) as caught, interruptions_with_id(state):
+        raise KeyboardInterrupt
+    assert "The task t-1 was created and has been paid for" in caught.value.__notes__[0]
+
+
+def test_an_interruption_before_the_response_and_an_error_stay_as_they_are() -> None:
+    created = attempt_succeeded(new_create(), "t-1")
+    for state, error in ((new_create(), KeyboardInterrupt()), (created, OSError("a full disk"))):
+        with pytest.raises(type(error)) as caught, interruptions_with_id(state):
+            raise error
+        assert not hasattr(caught.value, "__notes__")

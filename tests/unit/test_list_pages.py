@@ -18,7 +18,7 @@ from meshapi_video import (
     RequestRejectedError,
     ServerError,
 )
-from meshapi_video._listing.pages import PAGE_SIZE, Pages
+from meshapi_video._listing.pages import PAGE_SIZE, Pages, require_page
 
 Change = Callable[[list[str], int], None]
 
@@ -151,3 +151,8 @@ def test_a_permanent_failure_is_raised_with_advice_about_the_list(error: MeshVid
     with pytest.raises(type(error)) as caught:
         Pages(max_retries=9).failed(error, rand=0)
     assert str(caught.value).endswith(advice)
+
+
+def test_a_response_of_another_type_is_no_page() -> None:
+    with pytest.raises(InvalidResponse, match="parsed the response as dict, not as a list"):
+        require_page({})

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from meshapi_video._errors import InvalidResponse, MeshVideoError
-from meshapi_video._listing.pages import PAGE_SIZE, Pages
+from meshapi_video._errors import MeshVideoError
+from meshapi_video._listing.pages import PAGE_SIZE, Pages, require_page
 from meshapi_video._transport.exceptions import typed_errors
 from meshapi_video._transport.generated import generated_async_client
 from meshapi_video._transport.operations import LIST
-from meshapi_video_generated.models import VideoTaskListResponse, VideoTaskResponse
+from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Self, TypeAlias
 
     from meshapi_video._async.session import AsyncSession
+    from meshapi_video_generated.models import VideoTaskListResponse
 
     PageRequest: TypeAlias = Callable[[int], Awaitable[VideoTaskListResponse]]
     from meshapi_video._listing.filters import ListFilters
@@ -96,7 +97,4 @@ async def request_page(
                 limit=PAGE_SIZE,
                 offset=offset,
             )
-    if not isinstance(response.parsed, VideoTaskListResponse):
-        found = type(response.parsed).__name__
-        raise InvalidResponse(f"the generated client parsed the response as {found}, not as a list")
-    return response.parsed
+    return require_page(response.parsed)

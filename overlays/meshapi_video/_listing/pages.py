@@ -10,9 +10,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from meshapi_video._errors import APIError, MeshVideoError, NotFoundError, RequestRejectedError, set_advice
+from meshapi_video._errors import (
+    APIError,
+    InvalidResponse,
+    MeshVideoError,
+    NotFoundError,
+    RequestRejectedError,
+    set_advice,
+)
 from meshapi_video._polling.policy import RETRY_BACKOFF
 from meshapi_video._polling.state import is_transient
+from meshapi_video_generated.models import VideoTaskListResponse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,3 +77,10 @@ class Pages:
         if isinstance(error, RequestRejectedError):
             set_advice(error, "Check the filters")
         raise error
+
+
+def require_page(parsed: object) -> VideoTaskListResponse:
+    """`parsed` as the page that a generated function returned."""
+    if not isinstance(parsed, VideoTaskListResponse):
+        raise InvalidResponse(f"the generated client parsed the response as {type(parsed).__name__}, not as a list")
+    return parsed

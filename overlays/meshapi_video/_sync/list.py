@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from meshapi_video._errors import InvalidResponse, MeshVideoError
-from meshapi_video._listing.pages import PAGE_SIZE, Pages
+from meshapi_video._errors import MeshVideoError
+from meshapi_video._listing.pages import PAGE_SIZE, Pages, require_page
 from meshapi_video._sync.deadline import request_deadline
 from meshapi_video._transport.exceptions import typed_errors
 from meshapi_video._transport.generated import generated_client
 from meshapi_video._transport.operations import LIST
-from meshapi_video_generated.models import VideoTaskListResponse, VideoTaskResponse
+from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from meshapi_video._listing.filters import ListFilters
     from meshapi_video._settings import Settings
     from meshapi_video._sync.session import Session
+    from meshapi_video_generated.models import VideoTaskListResponse
 
     PageRequest: TypeAlias = Callable[[int], VideoTaskListResponse]
 
@@ -91,7 +92,4 @@ def request_page(session: Session, settings: Settings, filters: ListFilters, off
                 limit=PAGE_SIZE,
                 offset=offset,
             )
-    if not isinstance(response.parsed, VideoTaskListResponse):
-        found = type(response.parsed).__name__
-        raise InvalidResponse(f"the generated client parsed the response as {found}, not as a list")
-    return response.parsed
+    return require_page(response.parsed)
