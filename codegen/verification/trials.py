@@ -281,8 +281,12 @@ class Trials:
         return [
             name
             for name, schema in declared
-            if '"binary"' in json.dumps(schema)
-            or any(each.get("format") == "binary" for each in alternatives(self._document, schema))
+            # A choice may allow a file or an object: an object is sent as JSON.
+            if not is_object(form[name])
+            and (
+                '"binary"' in json.dumps(schema)
+                or any(each.get("format") == "binary" for each in alternatives(self._document, schema))
+            )
         ]
 
 
