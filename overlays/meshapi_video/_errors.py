@@ -257,6 +257,11 @@ def set_advice(error: MeshVideoError, advice: str) -> None:
     error._advice = advice  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
 
 
+def add_advice(error: MeshVideoError, advice: str) -> None:
+    """Adds a sentence to the advice of an error."""
+    set_advice(error, f"{error._advice}. {advice}" if error._advice else advice)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - see above
+
+
 def set_candidates(error: CreateUncertain, find: Callable[[], Candidates]) -> None:
     """Gives an error the client's way to list the tasks that may be the one."""
     error._find = find  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
