@@ -238,8 +238,10 @@ class CreateUncertain(MeshVideoError):
     def candidates(self) -> Candidates:
         """The tasks in the list at Mesh that may be this one, compared by model, time and stated fields.
 
-        The client that raised this error asks for the list while you iterate. Raises `RuntimeError` if the error
-        comes from another process: there, compare `client.list(created_after=...)` yourself.
+        A task that does not state its seed may be another program's. The client that raised this error asks for
+        the list while you iterate, and the iteration can raise any `MeshVideoError` of `client.list`. Raises
+        `RuntimeError` if the error comes from another process: there, compare `client.list(created_after=...)`
+        yourself.
         """
         if self._find is None:
             raise RuntimeError(
