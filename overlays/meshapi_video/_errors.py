@@ -238,8 +238,10 @@ class CreateUncertain(MeshVideoError):
     def candidates(self) -> Candidates:
         """The tasks in the list at Mesh that may be this one, compared by model, time and stated fields.
 
-        The client that raised this error asks for the list while you iterate. Raises `RuntimeError` if the error
-        comes from another process: there, compare `client.list(created_after=...)` yourself.
+        A task that does not state its seed may be another program's. The client that raised this error asks for
+        the list while you iterate, and the iteration can raise any `MeshVideoError` of `client.list`. Raises
+        `RuntimeError` if the error comes from another process: there, compare `client.list(created_after=...)`
+        yourself.
         """
         if self._find is None:
             raise RuntimeError(
@@ -255,6 +257,11 @@ class CreateUncertain(MeshVideoError):
 def set_advice(error: MeshVideoError, advice: str) -> None:
     """Gives an error other advice than its class has."""
     error._advice = advice  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
+
+
+def add_advice(error: MeshVideoError, advice: str) -> None:
+    """Adds a sentence to the advice of an error."""
+    set_advice(error, f"{error._advice}. {advice}" if error._advice else advice)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - see above
 
 
 def set_candidates(error: CreateUncertain, find: Callable[[], Candidates]) -> None:

@@ -368,7 +368,8 @@ def test_a_refused_line_is_an_error_and_the_others_are_made(mesh: Mesh, batch: P
         ("[]", "this should be a JSON object"),
         ('{"prompt": "a", "seconds": 5}', "seconds (did you mean duration?)"),
         ('{"prompt": "a", "content": []}', "unknown option: content. Pass"),
-        ('{"prompt": "a", "first_frame": 5}', "first_frame takes"),
+        ('{"prompt": "a", "first_frame": 5}', "first_frame takes the path or the URL of a file, as text, not 5"),
+        ('{"prompt": "a", "reference_image": [null]}', "reference_image takes the path or the URL of a file"),
         ('{"prompt": "a", "priority": 11}', "priority should be"),
     ],
 )

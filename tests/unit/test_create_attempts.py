@@ -74,6 +74,7 @@ REFUSALS = [
     status(402, PaymentRequiredError),
     status(404, NotFoundError),
     status(422, RequestRejectedError),
+    status(403, PermissionDeniedError),
     *(status(code) for code in (301, 302, 307, 308, 413, 425)),
 ]
 
@@ -93,6 +94,8 @@ def test_a_refusal_is_raised_and_says_that_no_task_was_made(error: APIError) -> 
     state = failed(error)
     assert state.end is error
     assert error.request_id == "r-1"
+    assert str(error).endswith(". No task was made")
+    assert str(error).count("No task was made") == 1
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,8 @@ def test_a_refusal_is_raised_and_says_that_no_task_was_made(error: APIError) -> 
     ids=str,
 )
 def test_the_advice_of_a_refusal_is_about_the_create_and_not_about_a_task_id(error: APIError) -> None:
-    assert str(failed(error).end).endswith("No task was made")
+    assert "this task" not in str(failed(error).end)
+    assert "task's id" not in str(failed(error).end)
 
 
 @pytest.mark.parametrize("error", [ConnectionFailed("refused"), ConnectionTimeout("no connection")], ids=str)
@@ -110,7 +114,9 @@ def test_a_create_is_sent_again_after_a_backoff_if_no_byte_of_it_went_out(error:
     assert (state.end, state.next_attempt_at, state.retries_left) == (None, NOW + 0.5, 1)
     state = attempt_failed(state, error, NOW, 0, was_sent=False)
     assert (state.end, state.next_attempt_at) == (None, NOW + 1)
+    assert "No task was made" not in str(error)
     assert attempt_failed(state, error, NOW, 0, was_sent=False).end is error
+    assert str(error).endswith("Check the network, any proxy, and the base URL. No task was made")
 
 
 def test_a_create_that_went_out_at_last_is_uncertain_whatever_came_before() -> None:
@@ -127,11 +133,13 @@ def test_a_429_is_sent_again_after_the_servers_retry_after() -> None:
 def test_a_429_is_raised_after_the_last_retry_and_if_its_retry_after_is_long(retry_after: float, retries: int) -> None:
     error = status(429, RateLimitedError, retry_after=retry_after)
     assert failed(error, retries=retries).end is error
+    assert str(error).endswith("Wait before the next request. No task was made")
 
 
-def test_another_error_before_anything_was_sent_is_raised_as_it_is() -> None:
+def test_another_error_before_anything_was_sent_is_raised_and_says_that_no_task_was_made() -> None:
     error = MeshVideoError("the certificates cannot be loaded")
     assert failed(error, was_sent=False).end is error
+    assert str(error).endswith("the certificates cannot be loaded. No task was made")
 
 
 def test_an_error_keeps_the_request_id_that_the_server_gave_it() -> None:

@@ -199,8 +199,10 @@ def test_a_begin_that_is_not_on_the_disk_is_an_error(path: Path, monkeypatch: py
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, failing, fail)
-    with pytest.raises(OSError, match="No space left on device"):
+    said = "No space left on device: the journal could not be written, so that nothing was sent"
+    with pytest.raises(OSError, match=said) as raised:
         entry(path).begin(SENT_AT)
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, os.fspath(path))
 
 
 def test_a_begin_in_a_missing_folder_or_on_no_regular_file_is_an_error(tmp_path: Path) -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
 from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded, polled_sooner
 from support.poll_states import FINISHED, NOW, new_wait, rate_limited, task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def new_scheduler(*states: PollState) -> Scheduler:
@@ -80,3 +86,15 @@ def test_a_hint_about_a_task_that_is_not_waited_for_does_nothing() -> None:
     scheduler = new_scheduler(polled(new_wait(task="a")))
     scheduler.poll_now("another", NOW + 1.5)
     assert due(scheduler, NOW + 1.5) == []
+
+
+def test_a_hint_about_a_task_that_is_not_waited_for_costs_no_search_of_the_tasks() -> None:
+    class Searched(list[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            raise AssertionError("every task was visited")
+
+    scheduler = new_scheduler(polled(new_wait(task="a")))
+    scheduler._queue = Searched(scheduler._queue)
+    scheduler.poll_now("another", NOW)
+    with pytest.raises(AssertionError):
+        scheduler.poll_now("a", NOW)

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 import click
 
+from meshapi_video._create.mistakes import shown
 from meshapi_video._text import one_line
 
 if TYPE_CHECKING:
@@ -110,7 +111,10 @@ def split_fields(given: dict[str, Any]) -> tuple[list[Media], CreateOptions]:
         values = given.pop(name, None)
         make: Callable[[str], Media] = getattr(meshapi_video, name)
         listed = values if is_list(values) else [] if values is None else [values]
-        content += [make(value) for value in listed]
+        for value in listed:
+            if not isinstance(value, str):
+                raise TypeError(f"{name} takes the path or the URL of a file, as text, not {shown(value)}")
+            content.append(make(value))
     # The names are those of the request; `build_request` refuses any other one.
     options: CreateOptions = given  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] - see above
     return content, options

@@ -28,16 +28,17 @@ from meshapi_video._errors import (
     PaymentRequiredError,
     PermissionDeniedError,
     RequestRejectedError,
+    add_advice,
     set_advice,
 )
 from meshapi_video._polling.policy import RETRY_BACKOFF
 
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _REFUSED_ADVICE: Final[dict[type[MeshVideoError], str]] = {
-    NotFoundError: "Check the model and the base URL. No task was made",
-    PaymentRequiredError: "Raise the spending limit, then create the task again. No task was made",
-    PermissionDeniedError: "Use a key that may create tasks. No task was made",
-    RequestRejectedError: "Change the arguments that it names. No task was made",
+    NotFoundError: "Check the model and the base URL",
+    PaymentRequiredError: "Raise the spending limit, then create the task again",
+    PermissionDeniedError: "Use a key that may create tasks",
+    RequestRejectedError: "Change the arguments that it names",
 }
 
 
@@ -88,6 +89,7 @@ def attempt_failed(
     if not may_repeat or state.retries_left < 0 or retry_after > RETRY_BACKOFF.max_delay:
         if type(error) in _REFUSED_ADVICE:
             set_advice(error, _REFUSED_ADVICE[type(error)])
+        add_advice(error, "No task was made")
         return evolve(state, end=error)
     delay = max(RETRY_BACKOFF.delay(0, rand, state.failures), retry_after)
     return evolve(state, next_attempt_at=now + delay)

@@ -114,7 +114,12 @@ class JournalEntry:
         """Writes that the request is about to be sent. Raises `OSError` if that is not safely on the disk."""
         line = _Line("sending", self._request_id, key=self._key, body_sha256=self._body_sha256, account=self._account)
         facts = msgspec.structs.replace(self._facts, sent_at=sent_at)
-        _append(self._path, {**msgspec.to_builtins(line), **msgspec.to_builtins(facts)})
+        try:
+            _append(self._path, {**msgspec.to_builtins(line), **msgspec.to_builtins(facts)})
+        except OSError as error:
+            # `OSError` makes the same subclass of the same number.
+            text = f"{error.strerror}: the journal could not be written, so that nothing was sent"
+            raise OSError(error.errno, text, os.fspath(self._path)) from error
 
     def end(self, task_id: str | None, error: MeshVideoError | None) -> None:
         """Writes how the create ended: with the id of a task, or with an error.

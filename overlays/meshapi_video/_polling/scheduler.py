@@ -142,15 +142,17 @@ class Scheduler:
 
     def poll_now(self, task_id: str, now: float) -> None:
         """Takes a hint that a task has changed. Does nothing for a task that is not waited for."""
+        if task_id not in self._pending:
+            # Callbacks may come for many tasks of other programs.
+            return
         for index, (_, number, state) in enumerate(self._queue):
             if state.task_id == task_id:
                 self._pending[task_id] = sooner = polled_sooner(state, now)
                 self._queue[index] = sooner.next_poll_at, number, sooner
                 heapq.heapify(self._queue)
                 return
-        if task_id in self._pending:
-            # The server may have sent the response of the poll in flight before the change.
-            self._hinted.add(task_id)
+        # The server may have sent the response of the poll in flight before the change.
+        self._hinted.add(task_id)
 
     def next(self, now: float) -> ScheduledPoll | float:
         """A poll to send now, or the seconds to sleep unless something changes."""

@@ -193,8 +193,9 @@ class VideoClient(BaseClient):
     ) -> Video:
         """Creates a task, waits until it has ended, and returns its video. With `to`, downloads it to a file, too.
 
-        Every error that this raises after the task was created has the task's `token`: pass it to `wait`. Never
-        call this again because of such an error: a second task would be paid for.
+        Every `MeshVideoError` that this raises after the task was created has the task's `token`: pass it to
+        `wait`. Any other exception, such as one of `on_created`, has a note with the task's id. Never call this
+        again because of either: a second task would be paid for.
 
         This operation rests on the supplement to the published document: see the page on regenerating.
 
