@@ -31,9 +31,14 @@ def task(task_id: str, seed: int | None = None, created_at: float | None = NOW, 
 
 
 def after(
-    records: list[JournalRecord], tasks: list[VideoTaskResponse], seconds: float = 1000, account: str = "a"
+    records: list[JournalRecord],
+    tasks: list[VideoTaskResponse],
+    seconds: float = 1000,
+    account: str = "a",
+    *,
+    is_complete: bool = True,
 ) -> Recovery:
-    return recover(records, tasks, NOW + seconds, settled_after=900, account=account)
+    return recover(records, tasks, NOW + seconds, settled_after=900, account=account, is_complete=is_complete)
 
 
 def test_the_task_with_the_seed_of_the_create_is_its_task_whatever_the_model_is_called() -> None:
@@ -46,6 +51,12 @@ def test_a_create_made_no_task_if_all_tasks_of_its_time_have_other_seeds_and_it_
     assert after(records, [task("a", 2)], 901) == Recovery(not_made=["r1"])
     assert after(records, [task("a", 2)], 900) == Recovery(unresolved={"r1": []})
     assert after(records, []) == Recovery(not_made=["r1"])
+
+
+def test_an_incomplete_list_finds_a_task_but_never_says_that_there_is_none() -> None:
+    records = [create("r1", 1), create("r2", 2)]
+    found = after(records, [task("a", 1)], is_complete=False)
+    assert found == Recovery(created={"r1": "a"}, unresolved={"r2": []})
 
 
 def test_the_list_of_another_key_never_says_that_a_create_made_no_task() -> None:

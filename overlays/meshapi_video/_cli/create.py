@@ -21,7 +21,7 @@ from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.output import print_error, print_status
 from meshapi_video._create.journal import resolve
 from meshapi_video._create.models import doubts
-from meshapi_video._create.recovery import LISTED_BEFORE, is_open, recover
+from meshapi_video._create.recovery import LISTED_BEFORE, Recovery, is_open, recover
 from meshapi_video._create.request import build_request
 from meshapi_video._download.file_lock import try_lock
 
@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from meshapi_video import AsyncVideoClient, CreateOptions, JournalRecord, Media, VideoGenerationRequest
-from meshapi_video._create.recovery import Recovery
+    from meshapi_video import (
+        AsyncVideoClient,
+        CreateOptions,
+        JournalRecord,
+        Media,
+        VideoGenerationRequest,
+        VideoTaskResponse,
+    )
 
 _MOST_IN_FLIGHT: Final = 4
 """Creates in flight. The service behind Mesh makes only a few videos at a time."""
@@ -270,12 +276,23 @@ def look_and_write(
 
 
 async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_after: float) -> Recovery:
-    """Compares the creates in a journal with the list at Mesh."""
+    """Compares the creates in a journal with the list at Mesh.
+
+    A create that was not made is sent again, and paid for. So the list is read twice before one is declared not made.
+    """
     since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
     now = time.time()
-    listed = [task async for task in client.list(created_after=since)]
     account = client._settings.account  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same package
-    return recover(records, listed, now, settled_after, account)
+    listed: dict[str, VideoTaskResponse] = {}
+    is_complete = True
+    for _ in range(2):
+        tasks = client.list(created_after=since)
+        listed |= {task.id: task async for task in tasks}
+        is_complete = is_complete and tasks.is_complete
+        found = recover(records, listed.values(), now, settled_after, account, is_complete=is_complete)
+        if not found.not_made:
+            break
+    return found
 
 
 def write(journal: Path, found: Recovery) -> None:

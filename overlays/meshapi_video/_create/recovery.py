@@ -3,8 +3,8 @@
 | create without a known end       | unclaimed tasks in the list                          | result     |
 |----------------------------------|------------------------------------------------------|------------|
 | it has a seed of its own         | one of its time has this seed                        | created    |
-| it was long ago, with this key   | none of its time may be the one, and none of any     | not made   |
-|                                  | time has its seed                                    |            |
+| it was long ago, with this key,  | none of its time may be the one, and none of any     | not made   |
+| and two lists were complete      | time has its seed                                    |            |
 | any other                        |                                                      | unresolved |
 
 The list is Mesh's own database, which has a task before the create gets its response. Only the seed decides: Mesh may
@@ -58,8 +58,13 @@ def recover(
     now: float,
     settled_after: float,
     account: str,
+    *,
+    is_complete: bool,
 ) -> Recovery:
-    """Compares the creates in a journal with the list of an account; `now` is in seconds since 1970."""
+    """Compares the creates in a journal with the list of an account; `now` is in seconds since 1970.
+
+    `is_complete` is whether `listed` has every task: if not, no create is declared not made.
+    """
     claimed = {record.task_id for record in records}
     tasks = [task for task in listed if task.id not in claimed]
     found = Recovery()
@@ -79,7 +84,12 @@ def recover(
         if has_own_seed and len(same) == 1:
             found.created[record.request_id] = same[0]
         # Later than that, the list may no longer have the task. And the list of another key never has it.
-        elif not possible and record.account == account and settled_after < now - record.time <= LONGEST_LIFE:
+        elif (
+            is_complete
+            and not possible
+            and record.account == account
+            and settled_after < now - record.time <= LONGEST_LIFE
+        ):
             found.not_made.append(record.request_id)
         else:
             found.unresolved[record.request_id] = possible
