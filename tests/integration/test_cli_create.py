@@ -15,7 +15,7 @@ from typing import IO
 
 import pytest
 
-from meshapi_video import read_journal
+from meshapi_video import PermissionDeniedError, read_journal
 from meshapi_video._cli.commands import run
 from meshapi_video._cli.create import Item, read_batch
 from meshapi_video._download.file_lock import try_lock
@@ -309,9 +309,44 @@ def test_a_batch_that_cannot_tell_which_task_is_the_one_creates_nothing_and_exit
 ) -> None:
     # The list does not show the seeds of tasks that run.
     mesh.plan_creates(running_for=1e6, fields_at_end=True, create_faults=["lost_response"])
-    assert generate_batch(batch, "--settled-after", "0.001") == 5
+    assert generate_batch(batch, "--settled-after", "0.001", "--timeout", "1") == 5
     assert len(mesh.creates()) == 3
     assert "Nothing was created again" in capsys.readouterr().err
+
+
+def test_a_line_that_nobody_can_tell_the_end_of_stops_no_other_line(
+    mesh: Mesh, batch: Path, tmp_path: Path, capsys: Output
+) -> None:
+    journal = Path(f"{batch}.journal")
+    assert generate_batch(batch) == 0
+    [sending] = [line for line in map(json.loads, journal.read_text().splitlines()) if line.get("duration") == 5]
+    # As it was before the response came, but nobody knows the seed of the task.
+    journal.write_text(json.dumps({**sending, "seed": -1}) + "\n")
+    capsys.readouterr()
+    batch.write_text("\n".join([*batch.read_text().splitlines(), '{"prompt": "a cat"}']))
+    assert generate_batch(batch, "--yes", "--settled-after", "0.001", "-o", str(tmp_path / "videos")) == 5
+    made = [record.id for record in mesh.creates()][3:]
+    assert len(made) == 3
+    assert names(tmp_path / "videos") == sorted(f"{task_id}.mp4" for task_id in made)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"line 3 of {batch}: create {sending['request_id']} may have made" in last
+    assert f"run meshapi-video journal {journal} with --made REQUEST_ID TASK_ID or --not-made REQUEST_ID" in last
+
+
+def test_a_batch_waits_for_its_tasks_although_the_list_cannot_be_read(
+    mesh: Mesh, batch: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_filters: object) -> None:
+        raise PermissionDeniedError(status_code=403, message="no list for this key")
+
+    monkeypatch.setattr("meshapi_video.AsyncVideoClient.list", refuse)
+    mesh.plan_creates(create_faults=[{"fault": "lost_response", "creates": [2]}])
+    assert generate_batch(batch) == 5
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert "the list of tasks cannot be read: " in printed.err
+    assert "Nothing was created again" in printed.err.splitlines()[-1]
+    assert len(mesh.creates()) == 3
 
 
 def test_a_batch_creates_nothing_twice_on_a_machine_whose_clock_takes_local_time_for_utc(

@@ -37,7 +37,12 @@ class Listed:
 def found_in(*lists: Listed) -> tuple[Recovery, int]:
     """What the command finds for one create, and how many lists it did not need."""
     left = [*lists]
-    client = SimpleNamespace(list=lambda **_filters: left.pop(0), _settings=SimpleNamespace(account="a"))
+
+    def list_tasks(*, created_after: float) -> Listed:
+        assert created_after < CREATED_AT
+        return left.pop(0)
+
+    client = SimpleNamespace(list=list_tasks, _settings=SimpleNamespace(account="a"))
     facts = RequestFacts(model="m", sent_at=CREATED_AT, seed=1)
     record = JournalRecord(request_id="r-1", key=None, time=CREATED_AT, facts=facts, body_sha256="", account="a")
     # Only these two attributes are used.
