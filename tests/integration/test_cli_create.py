@@ -237,6 +237,22 @@ def test_two_runs_of_a_batch_at_the_same_time_create_nothing_twice(
     assert len(mesh.creates()) == 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
+def test_a_batch_whose_journal_cannot_be_locked_creates_nothing_and_says_where_to_put_it(
+    mesh: Mesh, batch: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(_descriptor: int, _operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert generate_batch(batch) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert f"cannot be locked: {os.strerror(number)}" in printed
+    assert "Move the journal to a local disk, and name it with --journal" in printed
+    assert not mesh.creates()
+
+
 def test_a_batch_whose_journal_cannot_be_opened_creates_nothing(mesh: Mesh, batch: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         generate_batch(batch, "--journal", str(tmp_path / "missing" / "journal"))

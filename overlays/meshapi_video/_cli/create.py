@@ -267,7 +267,14 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
 def only_run(journal: Path) -> Generator[None]:
     """Keeps the journal of a batch for this run: a second run at the same time would create the same videos."""
     with journal.open("ab") as file:
-        if not try_lock(file.fileno()):
+        try:
+            is_only = try_lock(file.fileno(), required=True)
+        except OSError as error:
+            raise click.UsageError(
+                f"the journal {journal} cannot be locked: {error.strerror}. Without a lock, a second run at the same "
+                "time would pay for the same videos again. Move the journal to a local disk, and name it with --journal"
+            ) from None
+        if not is_only:
             raise click.UsageError(f"another run of this batch is still creating videos: it uses the journal {journal}")
         yield
 
