@@ -463,6 +463,39 @@ def test_journal_takes_the_word_of_a_person(mesh: Mesh, tmp_path: Path, capsys: 
     assert run(["journal", str(file), "--not-made", first]) == 2
 
 
+def test_a_batch_refuses_a_journal_of_another_account_and_creates_nothing(
+    mesh: Mesh, batch: Path, capsys: Output
+) -> None:
+    mesh.plan_creates(create_faults=["lost_response"])
+    assert generate_batch(batch) == 0
+    sending = json.loads(Path(f"{batch}.journal").read_text().splitlines()[0])
+    Path(f"{batch}.journal").write_text(json.dumps({**sending, "account": "another"}) + "\n")
+    capsys.readouterr()
+    assert generate_batch(batch, "--settled-after", "0.001") == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "was written with another base URL or API key" in printed
+    assert sending["request_id"] in printed
+    assert len(mesh.creates()) == 3
+
+
+def test_journal_says_that_a_create_is_of_another_account_and_does_not_call_it_not_made(
+    mesh: Mesh, tmp_path: Path, capsys: Output
+) -> None:
+    file = tmp_path / "journal"
+    mesh.plan_creates(create_faults=["reset_before"])
+    for _ in range(2):
+        run(["create", "a lake", *MODEL, "--journal", str(file)])
+    first, *others = map(json.loads, file.read_text().splitlines())
+    file.write_text("".join(json.dumps(line) + "\n" for line in ({**first, "account": "another"}, *others)))
+    capsys.readouterr()
+    assert run(["journal", str(file)]) == 2
+    printed = capsys.readouterr()
+    assert [line.split("\t")[1] for line in printed.out.splitlines()] == ["uncertain", "uncertain"]
+    assert f"whether a task of {first['request_id']} exists" in " ".join(printed.err.split())
+    # The other create is of this account.
+    assert "Nothing was created again" in printed.err
+
+
 def test_a_damaged_journal_is_wrong_usage(mesh: Mesh, batch: Path, capsys: Output) -> None:
     Path(f"{batch}.journal").write_text("not a journal\n")
     assert generate_batch(batch) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from meshapi_video import JournalRecord, RequestFacts, VideoTaskResponse
 from meshapi_video._create.journal import End
@@ -60,7 +61,13 @@ def test_an_incomplete_list_finds_a_task_but_never_says_that_there_is_none() -> 
 
 
 def test_the_list_of_another_key_never_says_that_a_create_made_no_task() -> None:
-    assert after([create("r1", 1)], [task("b", 2)], account="b") == Recovery(unresolved={"r1": []})
+    records = [create("r1", 1), create("r2", 2)]
+    assert after(records, [task("b", 2)], account="b") == Recovery(created={"r2": "b"}, of_another_account=["r1"])
+
+
+def test_a_create_of_an_unknown_account_is_not_resolved_without_its_task() -> None:
+    records = [evolve(create("r1", 1), account="")]
+    assert after(records, [task("b", 2)]) == Recovery(unresolved={"r1": []})
 
 
 def test_a_task_without_a_seed_may_be_any() -> None:

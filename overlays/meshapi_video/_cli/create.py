@@ -21,7 +21,7 @@ from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.output import print_error, print_status
 from meshapi_video._create.journal import resolve
 from meshapi_video._create.models import doubts
-from meshapi_video._create.recovery import LISTED_BEFORE, Recovery, is_open, recover
+from meshapi_video._create.recovery import LISTED_BEFORE, Recovery, is_of_another_account, is_open, recover
 from meshapi_video._create.request import build_request
 from meshapi_video._download.file_lock import try_lock
 
@@ -154,6 +154,16 @@ class Creates:
 
     async def run(self, client: AsyncVideoClient) -> list[str]:
         """The ids of all tasks, in the order of the items. `unresolved` says which creates have no known end."""
+        # Before anything is paid for.
+        account = _account_of(client)
+        refuse_other_account(
+            self._journal,
+            [
+                record.request_id
+                for record in self._records().values()
+                if is_open(record) and is_of_another_account(record, account)
+            ],
+        )
         await self._create_all(client, self.missing)
         if self._is_batch:
             lost = {key for key, record in self._records().items() if is_open(record)}
@@ -310,7 +320,7 @@ async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_a
     """
     since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
     now = time.time()
-    account = client._settings.account  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same package
+    account = _account_of(client)
     listed: dict[str, VideoTaskResponse] = {}
     found, is_complete = Recovery(), True
     for _ in range(2):
@@ -323,6 +333,10 @@ async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_a
     return found
 
 
+def _account_of(client: AsyncVideoClient) -> str:
+    return client._settings.account  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same package
+
+
 def write(journal: Path, found: Recovery) -> None:
     """Writes the ends that were found into the journal."""
     for request_id, task_id in found.created.items():
@@ -331,6 +345,17 @@ def write(journal: Path, found: Recovery) -> None:
     for request_id in found.not_made:
         resolve(journal, request_id, None)
         print_status(f"create {request_id} made no task")
+
+
+def refuse_other_account(journal: Path | None, request_ids: list[str]) -> None:
+    """Raises a usage error if there are creates of another account: the list of this one says nothing of them."""
+    if request_ids:
+        raise click.UsageError(
+            f"the journal {journal} was written with another base URL or API key: the list of this one does not tell "
+            f"whether a task of {', '.join(request_ids)} exists. Use the base URL and the key of that run; or look "
+            f"there yourself, then run meshapi-video journal {journal} with --made REQUEST_ID TASK_ID or --not-made "
+            "REQUEST_ID"
+        )
 
 
 def unresolved_text(creates: dict[str, list[str]], journal: Path) -> str:

@@ -243,7 +243,7 @@ def journal(
     is found is written into the journal. The exit code is 5 if the end of a create is still not known.
     """
     from meshapi_video import AsyncVideoClient, read_journal  # noqa: PLC0415
-    from meshapi_video._cli.create import look_and_write, unresolved_text  # noqa: PLC0415
+    from meshapi_video._cli.create import look_and_write, refuse_other_account, unresolved_text  # noqa: PLC0415
     from meshapi_video._create.journal import resolve  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER, is_open  # noqa: PLC0415
 
@@ -258,17 +258,19 @@ def journal(
         records = read_journal(file)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    unresolved = None
+    unresolved, others = None, list[str]()
     if any(is_open(record) for record in records):
         with settings_errors_are_usage_errors():
             client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
         found = look_and_write(client, records, file, SETTLED_AFTER if settled_after is None else settled_after)
         creates = {f"create {request_id}": tasks for request_id, tasks in found.unresolved.items()}
-        unresolved = unresolved_text(creates, file) if creates else None
+        unresolved, others = unresolved_text(creates, file) if creates else None, found.of_another_account
         records = read_journal(file)
     for record in records:
         click.echo("\t".join(printable(text) for text in (record.request_id, record.event, record.task_id or "-")))
     if unresolved is not None:
         print_error(unresolved)
+    refuse_other_account(file, others)
+    if unresolved is not None:
         return ExitCode.UNCERTAIN
     return ExitCode.SUCCESS

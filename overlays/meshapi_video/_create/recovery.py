@@ -5,6 +5,8 @@
 | it has a seed of its own         | one of its time has this seed                        | created    |
 | it was long ago, with this key,  | none of its time may be the one, and none of any     | not made   |
 | and two lists were complete      | time has its seed                                    |            |
+| it had another server or key     | none of its time has its seed                        | of another |
+|                                  |                                                      | account    |
 | any other                        |                                                      | unresolved |
 
 The list is Mesh's own database, which has a task before the create gets its response. Only the seed decides: Mesh may
@@ -45,11 +47,18 @@ class Recovery:
     """The ids of the requests that made no task."""
     unresolved: dict[str, list[str]] = field(factory=dict[str, list[str]])
     """The ids of the tasks that may be the one, by the id of the request."""
+    of_another_account: list[str] = field(factory=list[str])
+    """The ids of the requests that went to another server or had another key: this list says nothing of them."""
 
 
 def is_open(record: JournalRecord) -> bool:
     """Whether the create has no known end."""
     return record.event in {"interrupted", "uncertain"}
+
+
+def is_of_another_account(record: JournalRecord, account: str) -> bool:
+    """Whether the create went to another server, or had another key."""
+    return record.account not in {"", account}
 
 
 def recover(
@@ -83,7 +92,9 @@ def recover(
         ]
         if has_own_seed and len(same) == 1:
             found.created[record.request_id] = same[0]
-        # Later than that, the list may no longer have the task. And the list of another key never has it.
+        elif is_of_another_account(record, account):
+            found.of_another_account.append(record.request_id)
+        # Later than that, the list may no longer have the task.
         elif (
             is_complete
             and not possible
