@@ -10,6 +10,7 @@ import anyio.to_thread
 from meshapi_video._create.attempts import (
     CreateState,
     attempt_failed,
+    attempt_started,
     attempt_succeeded,
     note_interruption,
     start_create,
@@ -72,11 +73,12 @@ class AsyncCreate:
         state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
         account = self._settings.account
         entry = None if journal is None else journal_entry(journal, key, self._body, state, account)
-        if entry is not None:
-            # Raises before anything is sent if it cannot be written.
-            await anyio.to_thread.run_sync(entry.begin, state.sent_at)
         while not state.is_over:
             await self._sleep(max(state.next_attempt_at - self._clock(), 0))
+            state = attempt_started(state, self._unix_clock())
+            if entry is not None:
+                # Raises before anything is sent if it cannot be written.
+                await anyio.to_thread.run_sync(entry.begin, state.sent_at)
             state = await self._attempt(state)
             log_create(state, self._clock())
         if entry is not None:

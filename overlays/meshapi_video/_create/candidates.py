@@ -26,7 +26,7 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     model: str
     sent_at: float = msgspec.field(name="time")
-    """When the create began, in seconds since 1970."""
+    """When its newest attempt began, in seconds since 1970: those before it made no task."""
     seed: int | None = None
     resolution: str | None = None
     ratio: str | None = None
