@@ -38,6 +38,7 @@ def test_the_journal_has_a_line_before_the_request_is_sent(client: Caller, serve
     assert seen == ["interrupted"]
     [record] = read_journal(journal)
     assert (record.event, record.task_id, record.key, record.facts.seed) == ("created", "t-1", "order 7", 5)
+    assert not record.facts.own_seed
     assert record.request_id == server.requests[0].headers["x-request-id"]
 
 
@@ -115,6 +116,7 @@ def test_a_create_without_a_seed_sends_one_of_its_own(client: Caller, server: Se
     server.script(CREATED)
     for _ in range(2):
         client.run(lambda each: create(each, journal=tmp_path / "journal"))
+    assert all(record.facts.own_seed for record in read_journal(tmp_path / "journal"))
     first, second = (record.facts.seed for record in read_journal(tmp_path / "journal"))
     assert first != second
 

@@ -13,7 +13,7 @@ NOW = 1_800_000_000.0
 
 
 def create(request_id: str, seed: int | None, event: End = "uncertain", task_id: str | None = None) -> JournalRecord:
-    facts = RequestFacts(model="m", sent_at=NOW, seed=seed)
+    facts = RequestFacts(model="m", sent_at=NOW, seed=seed, own_seed=True)
     return JournalRecord(
         request_id=request_id,
         key=None,
@@ -102,6 +102,12 @@ def test_creates_with_the_same_seed_or_with_none_cannot_be_told_apart() -> None:
     assert after([create("r1", 7), create("r2", 7)], tasks) == Recovery(unresolved={"r1": ["a", "b"], "r2": ["a", "b"]})
     assert after([create("r1", -1)], tasks) == Recovery(unresolved={"r1": ["a", "b"]})
     assert after([create("r1", None)], tasks) == Recovery(unresolved={"r1": ["a", "b"]})
+
+
+def test_a_seed_that_the_caller_gave_does_not_tell_which_task_is_the_one() -> None:
+    record = create("r1", 7)
+    records = [evolve(record, facts=RequestFacts(model="m", sent_at=NOW, seed=7))]
+    assert after(records, [task("a", 7), task("b", 8)]) == Recovery(unresolved={"r1": ["a"]})
 
 
 def test_two_tasks_with_the_seed_of_one_create_are_not_taken_for_one() -> None:

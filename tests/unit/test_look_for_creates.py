@@ -43,7 +43,7 @@ def found_in(*lists: Listed) -> tuple[Recovery, int]:
         return left.pop(0)
 
     client = SimpleNamespace(list=list_tasks, _settings=SimpleNamespace(account="a"))
-    facts = RequestFacts(model="m", sent_at=CREATED_AT, seed=1)
+    facts = RequestFacts(model="m", sent_at=CREATED_AT, seed=1, own_seed=True)
     record = JournalRecord(request_id="r-1", key=None, time=CREATED_AT, facts=facts, body_sha256="", account="a")
     # Only these two attributes are used.
     return anyio.run(look, cast("AsyncVideoClient", client), [record], 900.0), len(left)

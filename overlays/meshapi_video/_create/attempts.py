@@ -51,6 +51,8 @@ class CreateState:
     """When the newest attempt started, in seconds since 1970: only this one may have made a task."""
     next_attempt_at: float
     retries_left: int
+    own_seed: bool = False
+    """Whether the seed of the request is of this create alone."""
     failures: int = 0
     error: MeshVideoError | None = None
     """Why the last attempt failed."""
@@ -65,9 +67,11 @@ class CreateState:
         return self.task_id is not None or self.end is not None
 
 
-def start_create(request_id: str, retries: int, now: float, unix_time: float) -> CreateState:
+def start_create(request_id: str, retries: int, now: float, unix_time: float, *, own_seed: bool = False) -> CreateState:
     """Sends at once, and then at most `retries` times more."""
-    return CreateState(request_id=request_id, sent_at=unix_time, next_attempt_at=now, retries_left=retries)
+    return CreateState(
+        request_id=request_id, sent_at=unix_time, next_attempt_at=now, retries_left=retries, own_seed=own_seed
+    )
 
 
 def attempt_started(state: CreateState, unix_time: float) -> CreateState:

@@ -81,16 +81,16 @@ def recover(
     seeds = Counter(record.facts.seed for record in unknown)
     for record in unknown:
         facts = record.facts
-        has_own_seed = facts.seed not in {None, -1} and seeds[facts.seed] == 1
+        has_one_seed = facts.seed not in {None, -1} and seeds[facts.seed] == 1
         same = [task.id for task in tasks if is_in_time(facts, task) and has_seed_of(facts, task)]
         # A task that does not state its seed yet may be any.
         possible = [
             task.id
             for task in tasks
             if has_seed_of(facts, task)
-            or (is_in_time(facts, task) and not (has_own_seed and isinstance(task.seed, int)))
+            or (is_in_time(facts, task) and not (has_one_seed and isinstance(task.seed, int)))
         ]
-        if has_own_seed and len(same) == 1:
+        if facts.own_seed and has_one_seed and len(same) == 1:
             found.created[record.request_id] = same[0]
         elif is_of_another_account(record, account):
             found.of_another_account.append(record.request_id)

@@ -45,6 +45,7 @@ class Create:
         self,
         body: VideoGenerationRequest,
         *,
+        own_seed: bool,
         session: Session,
         settings: Settings,
         clock: Callable[[], float],
@@ -53,6 +54,7 @@ class Create:
         sleep: Callable[[float], None],
     ) -> None:
         self._body = body
+        self._own_seed = own_seed
         self._session = session
         self._settings = settings
         self._seconds = request_seconds(body, settings.timeout)
@@ -68,7 +70,8 @@ class Create:
 
         `listing` starts a list of the tasks that were created after a time.
         """
-        state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
+        retries, own_seed = self._settings.max_retries, self._own_seed
+        state = start_create(new_request_id(), retries, self._clock(), self._unix_clock(), own_seed=own_seed)
         account = self._settings.account
         entry = None if journal is None else journal_entry(journal, key, self._body, state, account)
         while not state.is_over:
