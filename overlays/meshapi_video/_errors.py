@@ -222,7 +222,7 @@ class CreateUncertain(MeshVideoError):
     request_id: str
     """The id of the request, which Mesh can find in its logs."""
     sent_at: float
-    """When the create began, in seconds since 1970."""
+    """When the request without a clear response was sent, in seconds since 1970."""
     last_error: MeshVideoError
     """The failure of the request."""
     _advice = "A task may have been made and paid for: look for it before you create it again (`candidates()`)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import pickle
 import socket
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from meshapi_video import AsyncVideoClient, CreateUncertain, RequestRejectedError, read_journal
 from meshapi_video._create.journal import JournalEntry
 from support.clients import Caller, Kind
-from support.server import Server, reset, response, task_json
+from support.server import Response, Server, reset, response, task_json
 
 MODEL = "byteplus/dreamina-seedance-2-0"
 CREATED = response(200, {"id": "t-1"})
@@ -37,6 +38,7 @@ def test_the_journal_has_a_line_before_the_request_is_sent(client: Caller, serve
     assert seen == ["interrupted"]
     [record] = read_journal(journal)
     assert (record.event, record.task_id, record.key, record.facts.seed) == ("created", "t-1", "order 7", 5)
+    assert not record.facts.own_seed
     assert record.request_id == server.requests[0].headers["x-request-id"]
 
 
@@ -48,6 +50,45 @@ def test_the_journal_says_how_each_create_ended(client: Caller, server: Server, 
     with pytest.raises(CreateUncertain):
         client.run(lambda each: create(each, journal=journal))
     assert [record.event for record in read_journal(journal)] == ["refused", "uncertain"]
+
+
+def test_each_attempt_is_in_the_journal_before_it_is_sent(client: Caller, server: Server, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    times = list[float]()
+
+    def note_time(respond: Response) -> Response:
+        def noted(connection: socket.socket) -> bool:
+            [record] = read_journal(journal)
+            assert record.event == "interrupted"
+            times.append(record.time)
+            return respond(connection)
+
+        return noted
+
+    server.script(note_time(response(429, {}, retry_after="3")), note_time(reset))
+    with pytest.raises(CreateUncertain) as caught:
+        client.run(lambda each: create(each, journal=journal))
+    assert times[0] < times[1]
+    assert caught.value.sent_at == times[1]
+    [record] = read_journal(journal)
+    assert (record.event, record.time) == ("uncertain", times[1])
+
+
+def test_nothing_is_sent_again_if_the_journal_cannot_be_written(
+    client: Caller, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = JournalEntry.begin
+
+    def begin_once(entry: JournalEntry, sent_at: float) -> None:
+        if server.requests:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        begin(entry, sent_at)
+
+    monkeypatch.setattr(JournalEntry, "begin", begin_once)
+    server.script(response(429, {}), CREATED)
+    with pytest.raises(OSError, match="No space left"):
+        client.run(lambda each: create(each, journal=tmp_path / "journal"))
+    assert len(server.requests) == 1
 
 
 def test_nothing_is_sent_if_the_journal_cannot_be_written(client: Caller, server: Server, tmp_path: Path) -> None:
@@ -75,6 +116,7 @@ def test_a_create_without_a_seed_sends_one_of_its_own(client: Caller, server: Se
     server.script(CREATED)
     for _ in range(2):
         client.run(lambda each: create(each, journal=tmp_path / "journal"))
+    assert all(record.facts.own_seed for record in read_journal(tmp_path / "journal"))
     first, second = (record.facts.seed for record in read_journal(tmp_path / "journal"))
     assert first != second
 

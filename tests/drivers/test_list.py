@@ -62,7 +62,7 @@ def test_a_page_is_asked_for_when_its_first_task_is_needed(client: Caller, serve
 
     async def body(each: AsyncVideoClient) -> list[int]:
         found, requests = each.list(), list[int]()
-        assert found.total is None
+        assert (found.total, found.is_complete) == (None, False)
         for _ in range(3):
             requests.append(len(server.requests))
             first: VideoTaskResponse = await anext(found)

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import pytest
 
-from meshapi_video import ConnectionFailed, CreateUncertain, VideoTaskResponse, read_journal
+from meshapi_video import ConnectionFailed, CreateUncertain, PermissionDeniedError, VideoTaskResponse, read_journal
 from meshapi_video._cli.commands import run
 from meshapi_video._cli.create import Item, read_batch
 from meshapi_video._download.file_lock import try_lock
@@ -264,6 +264,22 @@ def test_two_runs_of_a_batch_at_the_same_time_create_nothing_twice(
     assert len(mesh.creates()) == 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
+def test_a_batch_whose_journal_cannot_be_locked_creates_nothing_and_says_where_to_put_it(
+    mesh: Mesh, batch: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(_descriptor: int, _operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert generate_batch(batch) == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert f"cannot be locked: {os.strerror(number)}" in printed
+    assert "Move the journal to a local disk, and name it with --journal" in printed
+    assert not mesh.creates()
+
+
 def test_a_batch_whose_journal_cannot_be_opened_creates_nothing(mesh: Mesh, batch: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         generate_batch(batch, "--journal", str(tmp_path / "missing" / "journal"))
@@ -336,9 +352,44 @@ def test_a_batch_that_cannot_tell_which_task_is_the_one_creates_nothing_and_exit
 ) -> None:
     # The list does not show the seeds of tasks that run.
     mesh.plan_creates(running_for=1e6, fields_at_end=True, create_faults=["lost_response"])
-    assert generate_batch(batch, "--settled-after", "0.001") == 5
+    assert generate_batch(batch, "--settled-after", "0.001", "--timeout", "1") == 5
     assert len(mesh.creates()) == 3
     assert "Nothing was created again" in capsys.readouterr().err
+
+
+def test_a_line_that_nobody_can_tell_the_end_of_stops_no_other_line(
+    mesh: Mesh, batch: Path, tmp_path: Path, capsys: Output
+) -> None:
+    journal = Path(f"{batch}.journal")
+    assert generate_batch(batch) == 0
+    [sending] = [line for line in map(json.loads, journal.read_text().splitlines()) if line.get("duration") == 5]
+    # As it was before the response came, but nobody knows the seed of the task.
+    journal.write_text(json.dumps({**sending, "seed": -1}) + "\n")
+    capsys.readouterr()
+    batch.write_text("\n".join([*batch.read_text().splitlines(), '{"prompt": "a cat"}']))
+    assert generate_batch(batch, "--yes", "--settled-after", "0.001", "-o", str(tmp_path / "videos")) == 5
+    made = [record.id for record in mesh.creates()][3:]
+    assert len(made) == 3
+    assert names(tmp_path / "videos") == sorted(f"{task_id}.mp4" for task_id in made)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"line 3 of {batch}: create {sending['request_id']} may have made" in last
+    assert f"run meshapi-video journal {journal} with --made REQUEST_ID TASK_ID or --not-made REQUEST_ID" in last
+
+
+def test_a_batch_waits_for_its_tasks_although_the_list_cannot_be_read(
+    mesh: Mesh, batch: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_filters: object) -> None:
+        raise PermissionDeniedError(status_code=403, message="no list for this key")
+
+    monkeypatch.setattr("meshapi_video.AsyncVideoClient.list", refuse)
+    mesh.plan_creates(create_faults=[{"fault": "lost_response", "creates": [2]}])
+    assert generate_batch(batch) == 5
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 2
+    assert "the list of tasks cannot be read: " in printed.err
+    assert "Nothing was created again" in printed.err.splitlines()[-1]
+    assert len(mesh.creates()) == 3
 
 
 def test_a_batch_creates_nothing_twice_on_a_machine_whose_clock_takes_local_time_for_utc(
@@ -458,6 +509,39 @@ def test_journal_takes_the_word_of_a_person(mesh: Mesh, tmp_path: Path, capsys: 
     assert run(["journal", str(file), "--made", first, "t-1", "--not-made", second]) == 0
     assert capsys.readouterr().out == f"{first}\tcreated\tt-1\n{second}\trefused\t-\n"
     assert run(["journal", str(file), "--not-made", first]) == 2
+
+
+def test_a_batch_refuses_a_journal_of_another_account_and_creates_nothing(
+    mesh: Mesh, batch: Path, capsys: Output
+) -> None:
+    mesh.plan_creates(create_faults=["lost_response"])
+    assert generate_batch(batch) == 0
+    sending = json.loads(Path(f"{batch}.journal").read_text().splitlines()[0])
+    Path(f"{batch}.journal").write_text(json.dumps({**sending, "account": "another"}) + "\n")
+    capsys.readouterr()
+    assert generate_batch(batch, "--settled-after", "0.001") == 2
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "was written with another base URL or API key" in printed
+    assert sending["request_id"] in printed
+    assert len(mesh.creates()) == 3
+
+
+def test_journal_says_that_a_create_is_of_another_account_and_does_not_call_it_not_made(
+    mesh: Mesh, tmp_path: Path, capsys: Output
+) -> None:
+    file = tmp_path / "journal"
+    mesh.plan_creates(create_faults=["reset_before"])
+    for _ in range(2):
+        run(["create", "a lake", *MODEL, "--journal", str(file)])
+    first, *others = map(json.loads, file.read_text().splitlines())
+    file.write_text("".join(json.dumps(line) + "\n" for line in ({**first, "account": "another"}, *others)))
+    capsys.readouterr()
+    assert run(["journal", str(file)]) == 2
+    printed = capsys.readouterr()
+    assert [line.split("\t")[1] for line in printed.out.splitlines()] == ["uncertain", "uncertain"]
+    assert f"whether a task of {first['request_id']} exists" in " ".join(printed.err.split())
+    # The other create is of this account.
+    assert "Nothing was created again" in printed.err
 
 
 def test_a_damaged_journal_is_wrong_usage(mesh: Mesh, batch: Path, capsys: Output) -> None:

@@ -58,7 +58,7 @@ def task(**fields: object) -> VideoTaskResponse:
 
 def test_a_task_with_all_the_values_of_the_request_may_be_its_task() -> None:
     assert may_be(facts(**FIELDS), task(**FIELDS))
-    assert OTHERS.keys() == FIELDS.keys() == set(RequestFacts.__struct_fields__) - {"model", "sent_at"}
+    assert OTHERS.keys() == FIELDS.keys() == set(RequestFacts.__struct_fields__) - {"model", "sent_at", "own_seed"}
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -95,7 +95,10 @@ def test_a_task_of_another_time_is_not_its_task(seconds: int | None, *, expected
 @pytest.mark.parametrize("seconds", [-3000, 8 * 3600])
 def test_a_task_with_the_seed_of_the_request_may_be_its_task_at_any_time(seconds: int) -> None:
     created_at = int(SENT_AT) + seconds
-    assert may_be(facts(seed=7), task(seed=7, created_at=created_at))
+    own = RequestFacts.of(request(seed=7), SENT_AT, own_seed=True)
+    assert may_be(own, task(seed=7, created_at=created_at))
+    # A caller may give many creates the same seed.
+    assert not may_be(facts(seed=7), task(seed=7, created_at=created_at))
     assert not may_be(facts(seed=-1), task(seed=-1, created_at=created_at))
 
 

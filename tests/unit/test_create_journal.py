@@ -129,6 +129,25 @@ def test_a_created_task_stays_created_whatever_another_process_writes_later(path
     assert (record.event, record.task_id) == ("created", "cgt-1")
 
 
+def test_a_create_has_the_time_of_its_newest_attempt_and_no_end_while_it_is_sent_again(path: Path) -> None:
+    one = entry(path)
+    one.begin(SENT_AT)
+    # Another process judged it too early.
+    resolve(path, "r-1", None)
+    one.begin(SENT_AT + 500)
+    (record,) = read_journal(path)
+    assert (record.event, record.time, record.facts.sent_at) == ("interrupted", SENT_AT + 500, SENT_AT + 500)
+
+
+def test_a_created_task_stays_created_after_another_attempt(path: Path) -> None:
+    one = entry(path)
+    one.begin(SENT_AT)
+    one.end("cgt-1", None)
+    one.begin(SENT_AT + 500)
+    (record,) = read_journal(path)
+    assert (record.event, record.task_id, record.time) == ("created", "cgt-1", SENT_AT)
+
+
 def test_a_missing_journal_is_an_error_of_the_reader(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_journal(path)

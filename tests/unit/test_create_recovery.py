@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from meshapi_video import JournalRecord, RequestFacts, VideoTaskResponse
 from meshapi_video._create.journal import End
@@ -12,7 +13,7 @@ NOW = 1_800_000_000.0
 
 
 def create(request_id: str, seed: int | None, event: End = "uncertain", task_id: str | None = None) -> JournalRecord:
-    facts = RequestFacts(model="m", sent_at=NOW, seed=seed)
+    facts = RequestFacts(model="m", sent_at=NOW, seed=seed, own_seed=True)
     return JournalRecord(
         request_id=request_id,
         key=None,
@@ -31,9 +32,14 @@ def task(task_id: str, seed: int | None = None, created_at: float | None = NOW, 
 
 
 def after(
-    records: list[JournalRecord], tasks: list[VideoTaskResponse], seconds: float = 1000, account: str = "a"
+    records: list[JournalRecord],
+    tasks: list[VideoTaskResponse],
+    seconds: float = 1000,
+    account: str = "a",
+    *,
+    is_complete: bool = True,
 ) -> Recovery:
-    return recover(records, tasks, NOW + seconds, settled_after=900, account=account)
+    return recover(records, tasks, NOW + seconds, settled_after=900, account=account, is_complete=is_complete)
 
 
 def test_the_task_with_the_seed_of_the_create_is_its_task_whatever_the_model_is_called() -> None:
@@ -48,8 +54,20 @@ def test_a_create_made_no_task_if_all_tasks_of_its_time_have_other_seeds_and_it_
     assert after(records, []) == Recovery(not_made=["r1"])
 
 
+def test_an_incomplete_list_finds_a_task_but_never_says_that_there_is_none() -> None:
+    records = [create("r1", 1), create("r2", 2)]
+    found = after(records, [task("a", 1)], is_complete=False)
+    assert found == Recovery(created={"r1": "a"}, unresolved={"r2": []})
+
+
 def test_the_list_of_another_key_never_says_that_a_create_made_no_task() -> None:
-    assert after([create("r1", 1)], [task("b", 2)], account="b") == Recovery(unresolved={"r1": []})
+    records = [create("r1", 1), create("r2", 2)]
+    assert after(records, [task("b", 2)], account="b") == Recovery(created={"r2": "b"}, of_another_account=["r1"])
+
+
+def test_a_create_of_an_unknown_account_is_not_resolved_without_its_task() -> None:
+    records = [evolve(create("r1", 1), account="")]
+    assert after(records, [task("b", 2)]) == Recovery(unresolved={"r1": []})
 
 
 def test_a_task_without_a_seed_may_be_any() -> None:
@@ -84,6 +102,12 @@ def test_creates_with_the_same_seed_or_with_none_cannot_be_told_apart() -> None:
     assert after([create("r1", 7), create("r2", 7)], tasks) == Recovery(unresolved={"r1": ["a", "b"], "r2": ["a", "b"]})
     assert after([create("r1", -1)], tasks) == Recovery(unresolved={"r1": ["a", "b"]})
     assert after([create("r1", None)], tasks) == Recovery(unresolved={"r1": ["a", "b"]})
+
+
+def test_a_seed_that_the_caller_gave_does_not_tell_which_task_is_the_one() -> None:
+    record = create("r1", 7)
+    records = [evolve(record, facts=RequestFacts(model="m", sent_at=NOW, seed=7))]
+    assert after(records, [task("a", 7), task("b", 8)]) == Recovery(unresolved={"r1": ["a"]})
 
 
 def test_two_tasks_with_the_seed_of_one_create_are_not_taken_for_one() -> None:

@@ -111,7 +111,23 @@ def test_a_server_that_never_gives_a_known_task_again_ends_with_a_warning(caplog
             page = ["a", "b"] if pages.offset == 0 else ["c"]
             pages.received(page, 10, has_more=pages.offset == 0 or number < 50)
     assert number < 60
+    assert not pages.is_complete
     assert "it may lack tasks" in caplog.text
+
+
+def test_a_list_is_complete_once_its_last_page_was_read_and_no_task_is_missing() -> None:
+    pages = Pages(max_retries=0)
+    assert not pages.is_complete
+    pages.received(["a", "b"], 3, has_more=True)
+    assert not pages.is_complete
+    pages.received(["b", "c"], 3, has_more=False)
+    assert pages.is_complete
+
+
+def test_a_list_with_fewer_tasks_than_the_server_counts_is_not_complete() -> None:
+    pages = Pages(max_retries=0)
+    pages.received(["a", "b"], 3, has_more=False)
+    assert (pages.is_over, pages.is_complete) == (True, False)
 
 
 def test_a_page_that_names_a_task_twice_yields_it_once() -> None:

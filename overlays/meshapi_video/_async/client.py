@@ -166,6 +166,7 @@ class AsyncVideoClient(BaseClient):
         warn_of_doubts(body)
         create = AsyncCreate(
             body,
+            own_seed=options.get("seed") is None,
             session=self._session,
             settings=self._settings,
             clock=self._clock,

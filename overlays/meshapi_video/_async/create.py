@@ -10,6 +10,7 @@ import anyio.to_thread
 from meshapi_video._create.attempts import (
     CreateState,
     attempt_failed,
+    attempt_started,
     attempt_succeeded,
     note_interruption,
     start_create,
@@ -46,6 +47,7 @@ class AsyncCreate:
         self,
         body: VideoGenerationRequest,
         *,
+        own_seed: bool,
         session: AsyncSession,
         settings: Settings,
         clock: Callable[[], float],
@@ -54,6 +56,7 @@ class AsyncCreate:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._body = body
+        self._own_seed = own_seed
         self._session = session
         self._settings = settings
         self._seconds = request_seconds(body, settings.timeout)
@@ -69,14 +72,16 @@ class AsyncCreate:
 
         `listing` starts a list of the tasks that were created after a time.
         """
-        state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
+        retries, own_seed = self._settings.max_retries, self._own_seed
+        state = start_create(new_request_id(), retries, self._clock(), self._unix_clock(), own_seed=own_seed)
         account = self._settings.account
         entry = None if journal is None else journal_entry(journal, key, self._body, state, account)
-        if entry is not None:
-            # Raises before anything is sent if it cannot be written.
-            await anyio.to_thread.run_sync(entry.begin, state.sent_at)
         while not state.is_over:
             await self._sleep(max(state.next_attempt_at - self._clock(), 0))
+            state = attempt_started(state, self._unix_clock())
+            if entry is not None:
+                # Raises before anything is sent if it cannot be written.
+                await anyio.to_thread.run_sync(entry.begin, state.sent_at)
             state = await self._attempt(state)
             log_create(state, self._clock())
         if entry is not None:

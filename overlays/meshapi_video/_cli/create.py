@@ -21,7 +21,7 @@ from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.output import print_error, print_status
 from meshapi_video._create.journal import resolve
 from meshapi_video._create.models import doubts
-from meshapi_video._create.recovery import LISTED_BEFORE, is_open, recover
+from meshapi_video._create.recovery import LISTED_BEFORE, Recovery, is_of_another_account, is_open, recover
 from meshapi_video._create.request import build_request
 from meshapi_video._download.file_lock import try_lock
 
@@ -29,18 +29,20 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from meshapi_video import AsyncVideoClient, CreateOptions, JournalRecord, Media, VideoGenerationRequest
-from meshapi_video._create.recovery import Recovery
+    from meshapi_video import (
+        AsyncVideoClient,
+        CreateOptions,
+        JournalRecord,
+        Media,
+        VideoGenerationRequest,
+        VideoTaskResponse,
+    )
 
 _MOST_IN_FLIGHT: Final = 4
 """Creates in flight. The service behind Mesh makes only a few videos at a time."""
 _LIST_INTERVAL: Final = 10.0
 """The most seconds between two requests for the list, while a create has no known end."""
 _KEY_DIGITS: Final = 16
-
-
-class Unresolved(Exception):
-    """Creates of a batch may have made tasks, and the list at Mesh does not tell."""
 
 
 @frozen(kw_only=True)
@@ -117,11 +119,28 @@ class Creates:
         self._created = dict[int, str]()
         """The id of the task, by the index of the item."""
         self._codes = list[ExitCode]()
+        self._candidates = dict[str, list[str]]()
+        """The ids of the tasks that may be the one of a create without a known end, by the id of its request."""
 
     @property
     def exit_code(self) -> ExitCode:
         """The worst result of the creates."""
         return worst_of(self._codes)
+
+    @property
+    def unresolved(self) -> str | None:
+        """Which lines of the batch have a create without a known end, and what to do; None if there is none."""
+        open_records = [record for record in self._records().values() if is_open(record)]
+        if self._journal is None or not open_records:
+            return None
+        places = {item.key: item.place for item in self._items}
+        return unresolved_text(
+            {
+                f"{places.get(record.key, '')}create {record.request_id}": self._candidates.get(record.request_id, [])
+                for record in open_records
+            },
+            self._journal,
+        )
 
     @property
     def missing(self) -> list[int]:
@@ -134,14 +153,26 @@ class Creates:
         ]
 
     async def run(self, client: AsyncVideoClient) -> list[str]:
-        """The ids of all tasks, in the order of the items. Raises `Unresolved`."""
-        await self._resolve(client)
-        await self._create_all(client)
-        if any(code is ExitCode.UNCERTAIN for code in self._codes) and self._is_batch:
-            # The response was lost. If no task was made, create it after all.
+        """The ids of all tasks, in the order of the items. `unresolved` says which creates have no known end."""
+        # Before anything is paid for.
+        account = _account_of(client)
+        refuse_other_account(
+            self._journal,
+            [
+                record.request_id
+                for record in self._records().values()
+                if is_open(record) and is_of_another_account(record, account)
+            ],
+        )
+        await self._create_all(client, self.missing)
+        if self._is_batch:
+            lost = {key for key, record in self._records().items() if is_open(record)}
+            await self._settle(client)
+            # If no task was made, create it after all.
+            await self._create_all(client, [index for index in self.missing if self._items[index].key in lost])
             self._codes = [code for code in self._codes if code is not ExitCode.UNCERTAIN]
-            await self._resolve(client)
-            await self._create_all(client)
+            if self.unresolved is not None:
+                self._codes.append(ExitCode.UNCERTAIN)
         records = self._records()
         ids = [
             self._created.get(index) or (records[item.key].task_id if item.key in records else None)
@@ -162,10 +193,10 @@ class Creates:
         except ValueError as error:
             raise click.UsageError(str(error)) from None
 
-    async def _create_all(self, client: AsyncVideoClient) -> None:
+    async def _create_all(self, client: AsyncVideoClient, indexes: list[int]) -> None:
         limiter = anyio.CapacityLimiter(_MOST_IN_FLIGHT)
         async with anyio.create_task_group() as group:
-            for index in self.missing:
+            for index in indexes:
                 group.start_soon(self._create, client, index, limiter)
 
     async def _create(self, client: AsyncVideoClient, index: int, limiter: anyio.CapacityLimiter) -> None:
@@ -199,29 +230,35 @@ class Creates:
                 self._created[index] = created.id
                 print_status(f"{item.place}created the task {created.id}")
 
-    async def _resolve(self, client: AsyncVideoClient) -> None:
+    async def _settle(self, client: AsyncVideoClient) -> None:
         """Finds out what became of the creates without a known end. Waits as long as a task may still come."""
-        while self._journal is not None and self._is_batch:
-            records = [*self._records().values()]
-            unknown = [record for record in records if is_open(record)]
-            if not unknown:
-                return
-            found = await look(client, records, self._settled_after)
-            write(self._journal, found)
-            if not found.unresolved:
-                return
-            interval = min(_LIST_INTERVAL, self._settled_after)
-            settled_at = max(record.time for record in unknown) + self._settled_after
-            if time.time() > settled_at + interval:
-                raise Unresolved(unresolved_text(found, self._journal))
-            print_status(
-                f"{len(found.unresolved)} creates have no known end; the list is asked for again in {interval:g} s"
-            )
-            await anyio.sleep(interval)
+        interval = min(_LIST_INTERVAL, self._settled_after)
+        try:
+            while unresolved := await self._look(client):
+                settled_at = max(record.time for record in unresolved) + self._settled_after
+                if time.time() > settled_at + interval:
+                    return
+                print_status(
+                    f"{len(unresolved)} creates have no known end; the list is asked for again in {interval:g} s"
+                )
+                await anyio.sleep(interval)
+        except MeshVideoError as error:
+            # The tasks of the other lines are still waited for.
+            print_error(f"the list of tasks cannot be read: {error}")
+
+    async def _look(self, client: AsyncVideoClient) -> list[JournalRecord]:
+        """Writes the ends that the list tells into the journal; returns the creates that still have none."""
+        records = [*self._records().values()]
+        if self._journal is None or not any(is_open(record) for record in records):
+            return []
+        found = await look(client, records, self._settled_after)
+        write(self._journal, found)
+        self._candidates = found.unresolved
+        return [record for record in records if record.request_id in found.unresolved]
 
 
 def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
-    """Creates what is missing. Raises `Unresolved`."""
+    """Creates what is missing; returns the ids of all tasks."""
 
     async def main() -> list[str]:
         async with client:
@@ -240,7 +277,14 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
 def only_run(journal: Path) -> Generator[None]:
     """Keeps the journal of a batch for this run: a second run at the same time would create the same videos."""
     with journal.open("ab") as file:
-        if not try_lock(file.fileno()):
+        try:
+            is_only = try_lock(file.fileno(), required=True)
+        except OSError as error:
+            raise click.UsageError(
+                f"the journal {journal} cannot be locked: {error.strerror}. Without a lock, a second run at the same "
+                "time would pay for the same videos again. Move the journal to a local disk, and name it with --journal"
+            ) from None
+        if not is_only:
             raise click.UsageError(f"another run of this batch is still creating videos: it uses the journal {journal}")
         yield
 
@@ -270,12 +314,27 @@ def look_and_write(
 
 
 async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_after: float) -> Recovery:
-    """Compares the creates in a journal with the list at Mesh."""
+    """Compares the creates in a journal with the list at Mesh.
+
+    A create that was not made is sent again, and paid for. So the list is read twice before one is declared not made.
+    """
     since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
     now = time.time()
-    listed = [task async for task in client.list(created_after=since)]
-    account = client._settings.account  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same package
-    return recover(records, listed, now, settled_after, account)
+    account = _account_of(client)
+    listed: dict[str, VideoTaskResponse] = {}
+    found, is_complete = Recovery(), True
+    for _ in range(2):
+        tasks = client.list(created_after=since)
+        listed |= {task.id: task async for task in tasks}
+        is_complete = is_complete and tasks.is_complete
+        found = recover(records, listed.values(), now, settled_after, account, is_complete=is_complete)
+        if not found.not_made:
+            break
+    return found
+
+
+def _account_of(client: AsyncVideoClient) -> str:
+    return client._settings.account  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same package
 
 
 def write(journal: Path, found: Recovery) -> None:
@@ -288,13 +347,24 @@ def write(journal: Path, found: Recovery) -> None:
         print_status(f"create {request_id} made no task")
 
 
-def unresolved_text(found: Recovery, journal: Path) -> str:
-    """The creates whose end is not known, and what to do."""
-    creates = "; ".join(
-        f"create {request_id} may have made {' or '.join(tasks) or 'a task that the list of this key does not show'}"
-        for request_id, tasks in found.unresolved.items()
+def refuse_other_account(journal: Path | None, request_ids: list[str]) -> None:
+    """Raises a usage error if there are creates of another account: the list of this one says nothing of them."""
+    if request_ids:
+        raise click.UsageError(
+            f"the journal {journal} was written with another base URL or API key: the list of this one does not tell "
+            f"whether a task of {', '.join(request_ids)} exists. Use the base URL and the key of that run; or look "
+            f"there yourself, then run meshapi-video journal {journal} with --made REQUEST_ID TASK_ID or --not-made "
+            "REQUEST_ID"
+        )
+
+
+def unresolved_text(creates: dict[str, list[str]], journal: Path) -> str:
+    """The creates whose end is not known, each with the tasks that it may have made, and what to do."""
+    told = "; ".join(
+        f"{create} may have made {' or '.join(tasks) or 'a task that the list of this key does not show'}"
+        for create, tasks in creates.items()
     )
     return (
-        f"{creates}. Nothing was created again. Look at these tasks, then run meshapi-video journal {journal} with "
+        f"{told}. Nothing was created again. Look at these tasks, then run meshapi-video journal {journal} with "
         "--made REQUEST_ID TASK_ID or --not-made REQUEST_ID"
     )

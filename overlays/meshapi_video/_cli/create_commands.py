@@ -148,7 +148,7 @@ def generate(
     """
     from meshapi_video import AsyncVideoClient  # noqa: PLC0415
     from meshapi_video._cli.batch import WaitOptions, wait_for  # noqa: PLC0415
-    from meshapi_video._cli.create import Creates, Unresolved, create_all, only_run, read_batch  # noqa: PLC0415
+    from meshapi_video._cli.create import Creates, create_all, only_run, read_batch  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER  # noqa: PLC0415
     from meshapi_video._download.target import check_target  # noqa: PLC0415
 
@@ -181,15 +181,17 @@ def generate(
             client = AsyncVideoClient(key)
             # Before anything is paid for, because it checks the hosts.
             waiting = AsyncVideoClient(key, private_hosts=private_hosts)
-        try:
-            task_ids = create_all(creates, client)
-        except Unresolved as error:
-            print_error(str(error))
-            return ExitCode.UNCERTAIN
+        task_ids = create_all(creates, client)
     wait_options = WaitOptions(
         task_ids=task_ids, timeout=timeout, folder=output, overwrite=overwrite, as_json=as_json, debug=debug
     )
-    code = wait_for(wait_options, waiting) if task_ids else None
+    unresolved = creates.unresolved
+    try:
+        code = wait_for(wait_options, waiting) if task_ids else None
+    finally:
+        # At the end, also after ctrl-C: what is printed before the wait may have scrolled away.
+        if unresolved is not None:
+            print_error(unresolved)
     return worst_of(filter(None, (creates.exit_code, code)))
 
 
@@ -241,7 +243,7 @@ def journal(
     is found is written into the journal. The exit code is 5 if the end of a create is still not known.
     """
     from meshapi_video import AsyncVideoClient, read_journal  # noqa: PLC0415
-    from meshapi_video._cli.create import look_and_write, unresolved_text  # noqa: PLC0415
+    from meshapi_video._cli.create import look_and_write, refuse_other_account, unresolved_text  # noqa: PLC0415
     from meshapi_video._create.journal import resolve  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER, is_open  # noqa: PLC0415
 
@@ -256,16 +258,19 @@ def journal(
         records = read_journal(file)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    unresolved = None
+    unresolved, others = None, list[str]()
     if any(is_open(record) for record in records):
         with settings_errors_are_usage_errors():
             client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
         found = look_and_write(client, records, file, SETTLED_AFTER if settled_after is None else settled_after)
-        unresolved = unresolved_text(found, file) if found.unresolved else None
+        creates = {f"create {request_id}": tasks for request_id, tasks in found.unresolved.items()}
+        unresolved, others = unresolved_text(creates, file) if creates else None, found.of_another_account
         records = read_journal(file)
     for record in records:
         click.echo("\t".join(printable(text) for text in (record.request_id, record.event, record.task_id or "-")))
     if unresolved is not None:
         print_error(unresolved)
+    refuse_other_account(file, others)
+    if unresolved is not None:
         return ExitCode.UNCERTAIN
     return ExitCode.SUCCESS

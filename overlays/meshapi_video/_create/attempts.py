@@ -49,9 +49,11 @@ class CreateState:
     request_id: str
     """The id that each attempt sends in `X-Request-Id`."""
     sent_at: float
-    """When the first attempt started, in seconds since 1970."""
+    """When the newest attempt started, in seconds since 1970: only this one may have made a task."""
     next_attempt_at: float
     retries_left: int
+    own_seed: bool = False
+    """Whether the seed of the request is of this create alone."""
     failures: int = 0
     error: MeshVideoError | None = None
     """Why the last attempt failed."""
@@ -66,9 +68,16 @@ class CreateState:
         return self.task_id is not None or self.end is not None
 
 
-def start_create(request_id: str, retries: int, now: float, unix_time: float) -> CreateState:
+def start_create(request_id: str, retries: int, now: float, unix_time: float, *, own_seed: bool = False) -> CreateState:
     """Sends at once, and then at most `retries` times more."""
-    return CreateState(request_id=request_id, sent_at=unix_time, next_attempt_at=now, retries_left=retries)
+    return CreateState(
+        request_id=request_id, sent_at=unix_time, next_attempt_at=now, retries_left=retries, own_seed=own_seed
+    )
+
+
+def attempt_started(state: CreateState, unix_time: float) -> CreateState:
+    """The state just before an attempt, which the journal has to know before it is sent."""
+    return evolve(state, sent_at=unix_time)
 
 
 def attempt_succeeded(state: CreateState, task_id: str) -> CreateState:

@@ -26,7 +26,9 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     model: str
     sent_at: float = msgspec.field(name="time")
-    """When the create began, in seconds since 1970."""
+    """When its newest attempt began, in seconds since 1970: those before it made no task."""
+    own_seed: bool = False
+    """Whether `create` chose the seed: then no other create has it. A caller may give many creates the same one."""
     seed: int | None = None
     resolution: str | None = None
     ratio: str | None = None
@@ -40,13 +42,16 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     execution_expires_after: int | None = None
 
     @classmethod
-    def of(cls, request: VideoGenerationRequest, sent_at: float) -> Self:
+    def of(cls, request: VideoGenerationRequest, sent_at: float, *, own_seed: bool = False) -> Self:
         """The facts of a request whose create began at `sent_at`."""
         body = request.to_dict()
-        return cls(sent_at=sent_at, **{name: body[name] for name in ("model", *_COMPARED) if name in body})
+        facts = {name: body[name] for name in ("model", *_COMPARED) if name in body}
+        return cls(sent_at=sent_at, own_seed=own_seed and "seed" in facts, **facts)
 
 
-_COMPARED: Final = tuple(name for name in RequestFacts.__struct_fields__ if name not in {"model", "sent_at"})
+_COMPARED: Final = tuple(
+    name for name in RequestFacts.__struct_fields__ if name not in {"model", "sent_at", "own_seed"}
+)
 
 
 def may_be(facts: RequestFacts, task: VideoTaskResponse) -> bool:
@@ -55,7 +60,7 @@ def may_be(facts: RequestFacts, task: VideoTaskResponse) -> bool:
     model = stated.get("model")
     if model is not None and _full_name(model, facts.model) != _full_name(facts.model, model):
         return False
-    if not (is_in_time(facts, task) or has_seed_of(facts, task)):
+    if not (is_in_time(facts, task) or (facts.own_seed and has_seed_of(facts, task))):
         return False
     # A draft is made with 480p, whatever the request says.
     compared = (name for name in _COMPARED if not (name == "resolution" and facts.draft))

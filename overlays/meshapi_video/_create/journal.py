@@ -1,7 +1,9 @@
 """The journal: a file that says, even after a kill, which creates were begun and how each ended.
 
-It is JSON lines, and only grows. A line `sending` is written and synced before the request, and one of `created`,
-`refused` and `uncertain` after it. A `sending` without an end is a create that was interrupted: its task may exist.
+It is JSON lines, and only grows. A line `sending` is written and synced before each attempt to send the request, and
+one of `created`, `refused` and `uncertain` after the last one. A `sending` without an end is a create that was
+interrupted: its task may exist. A second `sending` replaces the first, because an attempt that is followed by another
+one made no task.
 
 Each line is one write at the end of the file, so that several processes may share it. A write that a kill or a full
 disk cut leaves the beginning of a line. The next writer begins a new line after it, and a reader skips it: the create
@@ -66,7 +68,7 @@ class JournalRecord:
     key: str | None
     """The name that the caller gave this create."""
     time: float
-    """When the create began, in seconds since 1970."""
+    """When its newest attempt began, in seconds since 1970."""
     facts: RequestFacts
     """What is known of the request, to compare tasks with."""
     body_sha256: str
@@ -111,7 +113,7 @@ class JournalEntry:
         self._key = key
 
     def begin(self, sent_at: float) -> None:
-        """Writes that the request is about to be sent. Raises `OSError` if that is not safely on the disk."""
+        """Writes that an attempt is about to be sent. Raises `OSError` if that is not safely on the disk."""
         line = _Line("sending", self._request_id, key=self._key, body_sha256=self._body_sha256, account=self._account)
         facts = msgspec.structs.replace(self._facts, sent_at=sent_at)
         try:
@@ -190,9 +192,12 @@ def read_journal(path: str | os.PathLike[str]) -> list[JournalRecord]:
 
 def _add(records: dict[str, JournalRecord], text: bytes) -> None:
     line = _line_decoder.decode(text)
+    begun = records.get(line.request_id)
+    # A created task exists, whatever a later line says: another process may have judged a create in flight.
+    is_created = begun is not None and begun.event == "created"
     if line.event == "sending":
         facts = _facts_decoder.decode(text)
-        records[line.request_id] = JournalRecord(
+        sending = JournalRecord(
             request_id=line.request_id,
             key=line.key,
             time=facts.sent_at,
@@ -200,13 +205,12 @@ def _add(records: dict[str, JournalRecord], text: bytes) -> None:
             body_sha256=line.body_sha256,
             account=line.account,
         )
-    elif line.request_id not in records:
+        records[line.request_id] = begun if begun is not None and is_created else sending
+    elif begun is None:
         raise ValueError(f"it ends the create {line.request_id}, which no line before it begins")
     elif (line.event == "created") != bool(line.task_id):
         raise ValueError(f"its event is {line.event!r}, and its task_id is {line.task_id!r}")
-    elif records[line.request_id].event != "created":
-        # The task exists, whatever a later line says: another process may have judged a create in flight.
-        begun = records[line.request_id]
+    elif not is_created:
         records[line.request_id] = evolve(begun, event=line.event, task_id=line.task_id, reason=line.reason)
 
 

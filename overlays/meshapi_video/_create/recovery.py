@@ -3,8 +3,10 @@
 | create without a known end       | unclaimed tasks in the list                          | result     |
 |----------------------------------|------------------------------------------------------|------------|
 | it has a seed of its own         | one of its time has this seed                        | created    |
-| it was long ago, with this key   | none of its time may be the one, and none of any     | not made   |
-|                                  | time has its seed                                    |            |
+| it was long ago, with this key,  | none of its time may be the one, and none of any     | not made   |
+| and two lists were complete      | time has its seed                                    |            |
+| it had another server or key     | none of its time has its seed                        | of another |
+|                                  |                                                      | account    |
 | any other                        |                                                      | unresolved |
 
 The list is Mesh's own database, which has a task before the create gets its response. Only the seed decides: Mesh may
@@ -45,11 +47,18 @@ class Recovery:
     """The ids of the requests that made no task."""
     unresolved: dict[str, list[str]] = field(factory=dict[str, list[str]])
     """The ids of the tasks that may be the one, by the id of the request."""
+    of_another_account: list[str] = field(factory=list[str])
+    """The ids of the requests that went to another server or had another key: this list says nothing of them."""
 
 
 def is_open(record: JournalRecord) -> bool:
     """Whether the create has no known end."""
     return record.event in {"interrupted", "uncertain"}
+
+
+def is_of_another_account(record: JournalRecord, account: str) -> bool:
+    """Whether the create went to another server, or had another key."""
+    return record.account not in {"", account}
 
 
 def recover(
@@ -58,8 +67,13 @@ def recover(
     now: float,
     settled_after: float,
     account: str,
+    *,
+    is_complete: bool,
 ) -> Recovery:
-    """Compares the creates in a journal with the list of an account; `now` is in seconds since 1970."""
+    """Compares the creates in a journal with the list of an account; `now` is in seconds since 1970.
+
+    `is_complete` is whether `listed` has every task: if not, no create is declared not made.
+    """
     claimed = {record.task_id for record in records}
     tasks = [task for task in listed if task.id not in claimed]
     found = Recovery()
@@ -67,19 +81,26 @@ def recover(
     seeds = Counter(record.facts.seed for record in unknown)
     for record in unknown:
         facts = record.facts
-        has_own_seed = facts.seed not in {None, -1} and seeds[facts.seed] == 1
+        has_one_seed = facts.seed not in {None, -1} and seeds[facts.seed] == 1
         same = [task.id for task in tasks if is_in_time(facts, task) and has_seed_of(facts, task)]
         # A task that does not state its seed yet may be any.
         possible = [
             task.id
             for task in tasks
             if has_seed_of(facts, task)
-            or (is_in_time(facts, task) and not (has_own_seed and isinstance(task.seed, int)))
+            or (is_in_time(facts, task) and not (has_one_seed and isinstance(task.seed, int)))
         ]
-        if has_own_seed and len(same) == 1:
+        if facts.own_seed and has_one_seed and len(same) == 1:
             found.created[record.request_id] = same[0]
-        # Later than that, the list may no longer have the task. And the list of another key never has it.
-        elif not possible and record.account == account and settled_after < now - record.time <= LONGEST_LIFE:
+        elif is_of_another_account(record, account):
+            found.of_another_account.append(record.request_id)
+        # Later than that, the list may no longer have the task.
+        elif (
+            is_complete
+            and not possible
+            and record.account == account
+            and settled_after < now - record.time <= LONGEST_LIFE
+        ):
             found.not_made.append(record.request_id)
         else:
             found.unresolved[record.request_id] = possible

@@ -96,7 +96,7 @@ def journal_entry(
     return JournalEntry(
         journal,
         request_id=state.request_id,
-        facts=RequestFacts.of(body, state.sent_at),
+        facts=RequestFacts.of(body, state.sent_at, own_seed=state.own_seed),
         body_sha256=hashlib.sha256(msgspec.json.encode(body.to_dict())).hexdigest(),
         account=account,
         key=key,
@@ -109,7 +109,7 @@ def created_task(state: CreateState, body: VideoGenerationRequest, listing: Call
     `listing` starts a list of the tasks that were created after a time.
     """
     if isinstance(state.end, CreateUncertain):
-        facts = RequestFacts.of(body, state.sent_at)
+        facts = RequestFacts.of(body, state.sent_at, own_seed=state.own_seed)
         set_candidates(state.end, lambda: FoundTasks(lambda: listing(facts.sent_at - EARLIEST), facts))
     if state.end is not None:
         raise state.end

@@ -41,12 +41,18 @@ class Pages:
         self._failures = 0
         self._steps_back = 0
         self._seen = set[str]()
+        self._gave_up = False
         self.offset = 0
         """The offset of the next page."""
         self.total: int | None = None
         """The number of tasks that match the filter, as the server counted them for the newest page."""
         self.is_over = False
         """Whether the last page was read."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last page was read, and no task is missing."""
+        return self.is_over and not self._gave_up and len(self._seen) >= (self.total or 0)
 
     def received(self, ids: Sequence[str], total: int, *, has_more: bool) -> list[str]:
         """Takes the page at `offset`; returns the ids of its tasks that no page had before."""
@@ -56,6 +62,7 @@ class Pages:
                 self.offset = max(self.offset - PAGE_SIZE * 2**self._steps_back, 0)
                 self._steps_back += 1
                 return []
+            self._gave_up = True
             _logger.warning("the list changed faster than it was read: it may lack tasks")
         new = [task_id for task_id in dict.fromkeys(ids) if task_id not in self._seen]
         self._seen.update(new)

@@ -164,6 +164,7 @@ class VideoClient(BaseClient):
         warn_of_doubts(body)
         create = Create(
             body,
+            own_seed=options.get("seed") is None,
             session=self._session,
             settings=self._settings,
             clock=self._clock,

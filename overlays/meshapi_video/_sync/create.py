@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from meshapi_video._create.attempts import (
     CreateState,
     attempt_failed,
+    attempt_started,
     attempt_succeeded,
     note_interruption,
     start_create,
@@ -44,6 +45,7 @@ class Create:
         self,
         body: VideoGenerationRequest,
         *,
+        own_seed: bool,
         session: Session,
         settings: Settings,
         clock: Callable[[], float],
@@ -52,6 +54,7 @@ class Create:
         sleep: Callable[[float], None],
     ) -> None:
         self._body = body
+        self._own_seed = own_seed
         self._session = session
         self._settings = settings
         self._seconds = request_seconds(body, settings.timeout)
@@ -67,14 +70,16 @@ class Create:
 
         `listing` starts a list of the tasks that were created after a time.
         """
-        state = start_create(new_request_id(), self._settings.max_retries, self._clock(), self._unix_clock())
+        retries, own_seed = self._settings.max_retries, self._own_seed
+        state = start_create(new_request_id(), retries, self._clock(), self._unix_clock(), own_seed=own_seed)
         account = self._settings.account
         entry = None if journal is None else journal_entry(journal, key, self._body, state, account)
-        if entry is not None:
-            # Raises before anything is sent if it cannot be written.
-            entry.begin(state.sent_at)
         while not state.is_over:
             self._sleep(max(state.next_attempt_at - self._clock(), 0))
+            state = attempt_started(state, self._unix_clock())
+            if entry is not None:
+                # Raises before anything is sent if it cannot be written.
+                entry.begin(state.sent_at)
             state = self._attempt(state)
             log_create(state, self._clock())
         if entry is not None:

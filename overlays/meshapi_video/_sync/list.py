@@ -54,6 +54,15 @@ class TaskList(Iterator[VideoTaskResponse]):
         """The number of tasks that match the filter, by the newest page; None before the first page."""
         return self._pages.total
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the list was read to its end, and no task is missing.
+
+        False if the list changed faster than it was read, or has fewer tasks than `total`: then a task that did not
+        come may still exist.
+        """
+        return self._pages.is_complete
+
     def __iter__(self) -> Self:
         return self
 
