@@ -69,7 +69,7 @@ def parse_create_request(body: bytes, more_models: Collection[str]) -> CreateReq
     """
     try:
         values = msgspec.json.decode(body)
-    except (ValueError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise InvalidRequest([_mistake((), f"JSON decode error: {error}", "json_invalid")]) from None
     _refuse(_type_mistakes(values, VideoGenerationRequest, ()))
     request = msgspec.convert(values, VideoGenerationRequest)

@@ -182,7 +182,7 @@ def read_journal(path: str | os.PathLike[str]) -> list[JournalRecord]:
         try:
             if not _is_broken(text):
                 _add(records, text)
-        except ValueError as error:
+        except (msgspec.MsgspecError, ValueError) as error:
             raise ValueError(
                 f"line {number} of the journal {file} is damaged: {one_line(str(error))}. Look in the list for the "
                 "task of this create, then delete the line"

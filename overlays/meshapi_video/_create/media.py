@@ -130,6 +130,8 @@ def inspect(source: Path | bytes, kind: Kind) -> Inspected:
 
 
 def _inspect_file(path: Path, kind: Kind) -> tuple[int, bytes]:
+    if "\0" in os.fspath(path):
+        raise ValueError("the path has a zero byte; check the path")
     # Before the file is opened: to open a FIFO blocks, and to open a device may do anything.
     found = path.stat()
     if stat.S_ISDIR(found.st_mode):
