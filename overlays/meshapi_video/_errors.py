@@ -123,7 +123,7 @@ class APIError(MeshVideoError):
         self.status_code = status_code
         self.code = shorten(code) if code else code
         self.message = shorten(message)
-        self.request_id = shorten(request_id) if request_id else request_id
+        self.request_id: str | None = shorten(request_id) if request_id else request_id
         self.retry_after = retry_after
         self.body = shorten(body, LONGEST_BODY)
         self.errors = tuple(FieldError(*map(shorten, error)) for error in errors[:MOST_FIELD_ERRORS])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import importlib
 import io
@@ -28,7 +29,7 @@ _DAY = datetime.date(2020, 1, 2)
 @pytest.fixture(scope="module")
 def code(published: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
     cases = read_cases()
-    document: dict[str, Json] = {**published, "paths": {**published["paths"]}}
+    document = copy.deepcopy(published)
     for name in ("r1-params", "r2-forms", "w01-equal-forms", "w02-file-or-object"):
         add_case(document, name, cases[name], as_body=False)
     return generate_from(document, tmp_path_factory.mktemp("sent"), supplement=False)
