@@ -37,6 +37,7 @@ from codegen.parsing import read_mapping
 from codegen.refusals import check_document
 from codegen.refusals.parsed import readable, wire_refusal
 from codegen.supplement import apply_supplement
+from codegen.templates import write_templates
 from codegen.verification import verify
 from codegen.wire_generator import generate_wire
 
@@ -143,7 +144,10 @@ def _write(document: dict[str, Json], path: Path) -> None:
 
 def _generate_client(source: Path, package: Path, content_types: dict[str, str]) -> None:
     config = client_config(source, package, content_types)
-    errors = openapi_python_client.generate(config=config)
+    templates = source.with_name("templates")
+    templates.mkdir()
+    write_templates(templates)
+    errors = openapi_python_client.generate(config=config, custom_template_path=templates)
     if errors:
         raise CodegenError("\n".join(f"{error.header}: {error.detail}" for error in errors))
 

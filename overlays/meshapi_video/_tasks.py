@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
 from typing import Final, TypeAlias
 
 from attrs import frozen
@@ -11,15 +10,6 @@ from meshapi_video._errors import InvalidResponse, TaskCancelled, TaskError, Tas
 from meshapi_video._token import WaitToken
 from meshapi_video._urls import is_http_url
 from meshapi_video_generated.models import VideoTaskContent, VideoTaskError, VideoTaskResponse
-from meshapi_video_generated.types import Unset
-
-
-def _global_name(_unset: Unset) -> str:
-    return "UNSET"
-
-
-# Without this, unpickling makes another object, and `task.seed is UNSET` is false afterwards.
-copyreg.pickle(Unset, _global_name)
 
 _ENDED_WITHOUT_VIDEO: Final[dict[str, type[TaskError]]] = {
     "failed": TaskFailed,

@@ -22,8 +22,8 @@ PROTOCOLS: Final = {
 }  # fmt: skip
 
 
-# The document does not describe the first, and the generator does not describe the second.
-UNDOCUMENTED: Final = {"ValidationErrorCtx", "Unset"}
+# The document does not describe it.
+UNDOCUMENTED: Final = {"ValidationErrorCtx"}
 PROMISED: Final = {
     "VideoClient", "AsyncVideoClient", "Video", "PollPolicy", "TERMINAL_STATUSES", "is_terminal", "parse_task",
     "VideoTaskResponse", "VideoTaskContent", "VideoTaskError", "VideoTaskUsage",

@@ -260,7 +260,24 @@ def reads_a_task(task: VideoTaskResponse) -> None:
     assert_type(task.created_at, int | None | Unset)
     assert_type(is_terminal(task), bool)
     if isinstance(task.content, VideoTaskContent) and task.content.video_url is not UNSET:
-        assert_type(task.content.video_url, str | None | Unset)
+        assert_type(task.content.video_url, str | None)
+    if task.seed is not UNSET:
+        assert_type(task.seed, int | None)
+    if task.created_at is UNSET or task.created_at is None:
+        return
+    assert_type(task.created_at, int)
+    # A field that is UNSET or None is false.
+    if task.content:
+        assert_type(task.content, VideoTaskContent)
+    assert_type(task.duration or 5, int)
+
+
+def narrows_in_a_match(task: VideoTaskResponse) -> str:
+    match task.ratio:
+        case Unset.UNSET | None:
+            return "unknown"
+        case ratio:
+            return ratio
 
 
 def takes_a_callback(body: bytes, waits: list[WaitResults], others: list[AsyncWaitResults]) -> VideoTaskResponse:

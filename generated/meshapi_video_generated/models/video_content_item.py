@@ -7,6 +7,7 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
+from ..types import model_repr as _model_repr
 
 if TYPE_CHECKING:
     from ..models.video_content_item_audio_url import VideoContentItemAudioUrl
@@ -38,7 +39,10 @@ class VideoContentItem:
     role: None | str | Unset = UNSET
     text: None | str | Unset = UNSET
     video_url: None | Unset | VideoContentItemVideoUrl = UNSET
-    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+    additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+
+    def __repr__(self) -> str:
+        return _model_repr(self)
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.video_content_item_audio_url import VideoContentItemAudioUrl  # noqa: PLC0415
