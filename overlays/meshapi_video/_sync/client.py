@@ -23,6 +23,7 @@ from meshapi_video._polling.state import (
     stopped,
 )
 from meshapi_video._settings import ApiKey
+from meshapi_video._sync.callbacks import blocking_callback
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, StopFlag, request_deadline
 from meshapi_video._sync.session import Session
 from meshapi_video._tasks import CreatedTask, TaskRef, Video, video_or_raise
@@ -218,7 +219,7 @@ class VideoClient(BaseClient):
 
         Raises:
             ValueError: As from `create`. Nothing was sent.
-            TypeError: As from `create`. Nothing was sent.
+            TypeError: As from `create`, or a callback is a coroutine function. Nothing was sent.
             OSError: `to` cannot be written, or as from `create`. Nothing was sent.
             JournalNotWritten: As from `create`: the task exists.
             CreateUncertain: A task may have been made. Other errors of `create` mean that none was made.
@@ -235,6 +236,7 @@ class VideoClient(BaseClient):
 
         # Before anything is paid for.
         deadline_after(timeout, 0)
+        on_created, on_update = blocking_callback("on_created", on_created), blocking_callback("on_update", on_update)
         if to is not None:
             check_target(to, overwrite=overwrite)
         task = self.create(
@@ -328,7 +330,8 @@ class VideoClient(BaseClient):
                 states none), and five minutes longer.
             poll: When to poll.
             on_update: Called with the first response and with each response that differs from the one
-                before. An exception that it raises ends the wait.
+                before. An exception that it raises ends the wait. As every callback of this client, it
+                cannot be a coroutine function.
             stop: An event that ends the wait when another thread or a signal handler sets it. The wait
                 ends within 0.1 s, or later while it connects or if it uses your own `http_client`.
 
@@ -341,8 +344,10 @@ class VideoClient(BaseClient):
             MeshVideoError: The certificates cannot be loaded, or a hook of your `http_client` consumed a
                 response.
             ValueError: `task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+            TypeError: `on_update` is a coroutine function.
             RuntimeError: The client has been closed.
         """
+        on_update = blocking_callback("on_update", on_update)
         state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
         while True:
             before, state = state, self._advance(state, stop)
@@ -421,7 +426,7 @@ class VideoClient(BaseClient):
                 other iterable no more ids are taken.
 
         Raises:
-            TypeError: `task_ids` is a single string.
+            TypeError: `task_ids` is a single string, or `on_progress` is a coroutine function.
             ValueError: A number is out of its range.
             MeshVideoError: From the iterator: the system allows no thread.
             RuntimeError: From the iterator: the client has been closed before the iterator was finished, or
@@ -429,6 +434,7 @@ class VideoClient(BaseClient):
         """
         from meshapi_video._sync.wait_many import Poller, WaitResults  # noqa: PLC0415
 
+        on_progress = blocking_callback("on_progress", on_progress)
         poller = Poller(
             self._new_scheduler(
                 task_ids,
@@ -481,6 +487,7 @@ class VideoClient(BaseClient):
             ConnectionFailed: As from `get`, if you pass an id.
             InvalidResponse: As from `get`, if you pass an id.
             ValueError: `video_or_task_id` cannot be a task's id, or `timeout` is not a number of seconds.
+            TypeError: `on_progress` is a coroutine function.
             RuntimeError: The client has been closed.
         """
         from meshapi_video._download.request import DownloadRequest  # noqa: PLC0415
@@ -500,7 +507,7 @@ class VideoClient(BaseClient):
             transports=self._download_transports,
             timeout=self._settings.timeout,
             max_retries=self._settings.max_retries,
-            on_progress=on_progress,
+            on_progress=blocking_callback("on_progress", on_progress),
             clock=self._clock,
             rand=self._rand,
             sleep=self._sleep,
