@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from meshapi_video._errors import InvalidResponse, TaskCancelled, TaskError, TaskExpired, TaskFailed
 from meshapi_video._token import WaitToken
@@ -104,13 +104,18 @@ class Video:
     """The URL of the video: signed, on another host, valid for 24 hours. Fetch it without the API key."""
     last_frame_url: str | None
     """The URL of the last frame as a picture; None if the task made none."""
-    task: VideoTaskResponse
+    # A model can be changed, so that it has no hash. Two equal videos have the same URLs, and so the same hash.
+    task: VideoTaskResponse = field(hash=False)
     """The whole response, with all other fields of the task."""
 
     @property
     def id(self) -> str:
         """The task's id."""
         return self.task.id
+
+    def to_dict(self) -> dict[str, Any]:
+        """The video as values that JSON has: `id`, `url`, `last_frame_url`, and `task` as the API sent it."""
+        return {"id": self.id, "url": self.url, "last_frame_url": self.last_frame_url, "task": self.task.to_dict()}
 
 
 def outcome(task: VideoTaskResponse) -> Video | TaskError | InvalidResponse:

@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from meshapi_video import (
+    AsyncUpdates,
     AsyncVideoClient,
     InvalidResponse,
     NotFoundError,
@@ -154,3 +155,52 @@ def test_an_event_stops_the_iterator_from_another_thread(server: Server, phase: 
         stopper.join()
     assert (caught.value.token.task_id, caught.value.polls) == ("task-1", 1)
     assert caught.value.last_task == VideoTaskResponse(id="task-1", status="queued")
+
+
+def test_no_poll_is_sent_after_the_block_of_the_context_manager(client: Caller, server: Server) -> None:
+    server.script(task("queued"), task("running"), finished())
+
+    async def body(client: AsyncVideoClient) -> WaitToken:
+        async with client.updates("task-1", poll=STEADY) as found:
+            async for update in found:
+                if update.status == "running":
+                    break
+        assert [update async for update in found] == []
+        return found.token
+
+    token = client.run(body)
+    assert (token.polls, len(server.requests)) == (2, 2)
+    assert [update.status for update in updates(client, token)] == ["succeeded"]
+
+
+def test_an_error_in_the_block_reaches_the_caller_and_ends_the_polls(client: Caller, server: Server) -> None:
+    server.script(task("queued"), finished())
+    iterators = list[AsyncUpdates]()
+
+    async def body(client: AsyncVideoClient) -> None:
+        async with client.updates("task-1", poll=STEADY) as found:
+            iterators.append(found)
+            async for update in found:
+                raise LookupError(update.status)
+
+    with pytest.raises(LookupError, match="queued"):
+        client.run(body)
+    assert client.run(lambda _client: collect(iterators[0])) == []
+    assert len(server.requests) == 1
+
+
+def test_the_end_of_the_task_is_the_end_of_the_block_too(client: Caller, server: Server) -> None:
+    server.script(task("running"), response(404))
+
+    async def body(client: AsyncVideoClient) -> None:
+        async with client.updates("task-1", poll=STEADY) as found:
+            with pytest.raises(NotFoundError):
+                await collect(found)
+            # As long as the iterator is open, it raises the error that ended the wait.
+            with pytest.raises(NotFoundError):
+                await collect(found)
+        assert await collect(found) == []
+        await found.close()
+
+    client.run(body)
+    assert len(server.requests) == 2

@@ -147,11 +147,11 @@ class _BlockingIterator:
             raise StopAsyncIteration from None
 
     async def __aenter__(self) -> Self:
-        assert self._iterator.__enter__() is self._iterator  # type: ignore[attr-defined]  # pyright: ignore - `WaitResults` has it
+        assert self._iterator.__enter__() is self._iterator  # type: ignore[attr-defined]  # pyright: ignore - all but `TaskList` have it
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._iterator.__exit__(*exc_info)  # type: ignore[attr-defined]  # pyright: ignore - `WaitResults` has it
+        self._iterator.__exit__(*exc_info)  # type: ignore[attr-defined]  # pyright: ignore - all but `TaskList` have it
 
 
 # The arguments of any blocking method, passed on as they are.

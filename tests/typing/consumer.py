@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import httpx
 
@@ -87,6 +87,8 @@ def waits_for_many(client: VideoClient, stop: threading.Event) -> None:
         assert_type(results.tokens, list[WaitToken])
         assert_type(results.waiting(limit=10), list[PendingTask])
         assert_type(results.progress, WaitProgress)
+    with client.updates("a", stop=stop) as open_updates:
+        assert_type(next(open_updates), VideoTaskResponse)
     updates = client.updates("a", stop=stop)
     assert_type([task.status for task in updates], list[str])
     assert_type(updates.token.to_json(), str)
@@ -248,6 +250,8 @@ async def waits_for_many_asynchronously(client: AsyncVideoClient, ids: AsyncIter
         assert_type(await anext(results), WaitResult)
     async for task in client.updates("a", timeout=None):
         assert_type(task, VideoTaskResponse)
+    async with client.updates("a") as updates:
+        assert_type(await anext(updates), VideoTaskResponse)
 
 
 def passes_an_http_client() -> None:
@@ -278,6 +282,14 @@ def narrows_in_a_match(task: VideoTaskResponse) -> str:
             return "unknown"
         case ratio:
             return ratio
+
+
+def uses_results(results: list[WaitResult], video: Video) -> set[Video]:
+    assert_type(results[0].result(), Video)
+    assert_type(video.to_dict(), dict[str, Any])
+    assert_type(parse_task(bytearray(b"{}")), VideoTaskResponse)
+    assert_type(parse_task(memoryview(b"{}")), VideoTaskResponse)
+    return {result.result() for result in results}
 
 
 def takes_a_callback(body: bytes, waits: list[WaitResults], others: list[AsyncWaitResults]) -> VideoTaskResponse:

@@ -51,17 +51,19 @@ class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
     """The first response about a task, and each response that differs from the one before.
 
     `AsyncVideoClient.updates` creates it. Raises the error that ends the wait, such as `WaitTimeout`. It
-    polls only while it is asked for the next response.
+    polls only while it is asked for the next response, and never again after `close`.
     """
 
     _state: PollState
     _advance: Advance
+    _closed: bool
 
     @classmethod
     def _of(cls, state: PollState, advance: Advance) -> Self:
         self = cls()
         self._state = state
         self._advance = advance
+        self._closed = False
         return self
 
     @property
@@ -69,14 +71,25 @@ class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
         """The current state of the wait, to resume it in this or another process."""
         return self._state.token
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the wait: no more polls are sent. A poll in flight is not interrupted. The `token` resumes the wait."""
+        self._closed = True
+
     async def __anext__(self) -> VideoTaskResponse:
-        while self._state.end is None:
+        while self._state.end is None and not self._closed:
             before = self._state
             self._state = await self._advance(before)
             task = changed_task(before, self._state)
             if task is not None:
                 return task
-        result(self._state)
+        if not self._closed:
+            result(self._state)
         raise StopAsyncIteration
 
 

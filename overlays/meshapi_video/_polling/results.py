@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling.state import PollState, result
@@ -27,6 +27,12 @@ class WaitResult:
     `InvalidResponse`; `MeshVideoError` itself for a string that cannot be a task's id, and for an
     unexpected exception while the task was polled, which is its `__cause__`."""
 
+    def result(self) -> Video:
+        """The video. If there is none, raises `error`, which `wait` would have raised."""
+        if self.video is not None:
+            return self.video
+        raise self.error or MeshVideoError("this result has neither a video nor an error")
+
 
 @frozen
 class WaitProgress:
@@ -38,7 +44,7 @@ class WaitProgress:
     """Tasks whose wait has ended, with a video or without."""
     polls: int
     """Polls sent so far."""
-    statuses: Mapping[str, int]
+    statuses: Mapping[str, int] = field(hash=False)
     """The number of pending tasks for each status, as last received."""
 
 

@@ -369,7 +369,7 @@ class VideoClient(BaseClient):
 
         It polls like `wait`, and only while it is asked for the next response; the time of the wait
         runs in between, too. Its last response is the task with a terminal status, with a video or
-        without. Its `token` holds the state of the wait.
+        without. Its `token` holds the state of the wait. As a context manager, it sends no poll after the block.
 
         Args:
             task_id: The task's id, or the token of an earlier wait.

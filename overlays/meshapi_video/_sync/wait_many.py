@@ -47,17 +47,19 @@ class Updates(Iterator[VideoTaskResponse]):
     """The first response about a task, and each response that differs from the one before.
 
     `VideoClient.updates` creates it. Raises the error that ends the wait, such as `WaitTimeout`. It
-    polls only while it is asked for the next response.
+    polls only while it is asked for the next response, and never again after `close`.
     """
 
     _state: PollState
     _advance: Advance
+    _closed: bool
 
     @classmethod
     def _of(cls, state: PollState, advance: Advance) -> Self:
         self = cls()
         self._state = state
         self._advance = advance
+        self._closed = False
         return self
 
     @property
@@ -65,14 +67,25 @@ class Updates(Iterator[VideoTaskResponse]):
         """The current state of the wait, to resume it in this or another process."""
         return self._state.token
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the wait: no more polls are sent. A poll in flight is not interrupted. The `token` resumes the wait."""
+        self._closed = True
+
     def __next__(self) -> VideoTaskResponse:
-        while self._state.end is None:
+        while self._state.end is None and not self._closed:
             before = self._state
             self._state = self._advance(before)
             task = changed_task(before, self._state)
             if task is not None:
                 return task
-        result(self._state)
+        if not self._closed:
+            result(self._state)
         raise StopIteration
 
 

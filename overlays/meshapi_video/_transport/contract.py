@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Final, cast
@@ -92,24 +93,32 @@ def repair_json(body: bytes | str) -> str:
     return with_halves.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse:
+def parse_task(payload: bytes | bytearray | memoryview | str | Mapping[str, object]) -> VideoTaskResponse:
     """The task in the body of a callback, checked against the contract like every response.
 
-    `payload` is the body as received, or as a web framework has parsed it. Unknown fields are kept
+    `payload` is the body as received (any bytes-like object, or text), or as a web framework has parsed it, or what
+    `to_dict` of a task returned. Unknown fields are kept
     in `additional_properties`. Raises `InvalidResponse`, with the JSON path of the wrong value.
     Anyone can send a request to a callback's address: `get` the task before you act on the result.
     """
     with hidden_frames():
         try:
-            # A parsed body is encoded again, so that the same JSON gives the same result, parsed or not.
-            body = payload if isinstance(payload, bytes | str) else json.dumps(payload, allow_nan=False, default=dict)
-            parsed = check_body(body)
+            parsed = check_body(_json_of(payload))
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidResponse(f"the payload is not JSON, or cannot be parsed: {error}") from None
         try:
             return VideoTaskResponse.from_dict(parsed)
         except Exception as error:  # noqa: BLE001 - the generated parser decides what may be raised
             raise InvalidResponse(f"the response cannot be parsed: {describe(error)}") from None
+
+
+def _json_of(payload: object) -> bytes | str:
+    if isinstance(payload, bytes | str):
+        return payload
+    with contextlib.suppress(TypeError):
+        return bytes(memoryview(payload))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - it may be no buffer
+    # A parsed body is encoded again, so that the same JSON gives the same result, parsed or not.
+    return json.dumps(payload, allow_nan=False, default=dict)
 
 
 def _violation(error: msgspec.ValidationError) -> InvalidResponse:
