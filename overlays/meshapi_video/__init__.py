@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from meshapi_video._sync.client import VideoClient
     from meshapi_video._sync.list import TaskList
     from meshapi_video._sync.wait_many import Updates, WaitResults
-    from meshapi_video._tasks import TERMINAL_STATUSES, CreatedTask, Video, is_terminal
+    from meshapi_video._tasks import TERMINAL_STATUSES, CreatedTask, KnownStatus, Video, is_terminal, known_status
     from meshapi_video._token import WaitToken
     from meshapi_video._transport.contract import parse_task
     from meshapi_video_generated.models import (
@@ -105,6 +105,7 @@ __all__ = [
     "InvalidResponse",
     "JournalNotWritten",
     "JournalRecord",
+    "KnownStatus",
     "Media",
     "MeshVideoError",
     "NotFoundError",
@@ -148,6 +149,7 @@ __all__ = [
     "__version__",
     "first_frame",
     "is_terminal",
+    "known_status",
     "last_frame",
     "parse_task",
     "read_journal",
@@ -207,7 +209,14 @@ if not TYPE_CHECKING:
         "meshapi_video._sync.client": ("VideoClient",),
         "meshapi_video._sync.list": ("TaskList",),
         "meshapi_video._sync.wait_many": ("Updates", "WaitResults"),
-        "meshapi_video._tasks": ("TERMINAL_STATUSES", "CreatedTask", "Video", "is_terminal"),
+        "meshapi_video._tasks": (
+            "TERMINAL_STATUSES",
+            "CreatedTask",
+            "KnownStatus",
+            "Video",
+            "is_terminal",
+            "known_status",
+        ),
         "meshapi_video._token": ("WaitToken",),
         "meshapi_video_generated.models": (
             "CreateVideoGenerationResponse",

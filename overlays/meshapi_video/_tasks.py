@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from attrs import field, frozen
 
@@ -10,6 +10,11 @@ from meshapi_video._errors import InvalidResponse, TaskCancelled, TaskError, Tas
 from meshapi_video._token import WaitToken
 from meshapi_video._urls import is_http_url
 from meshapi_video_generated.models import VideoTaskContent, VideoTaskError, VideoTaskResponse
+
+KnownStatus: TypeAlias = Literal["queued", "running", "succeeded", "failed", "expired", "cancelled"]
+"""The statuses that are known. In the document `status` is an open string: a server may send others."""
+
+_KNOWN_STATUSES: Final[dict[str, KnownStatus]] = {status: status for status in get_args(KnownStatus)}
 
 _ENDED_WITHOUT_VIDEO: Final[dict[str, type[TaskError]]] = {
     "failed": TaskFailed,
@@ -94,6 +99,11 @@ def require_task(parsed: object) -> VideoTaskResponse:
 def is_terminal(task: VideoTaskResponse) -> bool:
     """Whether the task has ended, with a video or without."""
     return task.status in TERMINAL_STATUSES
+
+
+def known_status(task: VideoTaskResponse) -> KnownStatus | None:
+    """The task's status, if it is a known one; None for any other. A type checker knows the possible values."""
+    return _KNOWN_STATUSES.get(task.status)
 
 
 @frozen

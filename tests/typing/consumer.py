@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, Literal, assert_type
 
 import httpx
 
@@ -25,6 +25,7 @@ from meshapi_video import (
     InvalidResponse,
     JournalNotWritten,
     JournalRecord,
+    KnownStatus,
     Media,
     MeshVideoError,
     PendingTask,
@@ -48,6 +49,7 @@ from meshapi_video import (
     WaitUnfinished,
     first_frame,
     is_terminal,
+    known_status,
     last_frame,
     parse_task,
     read_journal,
@@ -282,6 +284,24 @@ def narrows_in_a_match(task: VideoTaskResponse) -> str:
             return "unknown"
         case ratio:
             return ratio
+
+
+def explains(task: VideoTaskResponse) -> str:
+    match known_status(task):
+        case "queued" | "running":
+            return "wait"
+        case "succeeded":
+            return "download"
+        case "failed" | "expired" | "cancelled" as ended:
+            assert_type(ended, Literal["failed", "expired", "cancelled"])
+            return ended
+        case None:
+            return f"a status that is newer than this release: {task.status}"
+
+
+def mistypes(task: VideoTaskResponse) -> bool:
+    status: KnownStatus | str = task.status
+    return status == "running" or known_status(task) == "runing"  # type: ignore[comparison-overlap]  # pyright: ignore[reportUnnecessaryComparison]
 
 
 def uses_results(results: list[WaitResult], video: Video) -> set[Video]:

@@ -6,13 +6,15 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 
 from meshapi_video import (
+    TERMINAL_STATUSES,
     CreatedTask,
     JournalRecord,
+    KnownStatus,
     MeshVideoError,
     PendingTask,
     PollPolicy,
@@ -23,6 +25,7 @@ from meshapi_video import (
     WaitResult,
     WaitToken,
     first_frame,
+    known_status,
     parse_task,
 )
 
@@ -84,6 +87,21 @@ def test_a_video_becomes_json_with_the_task_as_the_api_sent_it() -> None:
 
 def test_a_task_comes_back_from_the_json_of_its_video() -> None:
     assert parse_task(json.loads(json.dumps(video().to_dict()))["task"]) == video().task
+
+
+@pytest.mark.parametrize("status", get_args(KnownStatus))
+def test_a_known_status_is_returned_as_it_is(status: KnownStatus) -> None:
+    assert known_status(parse_task({"id": "a", "status": status})) == status
+
+
+@pytest.mark.parametrize("status", ["paused", "", "Queued"])
+def test_a_status_that_is_newer_than_this_release_stays_in_the_task(status: str) -> None:
+    task = parse_task({"id": "a", "status": status})
+    assert (known_status(task), task.status) == (None, status)
+
+
+def test_every_terminal_status_is_known() -> None:
+    assert {*get_args(KnownStatus)} > TERMINAL_STATUSES
 
 
 def test_a_result_returns_its_video() -> None:

@@ -30,7 +30,7 @@ from meshapi_video._polling.state import (
     start_get,
 )
 from meshapi_video._settings import ApiKey
-from meshapi_video._tasks import CreatedTask, TaskRef, Video, video_or_raise
+from meshapi_video._tasks import CreatedTask, KnownStatus, TaskRef, Video, video_or_raise
 from meshapi_video._transport.exceptions import typed_errors, with_task_id
 from meshapi_video._transport.generated import generated_async_client
 from meshapi_video._transport.operations import GET
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from meshapi_video._async.list import AsyncTaskList
     from meshapi_video._create.content import Media
     from meshapi_video._create.request import CreateOptions
-    from meshapi_video._listing.filters import KnownStatus
     from meshapi_video_generated.models import VideoContentItem
 
 

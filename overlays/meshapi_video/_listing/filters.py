@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
 
 from attrs import frozen
 
 from meshapi_video._validation import check_number
 from meshapi_video_generated.types import UNSET, Unset
-
-KnownStatus: TypeAlias = Literal["queued", "running", "succeeded", "failed", "expired", "cancelled"]
-"""The statuses that are known. In the document `status` is an open string."""
 
 _LATEST = 1e11
 

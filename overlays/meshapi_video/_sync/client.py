@@ -26,7 +26,7 @@ from meshapi_video._settings import ApiKey
 from meshapi_video._sync.callbacks import blocking_callback
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, StopFlag, request_deadline
 from meshapi_video._sync.session import Session
-from meshapi_video._tasks import CreatedTask, TaskRef, Video, video_or_raise
+from meshapi_video._tasks import CreatedTask, KnownStatus, TaskRef, Video, video_or_raise
 from meshapi_video._transport.exceptions import typed_errors
 from meshapi_video._transport.generated import generated_client
 from meshapi_video._transport.operations import GET
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from meshapi_video._create.content import Media
     from meshapi_video._create.request import CreateOptions
-    from meshapi_video._listing.filters import KnownStatus
     from meshapi_video._polling.adaptive import AdaptivePolicy
     from meshapi_video._polling.results import WaitProgress
     from meshapi_video._sync.download import DownloadTransports
