@@ -3,6 +3,7 @@
 Stricter than the standard in one way: an action whose target matches nothing is an error. In that case the
 published document has changed at the place of the repair, and a person has to compare the two. An action with
 `x-if-absent` needs no change if the publisher makes the same repair: its target still matches, and it adds nothing.
+A description changes no type, so that an action with `x-describe` may match nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ class Replacement(msgspec.Struct, forbid_unknown_fields=True):
     by: str
 
 
-class Action(msgspec.Struct, forbid_unknown_fields=True, rename={"replace": "x-replace", "if_absent": "x-if-absent"}):
+class Action(
+    msgspec.Struct,
+    forbid_unknown_fields=True,
+    rename={"replace": "x-replace", "if_absent": "x-if-absent", "describe": "x-describe"},
+):
     """One repair. The standard makes `description` optional. Here it is required: every repair has a reason."""
 
     target: str
@@ -41,6 +46,9 @@ class Action(msgspec.Struct, forbid_unknown_fields=True, rename={"replace": "x-r
     replace: Replacement | None = None
     if_absent: bool = False
     """Whether `update` leaves a key as it is that the document has: the publisher may make the repair, too."""
+    describe: dict[str, str] | None = None
+    """Descriptions for schemas, by the names that these have in the target. A schema that the publisher describes
+    keeps its own description, and a name that the document no longer has is ignored."""
 
 
 class Overlay(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,33 +90,48 @@ def parse_overlay(overlay: dict[str, Json]) -> Overlay:
 
 def _apply(document: dict[str, Json], action: Action) -> None:
     updates = action.update is not msgspec.UNSET
-    if [updates, action.remove, action.replace is not None].count(True) != 1:
-        raise CodegenError("should have exactly one of `update`, `remove: true` and `x-replace`")
+    if [updates, action.remove, action.replace is not None, action.describe is not None].count(True) != 1:
+        raise CodegenError("should have exactly one of `update`, `remove: true`, `x-replace` and `x-describe`")
     if action.if_absent and not is_object(action.update):
         raise CodegenError("has `x-if-absent`, which needs an object as its `update`")
+    nodes = _find(document, action)
+    if action.describe is not None:
+        for node in nodes:
+            _describe(node.value, action.describe)
+    elif updates:
+        for node in nodes:
+            _merge(node.value, _absent(node.value, action.update) if action.if_absent else action.update)
+    elif not all(node.location for node in nodes):
+        raise CodegenError("would remove or replace the whole document")
+    elif action.replace is not None:
+        _replace(document, nodes, action.replace)
+    else:
+        # In reverse order: removing an item of a list moves only the items after it.
+        for node in reversed(nodes):
+            del _parent(document, node)[node.location[-1]]
+
+
+def _find(document: dict[str, Json], action: Action) -> jsonpath.JSONPathNodeList:
     try:
         nodes = jsonpath.find(action.target, document)
     except jsonpath.JSONPathError as error:
         raise CodegenError(f"has a target that is not RFC 9535 JSONPath: {error}") from error
-    if not nodes:
+    if not nodes and action.describe is None:
         raise CodegenError("matches nothing in the document")
-    if updates:
-        for node in nodes:
-            _merge(node.value, _absent(node.value, action.update) if action.if_absent else action.update)
-        return
-    if not all(node.location for node in nodes):
-        raise CodegenError("would remove or replace the whole document")
-    if action.replace is not None:
-        _replace(document, nodes, action.replace)
-        return
-    # In reverse order: removing an item of a list moves only the items after it.
-    for node in reversed(nodes):
-        del _parent(document, node)[node.location[-1]]
+    return nodes
 
 
 def _absent(target: Json, update: dict[str, Json]) -> dict[str, Json]:
     """The part of an update whose keys the target does not have."""
     return {key: value for key, value in update.items() if not is_object(target) or key not in target}
+
+
+def _describe(schemas: Json, descriptions: dict[str, str]) -> None:
+    for name, description in descriptions.items():
+        schema = schemas.get(name) if is_object(schemas) else None
+        # The schema that a reference names has a description of its own.
+        if is_object(schema) and "$ref" not in schema:
+            schema.setdefault("description", description)
 
 
 def _parent(document: Json, node: jsonpath.JSONPathNode) -> Json:

@@ -62,6 +62,10 @@ _REPR: Final = """\
 
 """
 
+_UNKNOWN_FIELDS: Final = """\
+    \"\"\"The fields that the document does not describe, by their names.\"\"\"
+"""
+
 EDITS: Final = (
     Edit("types.py.jinja", "from http import HTTPStatus\n", "from enum import Enum\nfrom http import HTTPStatus\n"),
     Edit(
@@ -83,7 +87,11 @@ EDITS: Final = (
     ),
     Edit("model.py.jinja", "    def to_dict(self)", f"{_REPR}    def to_dict(self)"),
     # `attrs.evolve` copies what the constructor takes, and so keeps the unknown fields.
-    Edit("model.py.jinja", "_attrs_field(init=False, factory=dict)", "_attrs_field(factory=dict, kw_only=True)"),
+    Edit(
+        "model.py.jinja",
+        "_attrs_field(init=False, factory=dict)\n",
+        f"_attrs_field(factory=dict, kw_only=True)\n{_UNKNOWN_FIELDS}",
+    ),
 )
 
 

@@ -23,7 +23,7 @@ from codegen.client_names import class_name
 from codegen.document import Json, as_list, as_object, is_object
 from codegen.openapi import component_name, escape, resolve, with_targets
 
-_DROPPED: Final = ("default", "example", "examples", "xml", "externalDocs", "x-enum-varnames")
+_DROPPED: Final = ("description", "default", "example", "examples", "xml", "externalDocs", "x-enum-varnames")
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _OF_TEXTS: Final = ("minLength", "maxLength", "pattern")
@@ -78,7 +78,7 @@ def _reduce(schema: Schema, notes: list[Note]) -> None:
         del schema["discriminator"]
     if "$ref" in schema:
         for keyword in [*schema]:
-            if keyword not in ("$ref", "description", PLACE):
+            if keyword not in ("$ref", PLACE):
                 del schema[keyword]
     if "format" in schema:
         _typed_format(schema)

@@ -56,7 +56,7 @@ class ValidationError(Struct):
     msg: str
     type: str
     ctx: ValidationErrorCtx | UnsetType = UNSET
-    input: Annotated[Any, Meta(description="Any type")] | UnsetType = UNSET
+    input: Any | UnsetType = UNSET
 
 
 class VideoContentItem(Struct):

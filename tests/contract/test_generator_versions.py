@@ -51,7 +51,7 @@ def upgrade() -> str:
 
 
 def test_an_upgrade_that_changes_no_declaration_is_cosmetic_and_named(older: Path) -> None:
-    replace(older / CLIENT / "models" / "video_task_usage.py", "Attributes:", "Fields:")
+    replace(older / CLIENT / "models" / "video_task_usage.py", "All tokens of the task.", "Every token.")
     report = compare_generated(older, GENERATED)
     assert (report.severity, report.document) == (Severity.COSMETIC, [])
     text = report.markdown()

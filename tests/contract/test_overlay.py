@@ -53,10 +53,10 @@ def test_actions_update_append_and_remove(action: dict[str, object], expected: d
         ({"target": "$.nowhere", "remove": True}, r"overlay action 1 \(target \$.nowhere\) matches nothing"),
         ({"target": "$.tags[?@ == 'z']", "update": {}}, r"overlay action 1 .* matches nothing"),
         ({"target": "$.info[", "remove": True}, "not RFC 9535 JSONPath"),
-        ({"target": "$.info"}, "should have exactly one of `update`, `remove: true` and `x-replace`"),
+        ({"target": "$.info"}, "should have exactly one of `update`, `remove: true`, `x-replace` and `x-describe`"),
         (
             {"target": "$.info", "update": {}, "remove": True},
-            "should have exactly one of `update`, `remove: true` and `x-replace`",
+            "should have exactly one of `update`, `remove: true`, `x-replace` and `x-describe`",
         ),
         ({"target": "$", "remove": True}, "remove or replace the whole document"),
         ({"target": "$.nowhere", "update": {"a": 1}, "x-if-absent": True}, "matches nothing"),

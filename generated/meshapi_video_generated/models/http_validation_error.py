@@ -18,13 +18,12 @@ T = TypeVar("T", bound="HTTPValidationError")
 
 @_attrs_define
 class HTTPValidationError:
-    """
-    Attributes:
-        detail (list[ValidationError] | Unset):
-    """
+    """The body of a response with the status 422."""
 
     detail: list[ValidationError] | Unset = UNSET
+    """ The problems of the request. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

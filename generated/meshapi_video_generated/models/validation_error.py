@@ -18,21 +18,20 @@ T = TypeVar("T", bound="ValidationError")
 
 @_attrs_define
 class ValidationError:
-    """
-    Attributes:
-        loc (list[int | str]):
-        msg (str):
-        type_ (str):
-        ctx (ValidationErrorCtx | Unset):
-        input_ (Any | Unset): Any type
-    """
+    """One problem of a request."""
 
     loc: list[int | str]
+    """ The path to the wrong value. A name is a key of an object, and a number a place in a list. """
     msg: str
+    """ What is wrong, for people. """
     type_: str
+    """ The kind of problem, for programs. """
     ctx: ValidationErrorCtx | Unset = UNSET
+    """ Further facts about a problem. """
     input_: Any | Unset = UNSET
+    """ Any type """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

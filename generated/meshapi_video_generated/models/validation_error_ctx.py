@@ -13,7 +13,10 @@ T = TypeVar("T", bound="ValidationErrorCtx")
 
 @_attrs_define
 class ValidationErrorCtx:
+    """Further facts about a problem."""
+
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

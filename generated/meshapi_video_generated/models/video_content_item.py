@@ -21,25 +21,25 @@ T = TypeVar("T", bound="VideoContentItem")
 
 @_attrs_define
 class VideoContentItem:
-    """
-    Attributes:
-        type_ (str):
-        audio_url (None | Unset | VideoContentItemAudioUrl):
-        draft_task (None | Unset | VideoContentItemDraftTask):
-        image_url (None | Unset | VideoContentItemImageUrl):
-        role (None | str | Unset):
-        text (None | str | Unset):
-        video_url (None | Unset | VideoContentItemVideoUrl):
-    """
+    """One part of a request's content. Its type says which of the other fields is set."""
 
     type_: str
+    """ `text`, `image_url`, `video_url`, `audio_url` or `draft_task`: the name of the field that is set. """
     audio_url: None | Unset | VideoContentItemAudioUrl = UNSET
+    """ A sound. """
     draft_task: None | Unset | VideoContentItemDraftTask = UNSET
+    """ A draft, which stands alone in the content. """
     image_url: None | Unset | VideoContentItemImageUrl = UNSET
+    """ A picture. """
     role: None | str | Unset = UNSET
+    """ The part of a picture, video or sound: `first_frame`, `last_frame`, `reference_image`, `reference_video` or
+    `reference_audio`. """
     text: None | str | Unset = UNSET
+    """ The text that describes the video. """
     video_url: None | Unset | VideoContentItemVideoUrl = UNSET
+    """ A video. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

@@ -13,13 +13,12 @@ T = TypeVar("T", bound="VideoContentItemDraftTask")
 
 @_attrs_define
 class VideoContentItemDraftTask:
-    """
-    Attributes:
-        id (str):
-    """
+    """The draft from which a request makes the final video."""
 
     id: str
+    """ The task's id. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

@@ -13,13 +13,12 @@ T = TypeVar("T", bound="VideoContentItemImageUrl")
 
 @_attrs_define
 class VideoContentItemImageUrl:
-    """
-    Attributes:
-        url (str):
-    """
+    """A picture of a request."""
 
     url: str
+    """ A public URL, or a data URI with its MIME type and Base64. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

@@ -18,45 +18,44 @@ T = TypeVar("T", bound="VideoGenerationRequest")
 
 @_attrs_define
 class VideoGenerationRequest:
-    """
-    Attributes:
-        content (list[VideoContentItem]):
-        model (str):
-        callback_url (None | str | Unset):
-        camera_fixed (bool | None | Unset):
-        draft (bool | None | Unset):
-        duration (int | None | Unset):
-        execution_expires_after (int | None | Unset):
-        frames (int | None | Unset):
-        generate_audio (bool | None | Unset):
-        priority (int | None | Unset):
-        ratio (None | str | Unset):
-        resolution (None | str | Unset):
-        return_last_frame (bool | None | Unset):
-        safety_identifier (None | str | Unset):
-        seed (int | None | Unset):
-        service_tier (None | str | Unset):
-        watermark (bool | None | Unset):
-    """
+    """The body of a request that creates a task."""
 
     content: list[VideoContentItem]
+    """ The text, pictures, videos and sounds that the video is made from. At least one. """
     model: str
+    """ The model, such as `byteplus/dreamina-seedance-2-0`. """
     callback_url: None | str | Unset = UNSET
+    """ The URL to which Mesh posts the task when its status changes. """
     camera_fixed: bool | None | Unset = UNSET
+    """ Whether the camera stands still. By default false. """
     draft: bool | None | Unset = UNSET
+    """ Whether to make a cheap preview. By default false. """
     duration: int | None | Unset = UNSET
+    """ The length of the video, in seconds; -1 lets the server choose. Not together with `frames`. """
     execution_expires_after: int | None | Unset = UNSET
+    """ Seconds after which a task that is not finished expires. By default 172800 (48 hours). """
     frames: int | None | Unset = UNSET
+    """ The number of frames in the video. Not together with `duration`. """
     generate_audio: bool | None | Unset = UNSET
+    """ Whether the video has sound. The price depends on it. """
     priority: int | None | Unset = UNSET
+    """ From 0 to 9. Tasks with a higher priority come first. """
     ratio: None | str | Unset = UNSET
+    """ The width of the video to its height, such as `16:9`; `adaptive` lets the server choose. """
     resolution: None | str | Unset = UNSET
+    """ The height of the video, such as `720p`. The model decides which ones there are. """
     return_last_frame: bool | None | Unset = UNSET
+    """ Whether the task also has the last frame of the video as a picture. By default false. """
     safety_identifier: None | str | Unset = UNSET
+    """ A hash that stands for the end user, at most 64 characters. """
     seed: int | None | Unset = UNSET
+    """ From 0 to 4294967295; -1 lets the server choose. """
     service_tier: None | str | Unset = UNSET
+    """ `default`, or `flex`, which costs less and takes longer. """
     watermark: bool | None | Unset = UNSET
+    """ Whether the video has a watermark. By default false. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

@@ -14,15 +14,14 @@ T = TypeVar("T", bound="VideoTaskContent")
 
 @_attrs_define
 class VideoTaskContent:
-    """
-    Attributes:
-        last_frame_url (None | str | Unset):
-        video_url (None | str | Unset):
-    """
+    """The result of a video task."""
 
     last_frame_url: None | str | Unset = UNSET
+    """ The URL of the last frame as a picture, valid for 24 hours. It is signed, and needs no API key. """
     video_url: None | str | Unset = UNSET
+    """ The URL of the video, valid for 24 hours. It is signed, and needs no API key. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

@@ -13,15 +13,14 @@ T = TypeVar("T", bound="VideoTaskError")
 
 @_attrs_define
 class VideoTaskError:
-    """
-    Attributes:
-        code (str):
-        message (str):
-    """
+    """Why a video task failed."""
 
     code: str
+    """ The kind of failure, for programs. """
     message: str
+    """ What went wrong, for people. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

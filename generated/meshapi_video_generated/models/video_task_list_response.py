@@ -18,23 +18,22 @@ T = TypeVar("T", bound="VideoTaskListResponse")
 
 @_attrs_define
 class VideoTaskListResponse:
-    """
-    Attributes:
-        data (list[VideoTaskResponse]):
-        has_more (bool):
-        limit (int):
-        offset (int):
-        total (int):
-        object_ (str | Unset):  Default: 'list'.
-    """
+    """One page of the stored tasks."""
 
     data: list[VideoTaskResponse]
+    """ The tasks of this page. """
     has_more: bool
+    """ Whether there are tasks after this page. """
     limit: int
+    """ The most tasks on one page. """
     offset: int
+    """ The number of tasks before this page. """
     total: int
+    """ The number of tasks on all pages. """
     object_: str | Unset = "list"
+    """ Always `list`. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

@@ -20,53 +20,53 @@ T = TypeVar("T", bound="VideoTaskResponse")
 
 @_attrs_define
 class VideoTaskResponse:
-    """
-    Attributes:
-        id (str):
-        status (str):
-        content (None | Unset | VideoTaskContent):
-        created_at (int | None | Unset):
-        draft (bool | None | Unset):
-        draft_task_id (None | str | Unset):
-        duration (int | None | Unset):
-        error (None | Unset | VideoTaskError):
-        execution_expires_after (int | None | Unset):
-        frames (int | None | Unset):
-        framespersecond (int | None | Unset):
-        generate_audio (bool | None | Unset):
-        model (None | str | Unset):
-        priority (int | None | Unset):
-        ratio (None | str | Unset):
-        resolution (None | str | Unset):
-        safety_identifier (None | str | Unset):
-        seed (int | None | Unset):
-        service_tier (None | str | Unset):
-        updated_at (int | None | Unset):
-        usage (None | Unset | VideoTaskUsage):
-    """
+    """A video task, as it is now. Most fields are unset or null until they are known."""
 
     id: str
+    """ The task's id. """
     status: str
+    """ `queued`, `running`, `succeeded`, `failed`, `expired` or `cancelled`. A server may send other values, which
+    mean that the task has not ended. """
     content: None | Unset | VideoTaskContent = UNSET
+    """ The result. Its `video_url` is set if the status is `succeeded`. """
     created_at: int | None | Unset = UNSET
+    """ When the task was created, in seconds since 1970 (UTC). """
     draft: bool | None | Unset = UNSET
+    """ Whether the video is a draft, which has a low resolution. """
     draft_task_id: None | str | Unset = UNSET
+    """ The id of the task whose draft this video was made from. """
     duration: int | None | Unset = UNSET
+    """ The length of the video, in seconds. """
     error: None | Unset | VideoTaskError = UNSET
+    """ Why the task failed. It is set if the status is `failed`. """
     execution_expires_after: int | None | Unset = UNSET
+    """ Seconds after `created_at`, at which the task expires unless it has ended. By default 172800 (48 hours). """
     frames: int | None | Unset = UNSET
+    """ The number of frames in the video. """
     framespersecond: int | None | Unset = UNSET
+    """ The frames per second of the video. """
     generate_audio: bool | None | Unset = UNSET
+    """ Whether the video has sound. """
     model: None | str | Unset = UNSET
+    """ The model that makes the video, such as `byteplus/dreamina-seedance-2-0`. """
     priority: int | None | Unset = UNSET
+    """ From 0 to 9. Tasks with a higher priority come first. """
     ratio: None | str | Unset = UNSET
+    """ The width of the video to its height, such as `16:9`. """
     resolution: None | str | Unset = UNSET
+    """ The resolution of the video, such as `720p`. """
     safety_identifier: None | str | Unset = UNSET
+    """ The name of the end user that the request gave, such as a hash. """
     seed: int | None | Unset = UNSET
+    """ The seed of the random numbers. The same request with the same seed gives a similar video. """
     service_tier: None | str | Unset = UNSET
+    """ `default`, or `flex`, which is cheaper and may take hours. """
     updated_at: int | None | Unset = UNSET
+    """ When the task last changed, in seconds since 1970 (UTC). """
     usage: None | Unset | VideoTaskUsage = UNSET
+    """ The tokens that the task used. They decide what the video costs. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

@@ -13,15 +13,14 @@ T = TypeVar("T", bound="VideoTaskUsage")
 
 @_attrs_define
 class VideoTaskUsage:
-    """
-    Attributes:
-        completion_tokens (int):
-        total_tokens (int):
-    """
+    """What a video task used."""
 
     completion_tokens: int
+    """ The tokens of the video itself. """
     total_tokens: int
+    """ All tokens of the task. """
     additional_properties: dict[str, Any] = _attrs_field(factory=dict, kw_only=True)
+    """The fields that the document does not describe, by their names."""
 
     def __repr__(self) -> str:
         return _model_repr(self)

@@ -91,7 +91,7 @@ def sync_detailed(
     Pass ``callback_url`` to receive a POST when the task status changes.
 
     Args:
-        body (VideoGenerationRequest):
+        body (VideoGenerationRequest): The body of a request that creates a task.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -127,7 +127,7 @@ def sync(
     Pass ``callback_url`` to receive a POST when the task status changes.
 
     Args:
-        body (VideoGenerationRequest):
+        body (VideoGenerationRequest): The body of a request that creates a task.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -158,7 +158,7 @@ async def asyncio_detailed(
     Pass ``callback_url`` to receive a POST when the task status changes.
 
     Args:
-        body (VideoGenerationRequest):
+        body (VideoGenerationRequest): The body of a request that creates a task.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -192,7 +192,7 @@ async def asyncio(
     Pass ``callback_url`` to receive a POST when the task status changes.
 
     Args:
-        body (VideoGenerationRequest):
+        body (VideoGenerationRequest): The body of a request that creates a task.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
