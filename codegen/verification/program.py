@@ -52,7 +52,7 @@ def main() -> None:
 def run(task: dict[str, Any], file: TextIO) -> None:
     """Tries out the code that a task names, reports its faults, and ends the process."""
     os.dup2(2, 1)
-    output = _Output(file, task["timeout"])
+    output = Output(file, task["timeout"])
     sys.path.insert(0, task["folder"])
     # The generated packages import these. What they do while they are imported is allowed.
     for name in ("attrs", "httpx", "msgspec"):
@@ -79,7 +79,7 @@ def _forbid(event: str, _arguments: object) -> None:
         raise RuntimeError(f"generated code must not use {event}")
 
 
-class _Output:
+class Output:
     """Tells the parent process what happens, and ends this process if one step hangs."""
 
     def __init__(self, file: TextIO, timeout: float) -> None:
@@ -87,6 +87,7 @@ class _Output:
         self._limit_set = -math.inf
 
     def begin(self, step: int | str) -> None:
+        """Says which step begins, and gives it the limit of time."""
         self.write("begin", step)
         now = time.monotonic()
         # To set the limit again takes 0.1 ms, as long as several trials.
@@ -96,9 +97,11 @@ class _Output:
             self._limit_set = now
 
     def fault(self, step: int | str, reason: str) -> None:
+        """Reports a fault of a step."""
         self.write("fault", step, reason)
 
     def write(self, *words: object) -> None:
+        """Writes one message."""
         self._file.write(json.dumps(words) + "\n")
         self._file.flush()
 
@@ -111,7 +114,7 @@ def _reason(error: BaseException) -> str:
 class _Announcer:
     """Says which module is imported next: a package imports many modules, and one of them may hang."""
 
-    def __init__(self, packages: tuple[str, ...], output: _Output) -> None:
+    def __init__(self, packages: tuple[str, ...], output: Output) -> None:
         self._packages, self._output = packages, output
 
     def find_spec(self, name: str, *_arguments: object) -> None:
@@ -119,7 +122,7 @@ class _Announcer:
             self._output.begin(name)
 
 
-def _import_all(packages: tuple[str, ...], output: _Output) -> int:
+def _import_all(packages: tuple[str, ...], output: Output) -> int:
     sys.meta_path.insert(0, _Announcer(packages, output))
     faults = dict[str, str]()
     names = list(packages)
@@ -144,7 +147,7 @@ def _raising_module(error: BaseException, packages: tuple[str, ...]) -> str | No
 
 
 class _Trials:
-    def __init__(self, task: dict[str, Any], output: _Output) -> None:
+    def __init__(self, task: dict[str, Any], output: Output) -> None:
         import msgspec  # noqa: PLC0415 - as in `main`
 
         self._task, self._output = task, output
