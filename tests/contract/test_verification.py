@@ -24,11 +24,12 @@ from codegen.merge import dump
 from codegen.overlay import apply_overlay
 from codegen.parsing import parse_mapping, read_mapping
 from codegen.regenerate import CLIENT, WIRE, generate, regenerate
-from codegen.verification import process, program, sample_faults, verify
+from codegen.verification import process, sample_faults, verify
 from codegen.verification.checked import checked_part
 from codegen.verification.findings import Finding, refusal
 from codegen.verification.json_schema import Judge
-from codegen.verification.program import sent_otherwise
+from codegen.verification.program import output
+from codegen.verification.program.comparison import sent_otherwise
 from codegen.verification.requests import form, only_in_forms, parts_of, sent
 from codegen.verification.samples import Maker
 from codegen.verification.type_check import type_faults
@@ -199,12 +200,15 @@ def test_a_module_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_the_limit_of_time_is_for_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     ends = list[float]()
     now = 0.0
-    later = SimpleNamespace(dump_traceback_later=lambda timeout, **_options: ends.append(now + timeout))
-    monkeypatch.setattr(program, "time", SimpleNamespace(monotonic=lambda: now))
-    monkeypatch.setattr(program, "faulthandler", later)
-    output = program.Output(io.StringIO(), 10.0)
+
+    def limit(timeout: float, **_options: object) -> None:
+        ends.append(now + timeout)
+
+    monkeypatch.setattr(output, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(output, "faulthandler", SimpleNamespace(dump_traceback_later=limit))
+    program = output.Output(io.StringIO(), 10.0)
     for step in range(100):
-        output.begin(step)
+        program.begin(step)
         # To set the limit takes time: a step may have a tenth less.
         assert 9 <= ends[-1] - now <= 10
         now += 0.25
