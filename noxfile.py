@@ -91,7 +91,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all hand-written code with mypy and pyright, both strict."""
-    install_groups(session, "types", "test", "contract", "screenshots", "pictures")
+    install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures")
     session.install("-e", ".[cli,sandbox,aiohttp]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
@@ -164,7 +164,7 @@ def screenshots(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
-    """Draw docs/assets/wait.svg and demo.svg again: terminals in which the command really runs."""
+    """Draw docs/assets/wait.svg, generate.svg and demo.svg again: terminals in which the command really runs."""
     install_groups(session, "pictures")
     session.install("-e", ".[cli,sandbox]")
     session.run("python", "-m", "tools.terminal_pictures")
@@ -190,6 +190,14 @@ def load(session: nox.Session) -> None:
     """Load a sandbox with hundreds of clients and thousands of tasks; `-- --clients N --tasks N --rounds N`."""
     session.install("-e", ".[sandbox]")
     session.run("python", "-m", "tools.load_sandbox", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(default=False)
+def mesh_sdk(session: nox.Session) -> None:
+    """Run Mesh's own SDK, unchanged, against a sandbox: generate, list and retrieve."""
+    # Kept out of pyproject.toml: it is no dependency of anything here.
+    session.install("-e", ".[sandbox]", "meshapi==0.1.11")
+    session.run("python", "-m", "tools.mesh_sdk", *session.posargs)
 
 
 @nox.session(default=False)
@@ -222,6 +230,13 @@ def kills(session: nox.Session) -> None:
     files = [f"tests/drivers/test_{name}.py" for name in ("kills", "signals", "hostile_responses")]
     many = {"KILLS": "10", "STEP": "1", "ROUNDS": "300", "EXAMPLES": "200"}
     session.run("pytest", "--timeout=1800", *files, *session.posargs, env=many)
+
+
+@nox.session(default=False)
+def paid_twice(session: nox.Session) -> None:
+    """Create hundreds of videos while creates fail and the client is killed, and count what was paid for."""
+    session.install("-e", ".[cli,sandbox]", "meshapi==0.1.11")
+    session.run("python", "-m", "tools.paid_twice", *session.posargs)
 
 
 @nox.session(default=False)

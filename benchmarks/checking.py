@@ -17,7 +17,7 @@ from benchmarks.regenerating import run
 from benchmarks.server import EXAMPLE
 from benchmarks.tables import Claim, Column, Results, in_rounds, table, verdicts
 from meshapi_video import VideoTaskResponse, parse_task
-from meshapi_video._transport.contract import check_task
+from meshapi_video._transport.contract import check_body
 
 BODY: Final = json.dumps(EXAMPLE).encode()
 UNCHANGED_PACKAGE: Final = "unchanged_generated"
@@ -43,9 +43,9 @@ def measure(plan: Plan) -> Section:
         UNCHANGED: lambda: unchanged.from_dict(EXAMPLE),
         COMMITTED: lambda: VideoTaskResponse.from_dict(EXAMPLE),
         "`json.loads` and the generator's `from_dict`": lambda: unchanged.from_dict(json.loads(BODY)),
-        "the check, which also decodes": lambda: check_task(BODY),
+        "the check, which also decodes": lambda: check_body(BODY),
         # This is what the SDK does with each response: the check, then the generated function's parser.
-        CHECKED: lambda: VideoTaskResponse.from_dict(check_task(BODY)),
+        CHECKED: lambda: VideoTaskResponse.from_dict(check_body(BODY)),
         PARSED: lambda: parse_task(BODY),
     }
     results = Results()

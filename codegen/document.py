@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "openapi.yaml"
 LOCK = ROOT / "openapi.lock.yml"
 OVERLAY = ROOT / "overlays" / "openapi.overlay.yaml"
+SUPPLEMENT = ROOT / "overlays" / "supplement.overlay.yaml"
 GENERATOR_CONFIG = ROOT / "generator-config.yml"
 GENERATED = ROOT / "generated"
 RELEASED = ROOT / "released" / "openapi.json"

@@ -54,12 +54,7 @@ class Overlay(msgspec.Struct, forbid_unknown_fields=True):
 
 def apply_overlay(document: dict[str, Json], overlay: dict[str, Json]) -> dict[str, Json]:
     """A repaired copy of `document`. Raises a `CodegenError` that names the action that cannot be applied."""
-    try:
-        parsed = msgspec.convert(overlay, Overlay)
-    except msgspec.ValidationError as error:
-        raise CodegenError(f"the overlay is not valid: {error}") from error
-    if parsed.overlay != "1.0.0":
-        raise CodegenError(f"the overlay has version {parsed.overlay!r}; this program reads version 1.0.0")
+    parsed = parse_overlay(overlay)
     repaired = copy.deepcopy(document)
     for number, action in enumerate(parsed.actions, start=1):
         try:
@@ -72,6 +67,17 @@ def apply_overlay(document: dict[str, Json], overlay: dict[str, Json]) -> dict[s
                 "otherwise change it."
             ) from error
     return repaired
+
+
+def parse_overlay(overlay: dict[str, Json]) -> Overlay:
+    """The overlay, checked against its standard. Raises a `CodegenError` for any other object."""
+    try:
+        parsed = msgspec.convert(overlay, Overlay)
+    except msgspec.ValidationError as error:
+        raise CodegenError(f"the overlay is not valid: {error}") from error
+    if parsed.overlay != "1.0.0":
+        raise CodegenError(f"the overlay has version {parsed.overlay!r}; this program reads version 1.0.0")
+    return parsed
 
 
 def _apply(document: dict[str, Json], action: Action) -> None:

@@ -27,7 +27,7 @@ from codegen.adaptation.bodies import binary_types
 from codegen.client_names import client_config
 from codegen.diff.operations import GENERATORS, SOURCE_CHECKSUM
 from codegen.diff.report import OVERLAID, Report, compare_generated
-from codegen.document import DOCUMENT, GENERATED, OVERLAY, ROOT, Json
+from codegen.document import DOCUMENT, GENERATED, OVERLAY, ROOT, SUPPLEMENT, Json
 from codegen.errors import CodegenError
 from codegen.extensions import without_extensions
 from codegen.file_diff import read_files
@@ -36,6 +36,7 @@ from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
 from codegen.refusals import check_document
 from codegen.refusals.parsed import readable, wire_refusal
+from codegen.supplement import apply_supplement
 from codegen.verification import verify
 from codegen.wire_generator import generate_wire
 
@@ -45,15 +46,22 @@ WIRE = "meshapi_video_wire"
 _PROGRAMS = ("datamodel-code-generator", "openapi-python-client", "ruff")
 
 
-def generate(into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY) -> None:
+def generate(
+    into: Path, document: Path = DOCUMENT, overlay: Path = OVERLAY, supplement: Path | None = SUPPLEMENT
+) -> None:
     """Writes both generated packages into the folder `into`, which must be empty or absent.
 
-    The result depends on the two documents, on `generator-config.yml` and on the pinned generators, and
+    The supplement comes before the repairs, which then repair its operations, too. None adds nothing, as does a
+    file that does not exist: the last action of a supplement is dropped with the file.
+    The result depends on these documents, on `generator-config.yml` and on the pinned generators, and
     on nothing else: the generators are called as functions, and functions read no configuration files.
     """
     published = read_mapping(document)
     check_version(published, document.name)
-    overlaid = apply_overlay(without_extensions(published), read_mapping(overlay))
+    overlaid = without_extensions(published)
+    if supplement is not None and supplement.exists():
+        overlaid = apply_supplement(overlaid, read_mapping(supplement))
+    overlaid = apply_overlay(overlaid, read_mapping(overlay))
     # With the checksum, every change of the document changes generated/, and so shows up in review.
     overlaid[SOURCE_CHECKSUM] = hashlib.sha256(document.read_bytes()).hexdigest()
     generate_overlaid(into, overlaid)
@@ -92,6 +100,7 @@ def regenerate(
     target: Path = GENERATED,
     document: Path = DOCUMENT,
     overlay: Path = OVERLAY,
+    supplement: Path | None = SUPPLEMENT,
     *,
     dry_run: bool = False,
     report_file: Path | None = None,
@@ -103,7 +112,7 @@ def regenerate(
     """
     with tempfile.TemporaryDirectory(prefix=".regenerate-", dir=target.parent) as scratch:
         new, old, empty = Path(scratch, "new"), Path(scratch, "old"), Path(scratch, "empty")
-        generate(new, document, overlay)
+        generate(new, document, overlay, supplement)
         empty.mkdir()
         current = target if target.exists() else empty
         # First: the error of the verification names the place in the document. Broken code cannot be compared.
@@ -166,7 +175,7 @@ def main() -> None:
     """The command that `nox -s regenerate` runs."""
     parser = argparse.ArgumentParser(
         prog="nox -s regenerate --",
-        description="Generate generated/ again from openapi.yaml and its overlay, and report what changes for users.",
+        description="Generate generated/ again from openapi.yaml and its overlays, and report what changes for users.",
     )
     parser.add_argument("--dry-run", action="store_true", help="only report; change no file")
     parser.add_argument(

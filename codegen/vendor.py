@@ -14,11 +14,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from codegen.document import DOCUMENT, LOCK
+from codegen.document import DOCUMENT, LOCK, SUPPLEMENT
 from codegen.errors import CodegenError
+from codegen.extensions import without_extensions
 from codegen.merge import dump, merge
-from codegen.parsing import parse_mapping
+from codegen.parsing import parse_mapping, read_mapping
 from codegen.sources import Source, read
+from codegen.supplement import apply_supplement
 
 _HELP = """\
 Writes openapi.yaml, and openapi.lock.yml, which names its sources.
@@ -116,6 +118,17 @@ def main() -> None:
             f"vendor: interrupted. {DOCUMENT.name} and {LOCK.name} belong together: both are old, or both are new."
         )
     sys.stdout.write("".join(f"vendored {address}\n" for address in addresses))
+    sys.stdout.write(_stale_supplement(DOCUMENT, SUPPLEMENT))
+
+
+def _stale_supplement(document: Path, supplement: Path) -> str:
+    """What `nox -s regenerate` will refuse because of the supplement; empty if it will refuse nothing."""
+    if supplement.exists():
+        try:
+            apply_supplement(without_extensions(read_mapping(document)), read_mapping(supplement))
+        except CodegenError as error:
+            return f"\nBefore you run `nox -s regenerate`:\n{error}\n"
+    return ""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws docs/assets/wait.svg and demo.svg: terminals in which the command really ran.
+"""Draws docs/assets/wait.svg, generate.svg and demo.svg: terminals in which the command really ran.
 
 Run by `nox -s pictures`. Needs a POSIX system.
 """
@@ -6,6 +6,7 @@ Run by `nox -s pictures`. Needs a POSIX system.
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import re
@@ -33,16 +34,29 @@ COLUMNS: Final = 96
 COLOURS: Final = {"brown": "yellow", "brightblack": "bright_black"}
 """rich's names of the colours that have another name in pyte."""
 WAIT: Final = "meshapi-video wait --from ids.txt --download videos"
+GENERATE: Final = "meshapi-video generate --batch videos.jsonl -o videos --yes"
+MODEL: Final = "byteplus/dreamina-seedance-2-0"
+VIDEOS: Final = (
+    "a lake at sunrise",
+    "the boat leaves",
+    "rain on the lake",
+    "a storm",
+    "calm water",
+    "the lake at night",
+)
 DEMO: Final = "meshapi-video demo --output demo.mp4"
 
 
 def main() -> None:
-    """Draws both pictures."""
+    """Draws all pictures."""
     slow_downloads = patch.object(FileResponse, "__call__", send_slowly)
     with slow_downloads, running_sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         Path(folder, "ids.txt").write_text("\n".join(create_tasks(sandbox)), encoding="utf-8")
         settings = {"MESHAPI_BASE_URL": sandbox.base_url, "MESHAPI_API_KEY": sandbox.api_key}
         draw("wait", WAIT, Path(folder), settings, lines=28, stop_when=shows_everything)
+        batch = "\n".join(json.dumps({"model": MODEL, "prompt": prompt}) for prompt in VIDEOS)
+        Path(folder, "videos.jsonl").write_text(batch, encoding="utf-8")
+        draw("generate", GENERATE, Path(folder), settings, lines=20, stop_when=shows_videos_and_downloads)
         draw("demo", DEMO, Path(folder), {}, lines=14, stop_when=lambda _screen: False)
 
 
@@ -88,6 +102,12 @@ def shows_everything(screen: pyte.Screen) -> bool:
     # The speed of a download's first part is not typical: it says that no time is left.
     is_typical = ": failed: " in text and "0:00 left" not in text
     return is_typical and all(text.count(word) > 1 for word in (" downloading ", " left", "running", "\nmeshapi-video"))
+
+
+def shows_videos_and_downloads(screen: pyte.Screen) -> bool:
+    """Whether the screen shows at least one downloaded video and two downloads."""
+    text = "\n".join(screen.display)
+    return ".mp4" in text and text.count(" downloading ") > 1 and text.count(" left") > 1 and "0:00 left" not in text
 
 
 def draw(

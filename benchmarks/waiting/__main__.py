@@ -10,20 +10,30 @@ from benchmarks.waiting import optimum, picture
 from benchmarks.waiting.promises import CHANGES, LEARNED, TRAINING_TASKS, after_change, after_learning
 from benchmarks.waiting.simulation import (
     FLEX,
+    LOST,
     PEERS,
+    RARE,
     RULE_OF_THUMB,
     STANDARD,
     Cost,
     Durations,
     cost,
+    cost_with_callbacks,
     default_cost,
+    delay_of,
     mean,
 )
+from meshapi_video import PollPolicy
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "waiting-costs.md"
 PICTURE = DOCS / "assets" / "waiting-costs.svg"
 TASKS = {STANDARD: 4000, FLEX: 1000}
+WITH_CALLBACKS = {
+    "`PollPolicy()`": PollPolicy(),
+    f"`PollPolicy(initial_delay={RARE.initial_delay}, max_delay={RARE.max_delay})`": RARE,
+}
+"""The policies with and without callbacks, by the name of their rows."""
 
 
 def main() -> None:
@@ -32,8 +42,13 @@ def main() -> None:
     peers = {name: {d: cost(delay, d, n) for d, n in TASKS.items()} for name, delay in PEERS.items()}
     default = {d: default_cost(d, n) for d, n in TASKS.items()}
     learned = {d: after_learning(d) for d in LEARNED}
+    some_lost = {
+        name: {d: cost_with_callbacks(policy, d, n, LOST) for d, n in TASKS.items()}
+        for name, policy in WITH_CALLBACKS.items()
+    }
     tables = {
         "peers": "\n".join(_peers(peers, default, learned)),
+        "callbacks": "\n".join(_callbacks(some_lost)),
         "learned": "\n".join(_learned(learned)),
         "changes": "\n".join(_changes()),
     }
@@ -43,9 +58,11 @@ def main() -> None:
         print(table, end="\n\n")
     PAGE.write_text(text, encoding="utf-8")
     ours = {"PollPolicy()": default, "AdaptivePolicy()": learned}
+    names = "PollPolicy() with callbacks", f"{RARE.initial_delay:.0f} s with callbacks"
+    with_callbacks = dict(zip(names, some_lost.values(), strict=True))
     # The picture shows only defaults, and this rule is no peer's default.
     del peers[RULE_OF_THUMB]
-    PICTURE.write_text(picture.draw([STANDARD, FLEX], peers, ours), encoding="utf-8")
+    PICTURE.write_text(picture.draw([STANDARD, FLEX], peers, ours, with_callbacks), encoding="utf-8")
     print(f"in {time.monotonic() - started:.0f} s, to {PAGE} and {PICTURE}")
 
 
@@ -59,6 +76,19 @@ def _peers(
         yield f"| {name} | {_text(costs[STANDARD])} | {_text(costs[FLEX])} |"
     few, many = (optimum.lag_at(STANDARD, polls) for polls in (9.0, 12.0))
     yield f"| the optimum for a known distribution | 9.0, {few:.2f} s · 12.0, {many:.2f} s | |"
+
+
+def _callbacks(some_lost: dict[str, dict[Durations, Cost]]) -> Iterator[str]:
+    yield "| schedule | callbacks | standard: polls, lag | flex: polls, lag |"
+    yield "|---|---|---|---|"
+    for name, policy in WITH_CALLBACKS.items():
+        rows = {
+            "none": {d: cost(delay_of(policy), d, n) for d, n in TASKS.items()},
+            "all arrive": {d: cost_with_callbacks(policy, d, n, lost=0) for d, n in TASKS.items()},
+            f"{LOST:.0%} never arrive".replace("%", " %"): some_lost[name],
+        }
+        for callbacks, costs in rows.items():
+            yield f"| {name} | {callbacks} | {_text(costs[STANDARD])} | {_text(costs[FLEX])} |"
 
 
 def _learned(learned: dict[Durations, Cost]) -> Iterator[str]:

@@ -19,6 +19,8 @@ text { font: 12px system-ui, sans-serif; fill: #777 }
 .peer { fill: #888 }
 .ours { fill: #e0702a }
 .ours-text { fill: #e0702a; font-weight: 600 }
+.callbacks { fill: #3b7dd8 }
+.callbacks-text { fill: #3b7dd8; font-weight: 600 }
 .optimum-text { fill: #2a9d5c }
 """
 
@@ -44,18 +46,19 @@ def draw(
     distributions: Sequence[Durations],
     peers: Mapping[str, Mapping[Durations, Cost]],
     ours: Mapping[str, Mapping[Durations, Cost]],
+    with_callbacks: Mapping[str, Mapping[Durations, Cost]],
 ) -> str:
     """The picture. The same costs give the same text."""
     parts = list[str]()
     for i, durations in enumerate(distributions):
-        costs = [schedule[durations] for schedule in (*peers.values(), *ours.values())]
+        costs = [schedule[durations] for schedule in (*peers.values(), *ours.values(), *with_callbacks.values())]
         polls, lags = [c.polls for c in costs], [c.lag for c in costs]
         panel = _Panel(
             LEFT + i * (WIDTH + LEFT + BETWEEN),
             (min(polls) * 0.6, max(polls) * 1.7),
             (min(lags) * 0.6, max(lags) * 1.8),
         )
-        parts += _panel(panel, durations, peers, ours)
+        parts += _panel(panel, durations, {"peer": peers, "ours": ours, "callbacks": with_callbacks})
     width, height = 2 * (WIDTH + LEFT) + BETWEEN + 16, HEIGHT + TOP + 48
     label = "The cost of waiting: polls per task against lag, for each schedule"
     return (
@@ -65,10 +68,7 @@ def draw(
 
 
 def _panel(
-    panel: _Panel,
-    durations: Durations,
-    peers: Mapping[str, Mapping[Durations, Cost]],
-    ours: Mapping[str, Mapping[Durations, Cost]],
+    panel: _Panel, durations: Durations, kinds: Mapping[str, Mapping[str, Mapping[Durations, Cost]]]
 ) -> Iterator[str]:
     yield _text(
         panel.left, TOP - 16, f"{durations.name}: half of the tasks take {durations.median:.0f} s or less", "title"
@@ -88,13 +88,14 @@ def _panel(
     yield f'<polyline class="optimum" points="{points}"/>'
     legend = "the optimum for a known distribution"
     yield _text(panel.left + 10, TOP + HEIGHT - 12, legend, "optimum-text")
-    for kind, schedules in (("peer", peers), ("ours", ours)):
+    for kind, schedules in kinds.items():
         for name, costs in schedules.items():
             x, y = panel.x(costs[durations].polls), panel.y(costs[durations].lag)
             yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{4 if kind == "peer" else 6}"/>'
-            # The text stands on the side with more room.
+            # The text stands on the side with more room, and below the point where a peer's text stands above it.
             side, anchor = (-9, "end") if x > panel.left + 0.8 * WIDTH else (9, "start")
-            yield _text(x + side, y - 6, name, "ours-text" if kind == "ours" else "", anchor)
+            below = 16 if kind == "callbacks" else -6
+            yield _text(x + side, y + below, name, "" if kind == "peer" else f"{kind}-text", anchor)
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:

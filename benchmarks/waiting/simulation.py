@@ -14,9 +14,14 @@ from functools import cache
 from statistics import NormalDist
 
 from meshapi_video import AdaptivePolicy, PollPolicy, VideoTaskResponse
+from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
+from meshapi_video._polling.state import poll_succeeded, start_wait
 
 Delay = Callable[[float, int, float], float]
 """Seconds until the next poll, from the age of the task, the earlier polls, and a random number from 0 to 1."""
+
+CALLBACK_DELAY = 0.2
+"""Seconds from a change of a task's status to the call of `poll_now`."""
 
 _NORMAL = NormalDist()
 
@@ -152,6 +157,39 @@ def wait_and_learn(policy: AdaptivePolicy, duration: float, rand: random.Random)
             return Cost(polls, age - duration)
 
 
+def wait_with_callbacks(policy: PollPolicy, duration: float, lost: float, rand: random.Random) -> Cost:
+    """Waits for one task as `wait_many` does, with a callback as a hint after each change of the task's status.
+
+    The task is queued at age 0 and runs from a tenth of its duration on. `lost` is the fraction of the callbacks
+    that never arrive.
+    """
+    scheduler = Scheduler(max_in_flight=1, requests_per_minute=None, max_waiting=1)
+    scheduler.add(start_wait("task", policy, None, now=0, unix_time=0))
+    changes = {0.0: "queued", duration / 10: "running", duration: "cancelled"}
+    callbacks = [at + CALLBACK_DELAY for at in changes if rand.random() >= lost]
+    now = 0.0
+    while True:
+        action = scheduler.next(now)
+        if isinstance(action, ScheduledPoll):
+            status = next(changes[at] for at in reversed(changes) if at <= now)
+            task = VideoTaskResponse(id="task", status=status)
+            state = poll_succeeded(action.state, task, None, now, rand.random())
+            scheduler.record(action, state, now)
+            if scheduler.has_results:
+                return Cost(state.polls, now - duration)
+        elif callbacks and callbacks[0] <= now + action:
+            now = callbacks.pop(0)
+            scheduler.poll_now("task", now)
+        else:
+            now += action
+
+
+def cost_with_callbacks(policy: PollPolicy, durations: Durations, n: int, lost: float) -> Cost:
+    """The mean cost of `n` tasks whose callbacks are hints."""
+    rand = random.Random(11)
+    return mean(wait_with_callbacks(policy, duration, lost, rand) for duration in durations.sample(n))
+
+
 def every(seconds: float) -> Delay:
     """A constant delay."""
     return lambda _age, _polls, _rand: seconds
@@ -161,6 +199,10 @@ def _google(_age: float, polls: int, rand: float) -> float:
     return rand * min(1.5 ** min(polls, 10), 20.0)
 
 
+RARE = PollPolicy(initial_delay=60.0, max_delay=60.0)
+"""A policy that suits waits with callbacks."""
+LOST = 0.05
+"""The fraction of the callbacks that never arrive, if some do not."""
 RULE_OF_THUMB = "a tenth of the age, 2..15 s"
 PEERS: dict[str, Delay] = {
     "Mesh's published loop, 5 s": every(5),

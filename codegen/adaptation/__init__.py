@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from codegen.adaptation.all_of import normalize_all_of
+from codegen.adaptation.bodies import drop_equal_forms
 from codegen.adaptation.choices import part_texts
 from codegen.adaptation.client import client_form
 from codegen.adaptation.discriminators import narrow_tags
@@ -45,6 +46,7 @@ def marked_forms(document: dict[str, Json]) -> Adapted:
     normal = inline_components(marked(document))
     inline_partial_references(normal)
     drop_unread(normal)
+    drop_equal_forms(normal, notes)
     for slot in slots(normal):
         normalize(slot, notes)
     for slot in slots(normal):

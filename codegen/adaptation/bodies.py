@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from codegen.adaptation.kinds import ANY, kinds_of, without_null
 from codegen.adaptation.normal import Note
-from codegen.adaptation.places import PLACE, Schema, Slot, Use, media_use, operations, place_of, slots
+from codegen.adaptation.places import PLACE, Schema, Slot, Use, media_use, operations, place_of, slots, unmarked
 from codegen.document import Json, as_list, as_object, is_object
-from codegen.openapi import escape, resolve
+from codegen.openapi import escape, reached, resolve
 
 _BYTES = "application/octet-stream"
 _FILE = {"type": "string", "format": "binary"}
@@ -51,6 +53,36 @@ def _is_json(document: dict[str, Json], media_type: str, media: dict[str, Json])
 
 def _plain(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
+
+
+def drop_equal_forms(document: dict[str, Json], notes: list[Note]) -> None:
+    """Leaves out each form with the schema of the JSON body: the generated function could not tell the two apart."""
+    for _path, _method, operation in operations(document):
+        body = as_object(operation.get("requestBody"))
+        content = as_object(body.get("content"))
+        for kept in [name for name in content if media_use(name) is Use.JSON]:
+            schema = as_object(content[kept]).get("schema")
+            equal = [
+                name
+                for name, media in content.items()
+                if media_use(name) & (Use.FORM | Use.MULTIPART) and _same(as_object(media).get("schema"), schema)
+            ]
+            # A form with a file says more than JSON can.
+            if equal and is_object(schema) and not _has_file(document, schema):
+                for name in equal:
+                    del content[name]
+                meaning = f"Only {_plain(kept)} is sent, of several media types with the same schema."
+                notes.append(Note(f"{place_of(body)}/content", meaning))
+
+
+def _same(schema: Json, other: Json) -> bool:
+    # In Python, `True == 1`.
+    return json.dumps(unmarked(schema), sort_keys=True) == json.dumps(unmarked(other), sort_keys=True)
+
+
+def _has_file(document: dict[str, Json], schema: Schema) -> bool:
+    parts = [schema, *(resolve(document, {"$ref": reference}) for reference in reached(document, schema))]
+    return any('"binary"' in json.dumps(part) for part in parts)
 
 
 def adapt_bodies(document: dict[str, Json], notes: list[Note]) -> None:

@@ -54,7 +54,6 @@ def _tag(document: dict[str, Json]) -> None:
     """
     schemas = as_object(as_object(document["components"])["schemas"])
     tagged: dict[tuple[str, str], str] = {}
-    targets: dict[str, Json] = {}
     for slot in slots(document):
         found = slot.schema.get("discriminator")
         if found is None:
@@ -64,11 +63,12 @@ def _tag(document: dict[str, Json]) -> None:
             key = reference, found["propertyName"]
             if key not in tagged:
                 name = f"{component_name({'$ref': reference})}By{wire_name(found['propertyName'])}"
-                tagged[key] = _unique(name, {**schemas, **targets})
-                targets[tagged[key]] = copy.deepcopy(resolve(document, {"$ref": reference}))
+                tagged[key] = _unique(name, {*schemas, *tagged.values()})
             copies[reference] = f"{SCHEMAS}{tagged[key]}"
         slot.put(with_targets(slot.schema, copies))
-    schemas.update(targets)
+    # Copied last: a member may itself have a choice, and its copy must not give a tag to a type that stands alone.
+    copied = {name: resolve(document, {"$ref": reference}) for (reference, _property), name in tagged.items()}
+    schemas.update(copy.deepcopy(copied))
 
 
 def _reduce(schema: Schema, notes: list[Note]) -> None:

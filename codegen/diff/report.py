@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from codegen.adaptation import Note, adapt
 from codegen.diff.explanations import unexplained
-from codegen.diff.operations import GENERATORS, compare_documents
+from codegen.diff.operations import GENERATORS, SUPPLEMENTED, compare_documents
 from codegen.diff.python_api import compare_python_api
 from codegen.diff.severity import ApiChange, Change, Severity
-from codegen.document import ROOT, Json, as_object
+from codegen.document import ROOT, Json, as_list, as_object
 from codegen.errors import CodegenError
 from codegen.file_diff import FileChange, compare_files
 from codegen.parsing import read_mapping
@@ -39,6 +39,10 @@ class Report(NamedTuple):
     """The generators whose version changed, each with its old and its new version."""
     notes: tuple[Note, ...] = ()
     """What the new document says and the generated code does not check, beyond what the old one said."""
+    supplemented: tuple[str, ...] = ()
+    """The operations of the new document that rest on the supplement, as JSON pointers."""
+    moved: tuple[str, ...] = ()
+    """The operations of both documents that rest on the supplement in one of them only."""
 
     @property
     def severity(self) -> Severity | None:
@@ -71,6 +75,7 @@ class Report(NamedTuple):
             f"Overall: **{_name(self.severity)}**. The version is {current}; the next one should be {following}.\n",
             *self._generators_part(),
             *self._document_part(),
+            *self._supplement_part(),
             *self._notes_part(),
             *self._files_part(),
             *self._api_part(),
@@ -88,6 +93,19 @@ class Report(NamedTuple):
             return ["## The document\n", "No change.\n"]
         rows = [f"| **{_name(c.severity)}** | `{_cell(c.pointer)}` | {_cell(c.meaning)} |" for c in self.document]
         return ["## The document\n", "| severity | where | what it means in Python |", "|---|---|---|", *rows, ""]
+
+    def _supplement_part(self) -> list[str]:
+        lines = [
+            f"- `{_operation_name(pointer)}` rests on the supplement"
+            + (" now; before, a vendored page described it." if pointer in self.moved else ": no page is vendored yet.")
+            for pointer in self.supplemented
+        ]
+        lines += [
+            f"- `{_operation_name(pointer)}` is described by a vendored page now; before, it rested on the supplement."
+            for pointer in self.moved
+            if pointer not in self.supplemented
+        ]
+        return ["## The supplement\n", *lines, ""] if lines else []
 
     def _notes_part(self) -> list[str]:
         if not self.notes:
@@ -124,7 +142,7 @@ def compare_generated(old: Path, new: Path) -> Report:
         return Report([], [], [], [], [])
     # Before the first generation there are no callers to break.
     if not (old / OVERLAID).exists():
-        return Report([], files, [], [], [])
+        return Report([], files, [], [], [], supplemented=_supplemented(read_overlaid(new)))
     documents = read_overlaid(old), read_overlaid(new)
     changes = compare_documents(*documents)
     breaking_api, annotations = compare_python_api(old, new)
@@ -133,7 +151,42 @@ def compare_generated(old: Path, new: Path) -> Report:
     left_out = adapt(after).notes
     left_out_before = adapt(before).notes if left_out else []
     notes = tuple(note for note in left_out if note not in left_out_before)
-    return Report(changes, files, breaking_api, annotations, reasonless, _changed_generators(*documents), notes)
+    return Report(
+        changes,
+        files,
+        breaking_api,
+        annotations,
+        reasonless,
+        _changed_generators(*documents),
+        notes,
+        _supplemented(documents[1]),
+        _moved(*documents),
+    )
+
+
+def _supplemented(document: dict[str, Json]) -> tuple[str, ...]:
+    return tuple(map(str, as_list(document.get(SUPPLEMENTED))))
+
+
+def _moved(old: dict[str, Json], new: dict[str, Json]) -> tuple[str, ...]:
+    """The operations that moved from the supplement to a vendored page, or back. An added one did not move."""
+    changed = {*_supplemented(old)} ^ {*_supplemented(new)}
+    return tuple(sorted(place for place in changed if _has_operation(old, place) and _has_operation(new, place)))
+
+
+def _has_operation(document: dict[str, Json], pointer: str) -> bool:
+    path, method = _path_and_method(pointer)
+    return method in as_object(as_object(document.get("paths")).get(path))
+
+
+def _operation_name(pointer: str) -> str:
+    path, method = _path_and_method(pointer)
+    return f"{method.upper()} {path}"
+
+
+def _path_and_method(pointer: str) -> tuple[str, str]:
+    _root, _paths, path, method = pointer.split("/")
+    return path.replace("~1", "/").replace("~0", "~"), method
 
 
 def _changed_generators(old: dict[str, Json], new: dict[str, Json]) -> tuple[str, ...]:

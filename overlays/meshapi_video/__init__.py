@@ -1,11 +1,10 @@
-"""Waits for Mesh API's video tasks, and downloads the videos.
+"""Creates Mesh API's video tasks, waits for them, and downloads the videos.
 
 from meshapi_video import VideoClient
 
 with VideoClient() as client:
-    video = client.wait("task-id")
+    video = client.generate("byteplus/dreamina-seedance-2-0", "a lake at sunrise", to="lake.mp4")
     print(video.url)
-    client.download(video, "out.mp4")
 """
 
 from importlib import import_module
@@ -15,12 +14,27 @@ from meshapi_video._version import __version__
 
 if TYPE_CHECKING:
     from meshapi_video._async.client import AsyncVideoClient
+    from meshapi_video._async.list import AsyncTaskList
     from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults
+    from meshapi_video._create.candidates import RequestFacts
+    from meshapi_video._create.content import (
+        Media,
+        first_frame,
+        last_frame,
+        reference_audio,
+        reference_image,
+        reference_video,
+    )
+    from meshapi_video._create.journal import JournalNotWritten, JournalRecord, read_journal
+    from meshapi_video._create.models import CreateWarning
+    from meshapi_video._create.request import CreateOptions
     from meshapi_video._errors import (
         APIError,
         AuthenticationError,
+        Candidates,
         ConnectionFailed,
         ConnectionTimeout,
+        CreateUncertain,
         DownloadError,
         FieldError,
         InvalidResponse,
@@ -43,16 +57,25 @@ if TYPE_CHECKING:
     from meshapi_video._polling.policy import PollPolicy
     from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
     from meshapi_video._sync.client import VideoClient
+    from meshapi_video._sync.list import TaskList
     from meshapi_video._sync.wait_many import Updates, WaitResults
-    from meshapi_video._tasks import TERMINAL_STATUSES, Video, is_terminal
+    from meshapi_video._tasks import TERMINAL_STATUSES, CreatedTask, Video, is_terminal
     from meshapi_video._token import WaitToken
     from meshapi_video._transport.contract import parse_task
     from meshapi_video_generated.models import (
+        CreateVideoGenerationResponse,
         HTTPValidationError,
         ValidationError,
         ValidationErrorCtx,
+        VideoContentItem,
+        VideoContentItemAudioUrl,
+        VideoContentItemDraftTask,
+        VideoContentItemImageUrl,
+        VideoContentItemVideoUrl,
+        VideoGenerationRequest,
         VideoTaskContent,
         VideoTaskError,
+        VideoTaskListResponse,
         VideoTaskResponse,
         VideoTaskUsage,
     )
@@ -63,16 +86,26 @@ __all__ = [
     "UNSET",
     "APIError",
     "AdaptivePolicy",
+    "AsyncTaskList",
     "AsyncUpdates",
     "AsyncVideoClient",
     "AsyncWaitResults",
     "AuthenticationError",
+    "Candidates",
     "ConnectionFailed",
     "ConnectionTimeout",
+    "CreateOptions",
+    "CreateUncertain",
+    "CreateVideoGenerationResponse",
+    "CreateWarning",
+    "CreatedTask",
     "DownloadError",
     "FieldError",
     "HTTPValidationError",
     "InvalidResponse",
+    "JournalNotWritten",
+    "JournalRecord",
+    "Media",
     "MeshVideoError",
     "NotFoundError",
     "PaymentRequiredError",
@@ -80,20 +113,29 @@ __all__ = [
     "PermissionDeniedError",
     "PollPolicy",
     "RateLimitedError",
+    "RequestFacts",
     "RequestRejectedError",
     "ServerError",
     "TaskCancelled",
     "TaskError",
     "TaskExpired",
     "TaskFailed",
+    "TaskList",
     "Unset",
     "Updates",
     "ValidationError",
     "ValidationErrorCtx",
     "Video",
     "VideoClient",
+    "VideoContentItem",
+    "VideoContentItemAudioUrl",
+    "VideoContentItemDraftTask",
+    "VideoContentItemImageUrl",
+    "VideoContentItemVideoUrl",
+    "VideoGenerationRequest",
     "VideoTaskContent",
     "VideoTaskError",
+    "VideoTaskListResponse",
     "VideoTaskResponse",
     "VideoTaskUsage",
     "WaitProgress",
@@ -104,8 +146,14 @@ __all__ = [
     "WaitToken",
     "WaitUnfinished",
     "__version__",
+    "first_frame",
     "is_terminal",
+    "last_frame",
     "parse_task",
+    "read_journal",
+    "reference_audio",
+    "reference_image",
+    "reference_video",
 ]
 
 # Each name is imported at its first use: `meshapi-video --version` needs no HTTP client. Type checkers read
@@ -114,13 +162,28 @@ if not TYPE_CHECKING:
     _NAMES_BY_MODULE = {
         "meshapi_video._polling.adaptive": ("AdaptivePolicy",),
         "meshapi_video._async.client": ("AsyncVideoClient",),
+        "meshapi_video._async.list": ("AsyncTaskList",),
         "meshapi_video._async.wait_many": ("AsyncUpdates", "AsyncWaitResults"),
         "meshapi_video._transport.contract": ("parse_task",),
+        "meshapi_video._create.candidates": ("RequestFacts",),
+        "meshapi_video._create.content": (
+            "Media",
+            "first_frame",
+            "last_frame",
+            "reference_audio",
+            "reference_image",
+            "reference_video",
+        ),
+        "meshapi_video._create.journal": ("JournalNotWritten", "JournalRecord", "read_journal"),
+        "meshapi_video._create.models": ("CreateWarning",),
+        "meshapi_video._create.request": ("CreateOptions",),
         "meshapi_video._errors": (
             "APIError",
             "AuthenticationError",
+            "Candidates",
             "ConnectionFailed",
             "ConnectionTimeout",
+            "CreateUncertain",
             "DownloadError",
             "FieldError",
             "InvalidResponse",
@@ -142,15 +205,24 @@ if not TYPE_CHECKING:
         "meshapi_video._polling.policy": ("PollPolicy",),
         "meshapi_video._polling.results": ("PendingTask", "WaitProgress", "WaitResult"),
         "meshapi_video._sync.client": ("VideoClient",),
+        "meshapi_video._sync.list": ("TaskList",),
         "meshapi_video._sync.wait_many": ("Updates", "WaitResults"),
-        "meshapi_video._tasks": ("TERMINAL_STATUSES", "Video", "is_terminal"),
+        "meshapi_video._tasks": ("TERMINAL_STATUSES", "CreatedTask", "Video", "is_terminal"),
         "meshapi_video._token": ("WaitToken",),
         "meshapi_video_generated.models": (
+            "CreateVideoGenerationResponse",
             "HTTPValidationError",
             "ValidationError",
             "ValidationErrorCtx",
+            "VideoContentItem",
+            "VideoContentItemAudioUrl",
+            "VideoContentItemDraftTask",
+            "VideoContentItemImageUrl",
+            "VideoContentItemVideoUrl",
+            "VideoGenerationRequest",
             "VideoTaskContent",
             "VideoTaskError",
+            "VideoTaskListResponse",
             "VideoTaskResponse",
             "VideoTaskUsage",
         ),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meshapi_video._download.addresses import AddressRules
     from meshapi_video._errors import MeshVideoError
     from meshapi_video._polling.scheduler import Scheduler
-    from meshapi_video._token import WaitToken
+    from meshapi_video._tasks import TaskRef
     from meshapi_video_generated.models import VideoTaskResponse
 
 
@@ -52,7 +52,7 @@ class BaseClient:
         api_host = httpx.URL(self._settings.base_url).raw_host.decode("ascii")
         return AddressRules(api_host=api_host, private_hosts=self._settings.private_hosts)
 
-    def _start_wait(self, deadline: float | None, policy: Policy, task: str | WaitToken) -> PollState:
+    def _start_wait(self, deadline: float | None, policy: Policy, task: TaskRef) -> PollState:
         return start_wait(task, policy, deadline, self._clock(), self._unix_clock())
 
     def _new_scheduler(

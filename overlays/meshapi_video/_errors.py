@@ -9,6 +9,7 @@ MeshVideoError
 ├── ConnectionFailed          no complete response: DNS, refused, reset, TLS
 │   └── ConnectionTimeout     also a TimeoutError: no complete response in time
 ├── InvalidResponse           a response that breaks the contract
+├── CreateUncertain           a task may have been made and paid for, but its id is unknown
 ├── TaskError                 the task ended without a video
 │   ├── TaskFailed   ├── TaskExpired   └── TaskCancelled
 ├── WaitUnfinished            the wait ended before the task did
@@ -19,12 +20,12 @@ MeshVideoError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from meshapi_video._text import LONGEST_BODY, LONGEST_MESSAGE, one_line, printable, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from meshapi_video._token import WaitToken
@@ -46,6 +47,10 @@ class MeshVideoError(Exception):
 
     task_id: str | None = None
     """The id of the task, where the error concerns one task."""
+    request_id: str | None = None
+    """The id under which Mesh can find the request, where one is known."""
+    token: WaitToken | None = None
+    """The state of the wait, where the error ended a wait or a `generate` whose task exists."""
     _advice = ""
 
     def __init__(self, message: str) -> None:
@@ -53,7 +58,11 @@ class MeshVideoError(Exception):
 
     def __str__(self) -> str:
         message = super().__str__()
-        text = message if self.task_id is None else f"task {one_line(self.task_id)}: {message}"
+        text = message
+        if self.task_id is not None:
+            text = f"task {one_line(self.task_id)}: {message}"
+        elif self.request_id is not None and self.request_id not in message:
+            text = f"request {one_line(self.request_id)}: {message}"
         return printable(f"{text.rstrip('.')}. {self._advice}" if self._advice else text)
 
     def __reduce__(self) -> tuple[Callable[..., MeshVideoError], tuple[object, ...]]:
@@ -93,8 +102,6 @@ class APIError(MeshVideoError):
     """The code in Mesh's error envelope, such as `not_found`."""
     message: str
     """The server's message, or the name of the status."""
-    request_id: str | None
-    """The id under which Mesh can find the request."""
     retry_after: float | None
     """The server's `Retry-After`, in seconds."""
     body: str
@@ -116,7 +123,7 @@ class APIError(MeshVideoError):
         self.status_code = status_code
         self.code = shorten(code) if code else code
         self.message = shorten(message)
-        self.request_id = shorten(request_id) if request_id else request_id
+        self.request_id: str | None = shorten(request_id) if request_id else request_id
         self.retry_after = retry_after
         self.body = shorten(body, LONGEST_BODY)
         self.errors = tuple(FieldError(*map(shorten, error)) for error in errors[:MOST_FIELD_ERRORS])
@@ -197,6 +204,71 @@ class InvalidResponse(MeshVideoError):
         super().__init__(one_line(message) if path is None else f"{one_line(message)} (at {one_line(path)})")
 
 
+class Candidates(Protocol):
+    """The tasks that a create may have made. Iterate over it with `for`, or with `async for` on an async client."""
+
+    def __iter__(self) -> Iterator[VideoTaskResponse]: ...
+
+    def __aiter__(self) -> AsyncIterator[VideoTaskResponse]: ...
+
+
+class CreateUncertain(MeshVideoError):
+    """A task may have been made and paid for: the request went out, and no clear response came back.
+
+    Never create the task again because of this error. Look for it first: in `candidates()`, or in the list at
+    Mesh. If the create had a journal, `meshapi-video journal` looks for it.
+    """
+
+    request_id: str
+    """The id of the request, which Mesh can find in its logs."""
+    sent_at: float
+    """When the request without a clear response was sent, in seconds since 1970."""
+    last_error: MeshVideoError
+    """The failure of the request."""
+    _advice = "A task may have been made and paid for: look for it before you create it again (`candidates()`)"
+
+    def __init__(self, last_error: MeshVideoError, *, request_id: str, sent_at: float) -> None:
+        self.request_id = request_id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
+        self.sent_at = sent_at
+        self.last_error = last_error
+        self._find: Callable[[], Candidates] | None = None
+        reason = one_line(str(last_error.args[0])).rstrip(".")
+        super().__init__(f"the create has no clear response: {reason}")
+
+    def candidates(self) -> Candidates:
+        """The tasks in the list at Mesh that may be this one, compared by model, time and stated fields.
+
+        A task that does not state its seed may be another program's. The client that raised this error asks for
+        the list while you iterate, and the iteration can raise any `MeshVideoError` of `client.list`. Raises
+        `RuntimeError` if the error comes from another process: there, compare `client.list(created_after=...)`
+        yourself.
+        """
+        if self._find is None:
+            raise RuntimeError(
+                "this error comes from another process, and has no client: look in "
+                "client.list(created_after=...) for a task that was created after `sent_at`"
+            )
+        return self._find()
+
+    def __reduce__(self) -> tuple[Callable[..., MeshVideoError], tuple[object, ...]]:
+        return _restore, (type(self), self.args, {**self.__dict__, "_find": None})
+
+
+def set_advice(error: MeshVideoError, advice: str) -> None:
+    """Gives an error other advice than its class has."""
+    error._advice = advice  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
+
+
+def add_advice(error: MeshVideoError, advice: str) -> None:
+    """Adds a sentence to the advice of an error."""
+    set_advice(error, f"{error._advice}. {advice}" if error._advice else advice)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - see above
+
+
+def set_candidates(error: CreateUncertain, find: Callable[[], Candidates]) -> None:
+    """Gives an error the client's way to list the tasks that may be the one."""
+    error._find = find  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
+
+
 class TaskError(MeshVideoError):
     """The task ended without a video. Another wait raises the same error."""
 
@@ -254,7 +326,7 @@ class WaitUnfinished(MeshVideoError):
         elapsed: float,
         reason: str = "",
     ) -> None:
-        self.token = token
+        self.token = token  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
         self.task_id = token.task_id  # pyright: ignore[reportIncompatibleVariableOverride] - here it is always known
         self.last_task = last_task
         self.last_error = last_error

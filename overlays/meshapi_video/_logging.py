@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from meshapi_video._errors import CreateUncertain
 from meshapi_video._polling.state import new_task
 from meshapi_video._text import one_line
 
 if TYPE_CHECKING:
+    from meshapi_video._create.attempts import CreateState
     from meshapi_video._download.state import TransferState
     from meshapi_video._polling.state import PollState
 
@@ -43,6 +45,21 @@ def log_poll(before: PollState, after: PollState, seconds: float, now: float) ->
         _tasks.info("task %s has the status %s", after.task_id, status)
     if after.unknown_statuses != before.unknown_statuses:
         _tasks.warning("task %s has the unknown status '%s': treated as not ended", after.task_id, status)
+
+
+def log_create(state: CreateState, now: float) -> None:
+    """Logs an attempt to create a task, which ended at `now`."""
+    request_id = one_line(state.request_id)
+    if state.task_id is not None:
+        _tasks.info("task %s was created (request %s)", one_line(state.task_id), request_id)
+    elif isinstance(state.end, CreateUncertain):
+        _tasks.warning("the create with the request id %s may have made a task; its id is unknown", request_id)
+    elif state.error is not None and state.end is None:
+        # The failure that ends a create is raised: the log does not repeat its text.
+        message, delay = one_line(str(state.error.args[0])), max(state.next_attempt_at - now, 0)
+        _tasks.info(
+            "attempt %d of create %s made no task: %s; retry in %.1f s", state.failures, request_id, message, delay
+        )
 
 
 def log_attempt(transfer: TransferState, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from typing import TYPE_CHECKING, Final
@@ -71,6 +72,9 @@ class ApiKey:
         return len(self._value) >= _SHORTEST_SECRET and self.redact(text) != text
 
 
+_ACCOUNT_DIGITS: Final = 16
+
+
 @frozen(kw_only=True)
 class Settings:
     """The settings of one client."""
@@ -84,6 +88,12 @@ class Settings:
     """How often `get` and `download` retry."""
     private_hosts: frozenset[str]
     """Hosts from which `download` may download whatever their address is."""
+
+    @property
+    def account(self) -> str:
+        """A name for the server and the key, which reveals neither. A list shows only the tasks of its key."""
+        named = f"{self.base_url}\n{self.api_key.authorization}"
+        return hashlib.sha256(named.encode()).hexdigest()[:_ACCOUNT_DIGITS]
 
     @classmethod
     def resolve(

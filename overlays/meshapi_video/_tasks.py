@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copyreg
-from typing import Final
+from typing import Final, TypeAlias
 
 from attrs import frozen
 
 from meshapi_video._errors import InvalidResponse, TaskCancelled, TaskError, TaskExpired, TaskFailed
+from meshapi_video._token import WaitToken
 from meshapi_video._urls import is_http_url
 from meshapi_video_generated.models import VideoTaskContent, VideoTaskError, VideoTaskResponse
 from meshapi_video_generated.types import Unset
@@ -59,6 +60,35 @@ def check_task_id(task_id: str) -> str:
         shown = task_id if len(task_id) <= _LONGEST_ID else f"{task_id[:40]}… ({len(task_id)} characters)"
         raise ValueError(f"not a task id: {shown!r}. Pass the `id` from the response that created the task")
     return task_id
+
+
+@frozen
+class CreatedTask:
+    """A task that `create` made. It can stand wherever a task's id can."""
+
+    id: str
+    """The task's id."""
+    request_id: str
+    """The id of the request that created it, under which Mesh can find the request."""
+    created: float
+    """When the create began, in seconds since 1970."""
+
+    @property
+    def token(self) -> WaitToken:
+        """The state of a wait that begins with the task, for another process."""
+        return WaitToken(task_id=self.id, started=self.created, polls=0, not_before=self.created)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+TaskRef: TypeAlias = str | WaitToken | CreatedTask
+"""A task by its id, by the token of an earlier wait, or as `create` returned it."""
+
+
+def task_id_of(task: str | CreatedTask) -> str:
+    """The id of a task. Raises `ValueError` if it cannot be one."""
+    return task.id if isinstance(task, CreatedTask) else check_task_id(task)
 
 
 def require_task(parsed: object) -> VideoTaskResponse:

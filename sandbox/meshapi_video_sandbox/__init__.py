@@ -15,7 +15,9 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from meshapi_video_sandbox._callbacks import CallbackAttempt
     from meshapi_video_sandbox._control import Inspection, StatusChange
+    from meshapi_video_sandbox._creates import CreateRecord
     from meshapi_video_sandbox._run import running_sandbox, serve
     from meshapi_video_sandbox._sandbox import Sandbox
     from meshapi_video_sandbox._settings import OPTIONS, OptionKind, SandboxError, Settings
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OPTIONS",
+    "CallbackAttempt",
+    "CreateRecord",
     "Inspection",
     "OptionKind",
     "Outcome",
@@ -36,6 +40,8 @@ __all__ = [
 
 _MODULES: Final = {
     "OPTIONS": "_settings",
+    "CallbackAttempt": "_callbacks",
+    "CreateRecord": "_creates",
     "Inspection": "_control",
     "OptionKind": "_settings",
     "Outcome": "_task_requests",

@@ -1,29 +1,33 @@
-"""The control API under `/_sandbox`: creates tasks, inspects them, and sets the clock."""
+"""The control API under `/_sandbox`: creates tasks, inspects them, makes creates fail, and sets the clock."""
 
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
+from attrs import frozen
 from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, Response
 
-from meshapi_video_sandbox._database import transaction
+from meshapi_video_sandbox._callbacks import CallbackAttempt
+from meshapi_video_sandbox._create_faults import CREATE_FAULTS, RandomFaults, named_fault
 from meshapi_video_sandbox._error_responses import APIError
 from meshapi_video_sandbox._scenarios import SCENARIOS
 from meshapi_video_sandbox._store import key_digest
-from meshapi_video_sandbox._task_requests import parse_task_request
-from meshapi_video_sandbox._upstream import TaskPlan, task_json
-from meshapi_video_wire import VideoTaskResponse as WireTask
+from meshapi_video_sandbox._task_requests import TASK_OPTIONS, TaskOptions, parse_task_request, with_scenario
+from meshapi_video_sandbox._upstream import TaskPlan
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
+    from meshapi_video_sandbox._callbacks import CallbackSender
     from meshapi_video_sandbox._clock import Clock
+    from meshapi_video_sandbox._create_faults import CreateFaultInjector
+    from meshapi_video_sandbox._creates import TaskCreator
+    from meshapi_video_sandbox._list import TaskList
     from meshapi_video_sandbox._store import TaskStore
-    from meshapi_video_sandbox._upstream import PlanStore
 
 
 class StatusChange(msgspec.Struct, frozen=True):
@@ -42,6 +46,8 @@ class Inspection(msgspec.Struct, frozen=True):
     history: list[StatusChange]
     upstream_polls: int
     """How often the gateway polled its upstream about the task."""
+    callbacks: list[CallbackAttempt]
+    """The POSTs to the task's `callback_url` that have ended since the sandbox started."""
 
 
 class _ClockUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,68 +55,94 @@ class _ClockUpdate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     advance: float = 0
 
 
+class _CreateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tasks: dict[str, object] = {}
+    fields_at_end: bool = False
+    models: list[str] = []
+    faults: list[object] = []
+    random: RandomFaults | None = None
+
+
+class _ListSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    lag: Annotated[float, msgspec.Meta(ge=0)]
+
+
 # Made here, and not at the first use: see `_task_requests`.
 _clock_decoder: Final = msgspec.json.Decoder(_ClockUpdate)
+_create_decoder: Final = msgspec.json.Decoder(_CreateSettings)
+_list_decoder: Final = msgspec.json.Decoder(_ListSettings)
 
 
+@frozen
 class Control:
     """Does the work of the control routes. Use it from the server's own thread."""
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        store: TaskStore,
-        plans: PlanStore | None,
-        clock: Clock,
-        keys: Sequence[str],
-    ) -> None:
-        self._connection, self._store, self._plans, self._clock, self._keys = connection, store, plans, clock, keys
+    store: TaskStore
+    creator: TaskCreator
+    create_faults: CreateFaultInjector
+    listing: TaskList
+    callbacks: CallbackSender
+    clock: Clock
+    keys: Sequence[str]
 
     def create_task(self, body: bytes) -> str:
         """Creates the task that the body of a request describes, and returns its id."""
-        if self._plans is None:
-            raise APIError(409, "This gateway uses a real upstream: create the task there")
-        try:
+        with _refusing():
             request = parse_task_request(body)
-        except (ValueError, msgspec.DecodeError) as error:
-            raise APIError(422, str(error)) from error
-        key = self._keys[0] if request.key is None else request.key
-        if key not in self._keys:
+        key = self.keys[0] if request.key is None else request.key
+        if key not in self.keys:
             raise APIError(422, "the sandbox does not accept this key - at `$.key`")
         task_id = request.task_id or str(uuid.uuid4())
-        now = self._clock.now()
-        plan = TaskPlan(**msgspec.structs.asdict(request.options), created_at=now)
-        # The row begins as `queued`, even if the plan has no time in the queue: the gateway learns each later
-        # status by a poll.
-        created = task_json(task_id, msgspec.structs.replace(plan, queued_for=1), now, "")
-        try:
-            with transaction(self._connection):
-                self._plans.add(task_id, plan)
-                self._store.record(msgspec.convert(created, WireTask), key_digest(key), now, polled=False)
-        except ValueError as error:
-            raise APIError(409, str(error)) from error
+        plan = TaskPlan(**msgspec.structs.asdict(request.options), created_at=self.clock.now())
+        self.creator.add(task_id, plan, key_digest(key))
         return task_id
+
+    def set_creates(self, body: bytes) -> None:
+        """Sets how later creates fail, and how their tasks run and end; what is not named gets its default."""
+        with _refusing():
+            settings = _create_decoder.decode(body)
+            tasks = with_scenario(settings.tasks)
+            if unknown := tasks.keys() - {*TASK_OPTIONS}:
+                raise msgspec.ValidationError(f"`{min(unknown)}` cannot be set for later creates - at `$.tasks`")
+            options = msgspec.convert(tasks, TaskOptions)
+            faults = [named_fault(fault) for fault in settings.faults]
+        self.creator.options, self.creator.models = options, settings.models
+        self.creator.fields_at_end = settings.fields_at_end
+        self.create_faults.set(faults, settings.random)
+
+    def set_list(self, body: bytes) -> None:
+        """Sets how many seconds the list is behind the database."""
+        with _refusing():
+            self.listing.lag = _list_decoder.decode(body).lag
 
     def inspect(self, task_id: str) -> Inspection:
         """The sandbox's own data about a task."""
-        row = self._store.find(task_id)
+        row = self.store.find(task_id)
         if row is None:
             raise APIError(404, "No such task in the database")
         return Inspection(
             row=msgspec.json.decode(row.response),
-            history=[StatusChange(at, status) for at, status in self._store.history(task_id)],
-            upstream_polls=self._store.upstream_polls(task_id),
+            history=[StatusChange(at, status) for at, status in self.store.history(task_id)],
+            upstream_polls=self.store.upstream_polls(task_id),
+            callbacks=self.callbacks.attempts(task_id),
         )
 
     def set_clock(self, body: bytes) -> None:
         """Sets or advances the clock."""
-        try:
+        with _refusing():
             update = _clock_decoder.decode(body)
             if update.now is not None:
-                self._clock.set(update.now)
-            self._clock.advance(update.advance)
-        except (ValueError, msgspec.DecodeError) as error:
-            raise APIError(422, str(error)) from error
+                self.clock.set(update.now)
+            self.clock.advance(update.advance)
+
+
+@contextmanager
+def _refusing() -> Generator[None]:
+    """Turns what is wrong with the body of a request into a response."""
+    try:
+        yield
+    except (ValueError, msgspec.DecodeError) as error:
+        raise APIError(422, str(error)) from error
 
 
 def add_control_routes(app: FastAPI, control: Control, clock: Clock) -> None:
@@ -123,6 +155,24 @@ def add_control_routes(app: FastAPI, control: Control, clock: Clock) -> None:
     @app.get("/_sandbox/tasks/{task_id}", include_in_schema=False)
     async def inspect(task_id: str) -> Response:
         return Response(msgspec.json.encode(control.inspect(task_id)), media_type="application/json")
+
+    @app.post("/_sandbox/creates", include_in_schema=False)
+    async def set_creates(request: Request) -> Response:
+        control.set_creates(await request.body())
+        return await creates()
+
+    @app.get("/_sandbox/creates", include_in_schema=False)
+    async def creates() -> Response:
+        return Response(msgspec.json.encode({"data": control.creator.records()}), media_type="application/json")
+
+    @app.get("/_sandbox/create_faults", include_in_schema=False)
+    async def create_faults() -> Response:
+        return JSONResponse(CREATE_FAULTS)
+
+    @app.post("/_sandbox/list", include_in_schema=False)
+    async def set_list(request: Request) -> Response:
+        control.set_list(await request.body())
+        return JSONResponse({"lag": control.listing.lag})
 
     @app.get("/_sandbox/scenarios", include_in_schema=False)
     async def scenarios() -> Response:

@@ -27,8 +27,25 @@ _SCHEMA: Final = """
     );
     CREATE INDEX IF NOT EXISTS history_of_task ON history (task_id);
     CREATE TABLE IF NOT EXISTS upstream_polls (task_id TEXT PRIMARY KEY, polls INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS versions (
+        task_id TEXT NOT NULL,
+        at REAL NOT NULL,             -- when the gateway recorded the status
+        response TEXT NOT NULL        -- the first response with this status: a list that lags behind shows it
+    );
+    CREATE INDEX IF NOT EXISTS versions_of_task ON versions (task_id);
+    CREATE TABLE IF NOT EXISTS creates (
+        task_id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        at REAL NOT NULL,
+        request_id TEXT NOT NULL,
+        body_sha256 TEXT NOT NULL,
+        ignored_fields TEXT NOT NULL, -- as a JSON array
+        callback_url TEXT
+    );
     -- The simulated upstream's table.
     CREATE TABLE IF NOT EXISTS plans (task_id TEXT PRIMARY KEY, plan TEXT NOT NULL);
+    -- A file of an earlier version has no versions: each task gets the one that its row has.
+    INSERT INTO versions SELECT id, 0, response FROM tasks WHERE id NOT IN (SELECT task_id FROM versions);
 """
 
 

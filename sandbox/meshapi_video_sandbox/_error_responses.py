@@ -1,15 +1,20 @@
-"""Error responses, in the envelope that Mesh API uses."""
+"""Error responses: in the envelope that Mesh API uses, and in the documented form for a request that is not valid."""
 
 from __future__ import annotations
 
-import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from starlette.responses import JSONResponse
+import msgspec
+from starlette.responses import JSONResponse, Response
+
+from meshapi_video_sandbox._request_ids import request_id
+from meshapi_video_wire import HTTPValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from meshapi_video_wire import ValidationError
 
 _CODES: Final = {
     401: "unauthorized",
@@ -35,21 +40,35 @@ class APIError(Exception):
         *,
         provider_error: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.message = status, message
+        self.code = code or _CODES.get(status, "upstream_error" if status >= 500 else "error")
         self.provider_error, self.headers = provider_error, headers
+
+
+class InvalidRequest(Exception):
+    """A request that breaks what the document says of it; the response lists every mistake with its path."""
+
+    def __init__(self, mistakes: Sequence[ValidationError]) -> None:
+        super().__init__()
+        self.mistakes = list(mistakes)
+
+
+def validation_response(error: InvalidRequest) -> Response:
+    """The documented response with status 422."""
+    body = msgspec.json.encode(HTTPValidationError(detail=error.mistakes))
+    return Response(body, 422, media_type="application/json")
 
 
 def error_response(error: APIError) -> JSONResponse:
     """The response for an error, in the envelope."""
-    request_id = f"req_{uuid.uuid4().hex}"
-    code = _CODES.get(error.status, "upstream_error" if error.status >= 500 else "error")
-    content: dict[str, object] = {"code": code, "message": error.message}
+    content: dict[str, object] = {"code": error.code, "message": error.message}
     if error.provider_error is not None:
         content["provider_error"] = error.provider_error
-    headers = {**(error.headers or {}), "x-request-id": request_id}
+    headers = dict(error.headers or {})
     # The body repeats the `Retry-After` header only if that is a number: not for a date, nor for nonsense.
     with suppress(KeyError, ValueError):
         content["retry_after_seconds"] = float(headers["Retry-After"])
-    return JSONResponse({"error": content, "request_id": request_id}, error.status, headers)
+    return JSONResponse({"error": content, "request_id": request_id()}, error.status, headers)

@@ -1,4 +1,4 @@
-"""Injects faults: makes the responses to chosen polls fail."""
+"""Injects faults: makes the responses to chosen requests fail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from meshapi_video_sandbox._task_requests import Fault
+    from meshapi_video_sandbox._task_requests import Fault, FaultEffect
 
 _PAGE: Final = "<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>\n"
 
@@ -45,28 +45,39 @@ class FaultInjector:
         fault = next((one for one in faults_here if one.polls is None or poll in one.polls), None)
         if fault is None:
             return await normal_response()
-        await self._delay(fault.delay)
-        if fault.reset:
-            return _ResetResponse()
-        error = _error(fault)
-        if fault.body == "html":
-            return _html_page(error)
-        response = await normal_response() if error is None else fault_response(error)
-        if fault.body == "truncated":
-            return _TruncatedResponse(response)
-        if fault.body == "half":
-            response = _half_response(response)
-        return response
-
-    async def _delay(self, seconds: float) -> None:
-        if seconds:
-            # A sandbox that stops does not wait for delayed responses.
-            stopped = asyncio.ensure_future(self._stopping.wait())
-            await asyncio.wait([stopped], timeout=seconds)
-            stopped.cancel()
+        return await failing_response(fault, self._stopping, normal_response, fault_response)
 
 
-def _error(fault: Fault) -> APIError | None:
+async def failing_response(
+    fault: FaultEffect,
+    stopping: asyncio.Event,
+    normal_response: Callable[[], Awaitable[Response]],
+    fault_response: Callable[[APIError], Response],
+) -> Response:
+    """The response that a fault gives; `normal_response` is called only if the fault leaves a part of it."""
+    await _delay(fault.delay, stopping)
+    if fault.reset or fault.close:
+        return _NoResponse(reset=fault.reset)
+    error = _error(fault)
+    if fault.body == "html":
+        return _html_page(error)
+    response = await normal_response() if error is None else fault_response(error)
+    if fault.body == "truncated":
+        return _TruncatedResponse(response)
+    if fault.body == "half":
+        response = _half_response(response)
+    return response
+
+
+async def _delay(seconds: float, stopping: asyncio.Event) -> None:
+    if seconds:
+        # A sandbox that stops does not wait for delayed responses.
+        stopped = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait([stopped], timeout=seconds)
+        stopped.cancel()
+
+
+def _error(fault: FaultEffect) -> APIError | None:
     if fault.status is None and fault.retry_after is None:
         return None
     status = fault.status or 429
@@ -94,9 +105,13 @@ def _first_half(response: Response) -> bytes:
     return bytes(response.body)[: len(response.body) // 2]
 
 
-class _ResetResponse(Response):
+class _NoResponse(Response):
+    def __init__(self, *, reset: bool) -> None:
+        super().__init__()
+        self._reset = reset
+
     async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
-        await close_connection(scope, receive, reset=True)
+        await close_connection(scope, receive, reset=self._reset)
 
 
 class _TruncatedResponse(Response):

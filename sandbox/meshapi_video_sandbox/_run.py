@@ -66,7 +66,8 @@ def _instructions(sandbox: Sandbox, *, simulated: bool) -> list[str]:
         lines += [
             f"  curl -X POST {url}/_sandbox/tasks",
             "",
-            "The last line creates a task and prints its ID. Then: meshapi-video wait ID",
+            "The last line makes a task and prints its ID. Then: meshapi-video wait ID",
+            f"Programs create tasks with POST {url}/v1/video/generations.",
         ]
     return lines
 

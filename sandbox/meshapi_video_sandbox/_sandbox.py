@@ -11,7 +11,9 @@ import msgspec
 from attrs import frozen
 
 from meshapi_video_sandbox._control import Inspection
+from meshapi_video_sandbox._creates import CreateRecord
 from meshapi_video_sandbox._settings import DEFAULT_KEY
+from meshapi_video_sandbox._store import key_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 # Made here, and not at the first use: see `_task_requests`.
 _inspection_decoder: Final = msgspec.json.Decoder(Inspection)
+_creates_decoder: Final = msgspec.json.Decoder(dict[str, list[CreateRecord]])
 
 
 @frozen
@@ -52,15 +55,45 @@ class Sandbox:
         `outcome`: 2, 4 and `succeeded` unless the scenario sets something else. `fields` are the task's
         own fields, its `id`, and the `key` that owns it.
         """
-        options = {
-            "outcome": outcome,
-            "queued_for": queued_for,
-            "running_for": running_for,
-            "scenario": scenario,
-            "faults": faults,
-        }
-        given = {name: value for name, value in options.items() if value is not None}
+        given = _given(
+            outcome=outcome, queued_for=queued_for, running_for=running_for, scenario=scenario, faults=faults
+        )
         return msgspec.json.decode(self._request("POST", "tasks", {**given, **fields}), type=dict[str, str])["id"]
+
+    def plan_creates(
+        self,
+        outcome: Outcome | None = None,
+        *,
+        queued_for: float | None = None,
+        running_for: float | None = None,
+        scenario: str | None = None,
+        faults: Sequence[Mapping[str, object]] | None = None,
+        fields_at_end: bool = False,
+        models: Sequence[str] = (),
+        create_faults: Sequence[str | Mapping[str, object]] = (),
+        random_faults: Mapping[str, object] | None = None,
+    ) -> None:
+        """Sets how later creates fail, and how their tasks run and end.
+
+        The first five are those of `create_task`. With `fields_at_end`, a task shows the fields of its
+        request only when it has succeeded. `models` exist besides the known ones. `create_faults` and
+        `random_faults` say which creates fail, and how. Each call replaces everything that an earlier call set.
+        """
+        tasks = _given(
+            outcome=outcome, queued_for=queued_for, running_for=running_for, scenario=scenario, faults=faults
+        )
+        settings = {"tasks": tasks, "fields_at_end": fields_at_end, "models": models}
+        self._request("POST", "creates", {**settings, "faults": create_faults, "random": random_faults})
+
+    def creates(self, key: str | None = None) -> list[CreateRecord]:
+        """The tasks that creates have made, the first one first: of one API key, or of all."""
+        records = _creates_decoder.decode(self._request("GET", "creates"))["data"]
+        owner = None if key is None else key_digest(key)
+        return [record for record in records if owner in {None, record.owner}]
+
+    def set_list_lag(self, seconds: float) -> None:
+        """Lets the list show the tasks as they were this many seconds ago."""
+        self._request("POST", "list", {"lag": seconds})
 
     def inspect(self, task_id: str) -> Inspection:
         """The sandbox's own data about a task: its row, its history, and the number of upstream polls."""
@@ -84,3 +117,7 @@ class Sandbox:
             content = None if body is None else msgspec.json.encode(body)
             response = client.request(method, f"{self.base_url}/_sandbox/{path}", content=content)
         return response.raise_for_status().content
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}

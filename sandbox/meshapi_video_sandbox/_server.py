@@ -15,13 +15,19 @@ from anyio import TASK_STATUS_IGNORED
 from attrs import frozen
 
 from meshapi_video_sandbox._browser import BrowserCheck
+from meshapi_video_sandbox._callbacks import open_callback_sender
 from meshapi_video_sandbox._clock import Clock
 from meshapi_video_sandbox._connections import ConnectionMiddleware
 from meshapi_video_sandbox._control import Control, add_control_routes
+from meshapi_video_sandbox._create_faults import CreateFaultInjector
+from meshapi_video_sandbox._creates import TaskCreator
 from meshapi_video_sandbox._database import open_database
 from meshapi_video_sandbox._example import EXAMPLE
 from meshapi_video_sandbox._faults import FaultInjector
-from meshapi_video_sandbox._gateway import Gateway, create_app
+from meshapi_video_sandbox._gateway import Gateway
+from meshapi_video_sandbox._list import TaskList
+from meshapi_video_sandbox._request_ids import RequestIdMiddleware
+from meshapi_video_sandbox._routes import create_app
 from meshapi_video_sandbox._settings import SandboxError, Upstream
 from meshapi_video_sandbox._store import TaskStore, key_digest
 from meshapi_video_sandbox._upstream import UPSTREAM_KEY, PlanStore, create_upstream
@@ -128,9 +134,17 @@ async def run_servers(
     """Serves the gateway and the simulated upstream; the task's start value is the function that stops them."""
     clock, stopping = Clock(), asyncio.Event()
     store, plans = TaskStore(resources.connection), PlanStore(resources.connection)
-    async with open_upstream_client(resources.upstream) as upstream_client:
-        gateway = Gateway(store, plans, clock, FaultInjector("gateway", stopping), upstream_client)
-        control = Control(resources.connection, store, plans if resources.simulated else None, clock, settings.keys)
+    async with (
+        open_upstream_client(resources.upstream) as upstream_client,
+        open_callback_sender(store, clock, resources.upstream.url.removesuffix("/api/v3")) as callbacks,
+    ):
+        creator = TaskCreator(resources.connection, store, plans if resources.simulated else None, clock, callbacks)
+        creator.resume_callbacks()
+        listing, create_faults = TaskList(resources.connection), CreateFaultInjector(stopping)
+        gateway = Gateway(
+            store, plans, creator, listing, clock, FaultInjector("gateway", stopping), create_faults, upstream_client
+        )
+        control = Control(store, creator, create_faults, listing, callbacks, clock, settings.keys)
         with _build_lock:
             app = create_app(gateway, settings.keys)
             add_control_routes(app, control, clock)
@@ -151,7 +165,7 @@ class _Server(uvicorn.Server):
     """Serves an app until `stopping` is set."""
 
     def __init__(self, app: ASGIApp, clock: Clock, stopping: asyncio.Event) -> None:
-        connections = ConnectionMiddleware(app, clock)
+        connections = ConnectionMiddleware(RequestIdMiddleware(app), clock)
         super().__init__(
             uvicorn.Config(
                 connections,

@@ -40,6 +40,7 @@ _ADD_TO_HISTORY: Final = """
     INSERT INTO history (task_id, at, status) SELECT :id, :at, :status
     WHERE :status IS NOT (SELECT status FROM history WHERE task_id = :id ORDER BY rowid DESC LIMIT 1)
 """
+_ADD_VERSION: Final = "INSERT INTO versions VALUES (:id, :at, :response)"
 _COUNT_POLL: Final = "INSERT INTO upstream_polls VALUES (?, 1) ON CONFLICT DO UPDATE SET polls = polls + 1"
 
 
@@ -80,8 +81,9 @@ class TaskStore:
             "at": at,
         }
         with transaction(self._connection) as database:
-            if database.execute(_INSERT, row).rowcount or database.execute(_UPDATE, row).rowcount:
-                database.execute(_ADD_TO_HISTORY, row)
+            changed = database.execute(_INSERT, row).rowcount or database.execute(_UPDATE, row).rowcount
+            if changed and database.execute(_ADD_TO_HISTORY, row).rowcount:
+                database.execute(_ADD_VERSION, row)
             if polled:
                 database.execute(_COUNT_POLL, (task.id,))
             found = self.find(task.id)

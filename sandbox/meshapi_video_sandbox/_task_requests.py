@@ -16,13 +16,9 @@ _TEN_YEARS: Final = 10 * 365 * 86_400
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=_TEN_YEARS)]
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One fault: which polls fail, and how. A field that is not set changes nothing."""
+class FaultEffect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a response fails. A field that is not set changes nothing."""
 
-    polls: list[Annotated[int, msgspec.Meta(ge=1)]] | None = None
-    """Which polls of the task fail, counted from 1; None for all of them."""
-    at: Literal["gateway", "upstream"] = "gateway"
-    """Which server fails. At the upstream, the gateway's poll fails, and the client gets a 502."""
     delay: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0
     """Seconds before the response, by the machine's real clock."""
     status: Annotated[int, msgspec.Meta(ge=300, le=599)] | None = None
@@ -31,6 +27,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The `Retry-After` header: seconds, or any text, such as a date."""
     reset: bool = False
     """The connection is reset without a response."""
+    close: bool = False
+    """The connection is closed without a response."""
     body: Literal["truncated", "half", "html"] | None = None
     """`truncated`: the connection ends in the middle of the body. `half`: a complete HTTP response with
     the first half of its JSON. `html`: an HTML page, as proxies send it, with status 200 unless `status` is set."""
@@ -38,6 +36,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def __post_init__(self) -> None:
         if self.status == 304:
             raise ValueError("status 304 is not possible: it has no body, and only a conditional request gets it")
+
+
+class Fault(FaultEffect, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One fault of polls: which polls fail, and how."""
+
+    polls: list[Annotated[int, msgspec.Meta(ge=1)]] | None = None
+    """Which polls of the task fail, counted from 1; None for all of them."""
+    at: Literal["gateway", "upstream"] = "gateway"
+    """Which server fails. At the upstream, the gateway's poll fails, and the client gets a 502."""
 
 
 class TaskOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,7 +70,8 @@ class TaskRequest(msgspec.Struct, frozen=True):
     """The API key that owns the task; None for the sandbox's first key."""
 
 
-_TASK_OPTIONS: Final = ("outcome", "queued_for", "running_for", "faults")
+TASK_OPTIONS: Final = ("outcome", "queued_for", "running_for", "faults")
+"""The fields of `TaskOptions` that a request names directly."""
 _FIELDS: Final = frozenset(WireTask.__struct_fields__) - {"id", "status", "created_at", "updated_at"}
 
 # msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. The sandbox may
@@ -74,14 +82,9 @@ msgspec.json.Decoder(TaskOptions)
 
 def parse_task_request(body: bytes) -> TaskRequest:
     """Parses and validates the body of a request; `msgspec.DecodeError` says what is wrong with it."""
-    values = msgspec.json.decode(body or b"{}", type=dict[str, object])
-    scenario = values.pop("scenario", None)
-    if scenario is not None:
-        if not isinstance(scenario, str) or scenario not in SCENARIOS:
-            raise msgspec.ValidationError(f"unknown scenario; choose one of {', '.join(SCENARIOS)} - at `$.scenario`")
-        values = dict(SCENARIOS[scenario], **values)
+    values = with_scenario(msgspec.json.decode(body or b"{}", type=dict[str, object]))
     task_id, key = (msgspec.convert(values.pop(name, None), str | None) for name in ("id", "key"))
-    options: dict[str, object] = {name: values.pop(name) for name in _TASK_OPTIONS if name in values}
+    options: dict[str, object] = {name: values.pop(name) for name in TASK_OPTIONS if name in values}
     if unknown := values.keys() - _FIELDS:
         raise msgspec.ValidationError(f"`{min(unknown)}` cannot be set on a new task")
     # Only to raise the error for a field that has the wrong type.
@@ -91,3 +94,13 @@ def parse_task_request(body: bytes) -> TaskRequest:
         raise msgspec.ValidationError("the id must not be empty - at `$.id`")
     options["fields"] = values
     return TaskRequest(msgspec.convert(options, TaskOptions), task_id, key)
+
+
+def with_scenario(values: dict[str, object]) -> dict[str, object]:
+    """Replaces the name of a scenario by its options; the other values override them."""
+    scenario = values.pop("scenario", None)
+    if scenario is None:
+        return values
+    if not isinstance(scenario, str) or scenario not in SCENARIOS:
+        raise msgspec.ValidationError(f"unknown scenario; choose one of {', '.join(SCENARIOS)} - at `$.scenario`")
+    return dict(SCENARIOS[scenario], **values)

@@ -44,6 +44,10 @@ class TaskPlan(TaskOptions, frozen=True, kw_only=True):
 
     created_at: float
     """Seconds since 1970."""
+    known_fields: tuple[str, ...] = ()
+    """The fields that the task shows from the start, and not only at its end."""
+    last_frame: bool = True
+    """Whether a picture of the last frame belongs to the video."""
 
 
 # Made here, and not at the first use: see `_task_requests`.
@@ -98,30 +102,42 @@ def _error_response(status: int, code: str, message: str, headers: Mapping[str, 
     return JSONResponse({"error": {"code": code, "message": message}}, status, headers)
 
 
-def task_json(task_id: str, plan: TaskPlan, now: float, url: str) -> dict[str, object]:
-    """The task at the time `now`: a field is absent until its value is known."""
+def changes(plan: TaskPlan) -> list[tuple[str, float]]:
+    """Each status of a task and the time when it begins, in order."""
     runs_at = plan.created_at + plan.queued_for
-    # A task is cancelled while it is queued, and never runs.
-    ends_at = runs_at if plan.outcome == "cancelled" else runs_at + plan.running_for
-    status, updated_at = "queued", plan.created_at
-    if now >= ends_at:
-        status, updated_at = plan.outcome, ends_at
-    elif now >= runs_at:
-        status, updated_at = "running", runs_at
+    queued = ("queued", plan.created_at)
+    if plan.outcome == "cancelled":
+        # A task is cancelled while it is queued, and never runs.
+        return [queued, ("cancelled", runs_at)]
+    return [queued, ("running", runs_at), (plan.outcome, runs_at + plan.running_for)]
+
+
+def task_json(task_id: str, plan: TaskPlan, now: float, url: str) -> dict[str, object]:
+    """The task at the time `now`."""
+    first, *later = changes(plan)
+    current = [first, *(change for change in later if change[1] <= now)][-1]
+    return task_after(current, task_id, plan, url)
+
+
+def task_after(change: tuple[str, float], task_id: str, plan: TaskPlan, url: str) -> dict[str, object]:
+    """The task after one of its changes: a field is absent until its value is known."""
+    status, updated_at = change
     defaults = {**EXAMPLE, "execution_expires_after": 172_800}
     task = {name: defaults[name] for name in _FIELDS_FROM_THE_START} | _EXTRA_FROM_THE_START
     if status == "succeeded":
         task |= {name: defaults[name] for name in _FIELDS_AT_THE_END} | _EXTRA_AT_THE_END
-        task["content"] = {
-            "video_url": signed_url(url, f"{task_id}.mp4", ends_at),
-            "last_frame_url": signed_url(url, f"{task_id}_last_frame.jpg", ends_at),
+        content = {
+            "video_url": signed_url(url, f"{task_id}.mp4", updated_at),
         }
+        if plan.last_frame:
+            content["last_frame_url"] = signed_url(url, f"{task_id}_last_frame.jpg", updated_at)
+        task["content"] = content
     elif status == "failed":
         task["error"] = {
             "code": "OutputVideoSensitiveContentDetected",
             "message": "This task was created with the outcome `failed`.",
         }
     # The fields of the request replace the defaults, each from the moment that the upstream would know it.
-    unknown_yet = {"content", "error", *_FIELDS_AT_THE_END} - task.keys()
+    unknown_yet = {"content", "error", *_FIELDS_AT_THE_END} - task.keys() - {*plan.known_fields}
     task |= {name: value for name, value in plan.fields.items() if name not in unknown_yet}
     return {"id": task_id, **task, "status": status, "created_at": int(plan.created_at), "updated_at": int(updated_at)}

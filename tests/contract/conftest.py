@@ -12,6 +12,7 @@ import jinja2
 import openapi_python_client
 import pytest
 
+from codegen.corpus.pages import _reached
 from codegen.document import DOCUMENT, OVERLAY, Json
 from codegen.errors import CodegenError
 from codegen.merge import merge
@@ -23,6 +24,10 @@ from contract.generating import generate_from
 from contract.vendoring import Checkout, DocsServer, running_docs_server
 
 PAGES = Path(__file__).parent / "pages"
+"""Stand-ins for the pages of the operations that the supplement adds."""
+GROWN_PAGES = Path(__file__).parent / "grown_pages"
+"""Pages of the same operations with many kinds of schemas, to test the report and the judge with."""
+FIRST_PATH = "/v1/video/generations/{task_id}"
 
 
 class CompiledTemplates(jinja2.BytecodeCache):
@@ -55,6 +60,23 @@ def without_traceback() -> Generator[None]:
         pytest.fail(str(error), pytrace=False)
 
 
+def merged_with(folder: Path, document: dict[str, Json] | None = None) -> dict[str, Json]:
+    """A document (the published one) merged with the pages in a folder."""
+    sources = [(str(page), read(str(page)).document) for page in sorted(folder.glob("*.md"))]
+    return merge([(str(DOCUMENT), document or read_mapping(DOCUMENT)), *sources])
+
+
+def only_first_page(document: dict[str, Json]) -> dict[str, Json]:
+    """The operation of the first page, which returns one task, and the schemas that it needs.
+
+    The stand-ins describe the other operations. They contradict these operations once their own pages are vendored.
+    """
+    operations = document["paths"][FIRST_PATH]
+    schemas = {name: schema for kind, name, schema in _reached(document, operations) if kind == "schemas"}
+    components = {**document["components"], "schemas": schemas}
+    return {**document, "paths": {FIRST_PATH: operations}, "components": components}
+
+
 @pytest.fixture(scope="session")
 def published() -> dict[str, Json]:
     return read_mapping(DOCUMENT)
@@ -76,16 +98,29 @@ def fresh_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def grown_document() -> dict[str, Json]:
-    """The published document merged with the two fixture pages."""
-    names = [str(DOCUMENT), *map(str, sorted(PAGES.glob("*.md")))]
-    return merge([(name, read(name).document) for name in names])
+def first_page_code(published: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the code of the first page alone."""
+    return generate_from(only_first_page(published), tmp_path_factory.mktemp("first-page"), supplement=False)
+
+
+@pytest.fixture(scope="session")
+def grown_document(published: dict[str, Json]) -> dict[str, Json]:
+    """The first page merged with the two pages of many kinds of schemas."""
+    return merged_with(GROWN_PAGES, only_first_page(published))
 
 
 @pytest.fixture(scope="session")
 def grown_code(grown_document: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the code that the grown document generates."""
-    return generate_from(grown_document, tmp_path_factory.mktemp("grown"))
+    return generate_from(grown_document, tmp_path_factory.mktemp("grown"), supplement=False)
+
+
+@pytest.fixture(scope="session")
+def vendored_code(published: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the code of all three pages, without the supplement."""
+    return generate_from(
+        merged_with(PAGES, only_first_page(published)), tmp_path_factory.mktemp("vendored"), supplement=False
+    )
 
 
 @pytest.fixture

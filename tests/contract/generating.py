@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from codegen.document import Json
+from codegen.document import SUPPLEMENT, Json
 from codegen.merge import dump
 from codegen.regenerate import CLIENT, generate
 
 
-def generate_from(document: dict[str, Json] | Path, folder: Path) -> Path:
-    """Generates both packages from a published document (before the overlay); returns the folder that holds them."""
+def generate_from(document: dict[str, Json] | Path, folder: Path, *, supplement: bool = True) -> Path:
+    """Generates both packages from a published document (before the overlays); returns the folder that holds them."""
     if not isinstance(document, Path):
         path = folder / "openapi.yaml"
         path.write_text(dump(document), encoding="utf-8")
         document = path
-    generate(folder / "generated", document)
+    generate(folder / "generated", document, supplement=SUPPLEMENT if supplement else None)
     return folder / "generated"
 
 

@@ -352,7 +352,7 @@ MUTATIONS = [
     *in_both("a map becomes a free object", lambda s: drop(f"{s}/properties/map/additionalProperties"), BREAKING, ADDITIVE, "/properties/map/additionalProperties"),
     *in_both("a choice with tags gets an alternative", lambda s: replace(f"{s}/properties/shape", shapes("Round", "Square", "Long")), BREAKING, ADDITIVE, "/properties/shape"),
     # Bodies.
-    Mutation("a form beside JSON for the same schema", put(f"{POST}/requestBody/content", **{"application/x-www-form-urlencoded": {"schema": {"$ref": "#/components/schemas/VideoGenerationRequest"}}}), refused="cannot send the object or the array in settings inside a form"),
+    Mutation("a form beside JSON for the same schema", put(f"{POST}/requestBody/content", **{"application/x-www-form-urlencoded": {"schema": {"$ref": "#/components/schemas/VideoGenerationRequest"}}}), COSMETIC, f"{POST}/requestBody/content/application~1x-www-form-urlencoded"),
     Mutation("a body states its character set", rename(f"{POST}/requestBody/content", "application/json", "application/json; charset=utf-8"), COSMETIC, f"{POST}/requestBody/content"),
     Mutation("a response states its character set", rename(f"{GET}/responses/200/content", "application/json", "application/json; charset=utf-8"), COSMETIC, f"{GET}/responses/200/content"),
     Mutation("a body is sent as a form, too", put(f"{POST}/requestBody/content", **{"multipart/form-data": {"schema": {"type": "object", "properties": {"f": STRING}}}}), ADDITIVE, f"{POST}/requestBody/content/multipart~1form-data"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from types import ModuleType
 
+import pytest
 from oas_patch.validator import (  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs] - it has no type hints
     validate,  # pyright: ignore[reportUnknownVariableType]
 )
@@ -12,7 +14,7 @@ from oas_patch.validator import (  # type: ignore[import-untyped]  # pyright: ig
 from codegen.document import DOCUMENT, LOCK, OVERLAY, Json
 from codegen.parsing import read_mapping
 from meshapi_video._settings import DEFAULT_BASE_URL
-from meshapi_video_generated.api.video import get_video_generation
+from meshapi_video_generated.api.video import create_video_generation, get_video_generation, list_video_generations
 
 PATH = "/v1/video/generations/{task_id}"
 
@@ -63,9 +65,20 @@ def test_the_overlay_does_not_change_the_published_document(published: dict[str,
     assert published["info"]["title"] == "openapi"
 
 
-def test_no_generated_function_takes_the_key_as_an_argument() -> None:
-    for function in (get_video_generation.sync_detailed, get_video_generation.asyncio_detailed):
-        assert list(inspect.signature(function).parameters) == ["task_id", "client"]
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        (get_video_generation, ["task_id", "client"]),
+        (create_video_generation, ["client", "body"]),
+        (
+            list_video_generations,
+            ["client", "status", "model", "created_after", "created_before", "limit", "offset"],
+        ),
+    ],
+)
+def test_no_generated_function_takes_the_key_as_an_argument(module: ModuleType, arguments: list[str]) -> None:
+    for function in (module.sync_detailed, module.asyncio_detailed):
+        assert list(inspect.signature(function).parameters) == arguments
 
 
 def test_the_default_server_is_that_of_the_document(published: dict[str, Json]) -> None:

@@ -1,4 +1,4 @@
-"""generated/ is exactly what openapi.yaml and its overlay generate."""
+"""generated/ is exactly what openapi.yaml and its overlays generate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_generated_is_what_the_document_generates(fresh_code: Path) -> None:
     changes = unified_diff(GENERATED, fresh_code)
     if changes:
         pytest.fail(
-            f"{changes}\ngenerated/ is not what openapi.yaml and overlays/openapi.overlay.yaml generate (the diff "
+            f"{changes}\ngenerated/ is not what openapi.yaml and the overlays in overlays/ generate (the diff "
             "goes from the committed files to the generated ones).\n"
             "If you changed the documents on purpose, run `nox -s regenerate` and commit the result.\n"
             "If you edited generated/ by hand, run `nox -s regenerate` too, and make the repair in the overlay.",

@@ -64,7 +64,7 @@ def kinds_document(grown_document: Doc) -> Doc:
 
 @pytest.fixture(scope="session")
 def kinds_code(kinds_document: Doc, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate_from(kinds_document, tmp_path_factory.mktemp("kinds"))
+    return generate_from(kinds_document, tmp_path_factory.mktemp("kinds"), supplement=False)
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +99,7 @@ def run(root: Path, grown_code: Path, grown_document: Doc, number: int) -> Outco
             mock.patch.object(python_api, "_load", load_with_cache),
             mock.patch.object(codegen.regenerate, "verify", verify),
         ):
-            outcome.report = regenerate(generated, document, overlay)
+            outcome.report = regenerate(generated, document, overlay, None)
     except CodegenError as error:
         outcome.error = str(error)
     if outcome.report and not mutation.unseen:
@@ -174,7 +174,7 @@ def test_other_quoting_is_cosmetic_and_changes_no_code(kinds_document: Doc, kind
     document = tmp_path / "openapi.yaml"
     document.write_text(json.dumps(kinds_document), encoding="utf-8")
     shutil.copytree(kinds_code, tmp_path / "generated")
-    report = regenerate(tmp_path / "generated", document)
+    report = regenerate(tmp_path / "generated", document, supplement=None)
     assert report.severity is Severity.COSMETIC
     assert [change.pointer for change in report.document] == ["#"]
     assert [change.path for change in report.files] == ["openapi.json"]

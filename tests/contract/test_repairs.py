@@ -15,6 +15,7 @@ from codegen.merge import dump
 from codegen.overlay import apply_overlay
 from codegen.parsing import read_mapping
 from codegen.regenerate import generate
+from contract.conftest import only_first_page
 
 BEARER: Final[Json] = [{"HTTPBearer": []}]
 PUBLISHED: Final = "/v1/video/generations/{task_id}"
@@ -22,8 +23,8 @@ PUBLISHED: Final = "/v1/video/generations/{task_id}"
 
 @pytest.fixture
 def pages(published: dict[str, Json]) -> dict[str, Json]:
-    """The published document with a second operation."""
-    document = copy.deepcopy(published)
+    """The first page with a second operation."""
+    document = copy.deepcopy(only_first_page(published))
     document["paths"]["/v1/clips"] = {
         "get": {
             "operationId": "list-clips-v-1-clips-get",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import importlib
 import io
@@ -14,6 +15,7 @@ from types import ModuleType
 import httpx
 import pytest
 
+from codegen.adaptation import adapt
 from codegen.document import Json
 from codegen.errors import CodegenError
 from codegen.regenerate import CLIENT
@@ -27,10 +29,10 @@ _DAY = datetime.date(2020, 1, 2)
 @pytest.fixture(scope="module")
 def code(published: dict[str, Json], tmp_path_factory: pytest.TempPathFactory) -> Path:
     cases = read_cases()
-    document: dict[str, Json] = {**published, "paths": {**published["paths"]}}
-    for name in ("r1-params", "r2-forms"):
+    document = copy.deepcopy(published)
+    for name in ("r1-params", "r2-forms", "w01-equal-forms", "w02-file-or-object"):
         add_case(document, name, cases[name], as_body=False)
-    return generate_from(document, tmp_path_factory.mktemp("sent"))
+    return generate_from(document, tmp_path_factory.mktemp("sent"), supplement=False)
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +166,59 @@ def test_a_form_and_bytes_are_sent_as_the_document_says(package: ModuleType) -> 
     assert (request.headers["content-type"], request.content) == ("application/octet-stream", b"DATA")
     request = _sent(**either._get_kwargs(body=models.EitherJsonBody(a="x")))
     assert (request.headers["content-type"], request.content) == ("application/json", b'{"a":"x"}')
+
+
+def test_of_a_form_and_json_with_the_same_schema_json_is_sent(package: ModuleType) -> None:
+    models = _models(package)
+    references = _function(package, "equal_references")
+    request = _sent(**references._get_kwargs(body=models.Remix(prompt="x", strong=True)))
+    assert (request.headers["content-type"], request.content) == ("application/json", b'{"prompt":"x","strong":true}')
+    request = _sent(**references._get_kwargs(body=models.EqualReferencesDataBody(text="x")))
+    assert (request.headers["content-type"], request.content) == ("application/x-www-form-urlencoded", b"text=x")
+    body = models.EqualSchemasBody(deep=models.EqualSchemasBodyDeep(n=1))
+    request = _sent(**_function(package, "equal_schemas")._get_kwargs(body=body))
+    assert (request.headers["content-type"], request.content) == ("application/json", b'{"deep":{"n":1}}')
+
+
+def test_the_report_names_the_form_that_is_not_sent() -> None:
+    paths = read_cases()["w01-equal-forms"]["paths"]
+    notes = adapt({"paths": paths, "components": {"schemas": {"Remix": {}}}}).notes
+    meaning = "Only application/json is sent, of several media types with the same schema."
+    assert {note.pointer for note in notes if note.meaning == meaning} == {
+        "#/paths/~1v1~1w01a/post/requestBody/content",
+        "#/paths/~1v1~1w01b/post/requestBody/content",
+    }
+
+
+@pytest.mark.parametrize(
+    ("form", "json"),
+    [
+        (
+            {"type": "object", "properties": {"a": {"const": True}}},
+            {"type": "object", "properties": {"a": {"const": 1}}},
+        ),
+        ({"$ref": "#/components/schemas/Upload"}, {"$ref": "#/components/schemas/Upload"}),
+        ({}, None),
+    ],
+)
+def test_a_form_that_json_cannot_replace_is_kept(form: Json, json: Json) -> None:
+    media: Json = {"multipart/form-data": {"schema": form}, "application/json": {"schema": json} if json else {}}
+    upload = {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}
+    document: dict[str, Json] = {
+        "paths": {"/a": {"post": {"requestBody": {"content": media}, "responses": {}}}},
+        "components": {"schemas": {"Upload": upload}},
+    }
+    assert adapt(document).client["paths"]["/a"]["post"]["requestBody"]["content"].keys() == media.keys()
+
+
+def test_a_file_or_an_object_in_a_form_is_proven(code: Path, package: ModuleType) -> None:
+    models = _models(package)
+    places = verify(code).unproven
+    assert not [place for place in places if "w02" in place]
+    for value, sent in ((_file(package), b"DATA"), (models.Reference(id="x"), b'{"id": "x"}')):
+        body = models.FileOrObjectBody(image=value)
+        request = _sent(**_function(package, "file_or_object")._get_kwargs(body=body))
+        assert sent in request.content
 
 
 def test_a_response_that_is_no_json_is_read_as_bytes_or_as_text(package: ModuleType) -> None:

@@ -12,22 +12,33 @@ import pytest
 
 import meshapi_video
 from meshapi_video import (
+    AsyncTaskList,
     AsyncUpdates,
     AsyncVideoClient,
     AsyncWaitResults,
+    TaskList,
     Updates,
     VideoClient,
     WaitResults,
 )
 
 Method = Callable[..., Any]
-PAIRS: Final = {VideoClient: AsyncVideoClient, Updates: AsyncUpdates, WaitResults: AsyncWaitResults}
-NOT_AWAITED: Final = {"__init__", "__repr__", "__del__", "updates", "wait_many", "waiting"}
+PAIRS: Final = {
+    VideoClient: AsyncVideoClient,
+    TaskList: AsyncTaskList,
+    Updates: AsyncUpdates,
+    WaitResults: AsyncWaitResults,
+}
+NOT_AWAITED: Final = {
+    *("__init__", "__repr__", "__del__", "__iter__"),
+    *("list", "updates", "wait_many", "waiting", "poll_now"),
+}
 # The differences that are allowed, and the blocking client's version of each.
 DUNDERS: Final = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__anext__": "__next__", "__aiter__": "__iter__"}
 TYPES: Final = {
     "httpx.AsyncClient": "httpx.Client",
-    " | AsyncIterable[str | WaitToken]": "",
+    " | AsyncIterable[TaskRef]": "",
+    "AsyncTaskList": "TaskList",
     "AsyncUpdates": "Updates",
     "AsyncWaitResults": "WaitResults",
 }
@@ -37,6 +48,7 @@ WORDS: Final = {
     "Waits until": "Blocks until",
     "waits for them, on asyncio or trio.": "waits for them. Each method blocks the calling thread.",
     "all background tasks.": "all background threads.",
+    "An asynchronous iterator": "An iterator",
 }
 
 

@@ -23,7 +23,7 @@ from codegen.verification.instances import Schema, alternatives, component, one_
 from codegen.verification.samples import ONE_OF_EACH
 from contract.instances import ANYTHING, FRACTIONS, TEXT, WHOLE, valid_instances
 from meshapi_video import InvalidResponse, VideoTaskResponse, parse_task
-from meshapi_video._transport.contract import _decoder, check_task
+from meshapi_video._transport.contract import _decoder, check_body
 from meshapi_video_generated import models, types
 
 CONTRACT: Final = apply_overlay(read_mapping(DOCUMENT), read_mapping(OVERLAY))
@@ -90,8 +90,8 @@ def holds_what_it_declares(model: object) -> bool:
 def test_every_valid_task_is_accepted_and_comes_back_as_equal_json(task: Json) -> None:
     assert IS_TASK(task)
     text = text_of(task)
-    check_task(text)
-    check_task(text.encode())
+    check_body(text)
+    check_body(text.encode())
     for payload in (text, text.encode(), task):
         parsed = parse_task(payload)
         assert canonical(parsed.to_dict()) == canonical(task)

@@ -86,7 +86,7 @@ def test_the_help_explains_the_sources_and_is_printed_without_arguments_too(
 def test_the_command_prints_the_vendored_addresses_or_an_error(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("codegen.vendor.vendor.__defaults__", (checkout.document, checkout.lock))
+    checkout.redirect_command(monkeypatch)
     message = str(exit_code(monkeypatch, str(checkout.folder / "missing.md")))
     assert message.startswith("vendor: ")
     assert message.endswith("openapi.yaml and openapi.lock.yml are unchanged.")

@@ -55,7 +55,8 @@ def broken(fresh_code: Path, folder: Path, path: str, old: str, new: str) -> Pat
 def test_the_code_of_today_is_proven_completely(fresh_code: Path) -> None:
     proof = verify(fresh_code)
     assert proof.trials > 400
-    assert proof.left_out == 0
+    # A request with no content is not valid: once as a schema, and once as the body of an operation.
+    assert proof.left_out == 2
     assert proof.unproven == {}
     assert not list(fresh_code.rglob("__pycache__"))
 
@@ -291,8 +292,8 @@ def test_the_first_run_of_mypy_keeps_its_cache(fresh_code: Path, tmp_path: Path)
 
 
 def test_wrong_code_replaces_nothing(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def generate_wrongly(into: Path, document: Path, overlay: Path) -> None:
-        generate(into, document, overlay)
+    def generate_wrongly(into: Path, *documents: Path) -> None:
+        generate(into, *documents)
         module = into / CLIENT / USAGE
         module.write_text(module.read_text(encoding="utf-8") + "\nimport no_such_module\n", encoding="utf-8")
 
@@ -323,8 +324,8 @@ def test_what_cannot_be_tried_out_is_in_the_report(
 def test_the_verification_comes_before_the_comparison(
     fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def generate_wrongly(into: Path, document: Path, overlay: Path) -> None:
-        generate(into, document, overlay)
+    def generate_wrongly(into: Path, *documents: Path) -> None:
+        generate(into, *documents)
         (into / CLIENT / USAGE).write_text("this is no Python", encoding="utf-8")
 
     monkeypatch.setattr(codegen.regenerate, "generate", generate_wrongly)

@@ -72,6 +72,11 @@ class Checkout:
         assert self.files() == before
         return str(caught.value)
 
+    def redirect_command(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Lets the command write into this checkout."""
+        monkeypatch.setattr("codegen.vendor.vendor.__defaults__", (self.document, self.lock))
+        monkeypatch.setattr("codegen.vendor.DOCUMENT", self.document)
+
     def files(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
 

@@ -1,7 +1,7 @@
 """Every Python block in the README and in docs/ is type-checked, and runs against the sandbox.
 
 In a block, "task-id" is a task with a video, and "failed-task-id" a task without one; ids.txt holds both
-ids. The comment `then: CODE`, on the line above a block, runs after the block.
+ids. boat.png is a picture. The comment `then: CODE`, on the line above a block, runs after the block.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ BLOCKS: Final = code_blocks()
 @pytest.fixture(scope="module")
 def sandbox() -> Generator[Sandbox]:
     with running_sandbox() as started:
+        started.plan_creates(queued_for=0, running_for=0)
         yield started
 
 
@@ -96,6 +97,7 @@ def test_a_block_runs(block: CodeBlock, sandbox: Sandbox, folder: Path) -> None:
     succeeded = sandbox.create_task(queued_for=0, running_for=0)
     failed = sandbox.create_task("failed", queued_for=0, running_for=0)
     (folder / "ids.txt").write_text(f"{succeeded}\n{failed}\n")
+    (folder / "boat.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     token = WaitToken(task_id=succeeded, started=time.time(), polls=1, not_before=0)
     (folder / succeeded).write_text(token.to_json())
     code = block.code.replace('"failed-task-id"', f'"{failed}"').replace('"task-id"', f'"{succeeded}"')

@@ -17,6 +17,7 @@ import pytest
 
 import meshapi_video
 from meshapi_video import MeshVideoError
+from meshapi_video._cli.commands import cli
 
 ROOT: Final = Path(__file__).parents[2]
 SITE: Final = ROOT / "site"
@@ -106,7 +107,7 @@ def test_the_layers_on_the_page_about_the_architecture_are_those_that_are_enforc
 def test_every_session_on_the_pages_exists() -> None:
     noxfile = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     sessions = {node.name for node in noxfile.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
-    assert set(re.findall(r"\bnox -s ([a-z]+)", ALL_CODE)) <= sessions
+    assert set(re.findall(r"\bnox -s ([a-z_]+)", ALL_CODE)) <= sessions
 
 
 def test_every_extra_on_the_pages_exists() -> None:
@@ -129,6 +130,21 @@ def test_a_command_on_the_pages_exists_with_every_option(command: str) -> None:
         check=True,
     ).stdout
     assert options <= set(re.findall(r"--[a-z-]+", help_text))
+
+
+@pytest.mark.parametrize("command", sorted(cli.commands))
+def test_the_pages_have_every_option_of_a_command(command: str) -> None:
+    page = code_in(TEXTS["docs/sandbox.md" if command == "sandbox" else "docs/command-line.md"])
+    options = {option for parameter in cli.commands[command].params for option in parameter.opts if option[:2] == "--"}
+    assert options <= set(re.findall(r"--[a-z-]+", page))
+
+
+def test_the_table_of_operations_on_the_page_about_the_architecture_is_that_of_the_code() -> None:
+    code = (ROOT / "overlays/meshapi_video/_transport/operations.py").read_text(encoding="utf-8")
+    line = r'^(\w+): Final = Operation\(\n +(\w+)\.sync_detailed,.*?_check, "(\w+)".*?repeat="(\w+)"'
+    rows = [f"| `{'` | `'.join(cells)}` |" for cells in re.findall(line, code, re.MULTILINE | re.DOTALL)]
+    assert len(rows) == code.count("= Operation(")
+    assert re.findall(r"^\| `[A-Z]+` \|.*$", TEXTS["docs/design.md"], re.MULTILINE) == rows
 
 
 def test_every_path_on_the_pages_exists() -> None:

@@ -31,7 +31,13 @@ def test_help_and_version_are_printed(capsys: Output) -> None:
     assert __version__ in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["get", "wait", "download", "sandbox", "demo", "completion"])
+COMMANDS = [
+    *("create", "generate", "journal", "list", "get", "wait", "download"),
+    *("sandbox", "demo", "completion"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_a_command_cuts_no_sentence_short(command: str, capsys: Output) -> None:
     assert run([command, "--help"]) == 0
     assert "..." not in capsys.readouterr().out.partition("Options")[2]
@@ -243,7 +249,7 @@ def test_a_completion_request_is_answered_with_the_commands(monkeypatch: pytest.
     monkeypatch.setenv("COMP_CWORD", "1")
     assert run([]) == 0
     offered = {line.partition(",")[2] for line in capsys.readouterr().out.splitlines()}
-    assert offered == {"completion", "demo", "download", "get", "sandbox", "wait"}
+    assert offered == set(COMMANDS)
 
 
 def test_the_entry_point_exits_with_the_exit_code(capsys: Output) -> None:

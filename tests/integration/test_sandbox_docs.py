@@ -13,6 +13,7 @@ import pytest
 
 import meshapi_video_sandbox
 from meshapi_video_sandbox import OPTIONS, running_sandbox
+from meshapi_video_sandbox._create_faults import CREATE_FAULTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
@@ -57,8 +58,9 @@ def run_tests(folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_session_with_curl_prints_what_the_page_says() -> None:
-    (script,), (printed,) = blocks("sh", "A session with curl"), blocks("text", "A session with curl")
+@pytest.mark.parametrize("heading", ["A session with curl", "Creating, listing and callbacks"])
+def test_a_session_with_curl_prints_what_the_page_says(heading: str) -> None:
+    (script,), (printed,) = blocks("sh", heading), blocks("text", heading)
     with running_sandbox() as sandbox:
         settings = {"MESHAPI_BASE_URL": sandbox.base_url, "MESHAPI_API_KEY": sandbox.api_key}
         done = subprocess.run(
@@ -104,6 +106,12 @@ print(sorted(packages & sys.modules.keys()))
 def test_the_page_has_every_option_with_its_default() -> None:
     defaults = {f"{option.flag} {option.default_text or option.metavar}" for option in OPTIONS}
     assert set(re.findall(r"^\| `(--.*?)` \|", PAGE, re.MULTILINE)) == defaults
+
+
+def test_the_page_has_every_fault_of_creates() -> None:
+    (table,) = re.findall(r"^\| fault \| what the client gets.*?\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    named = [name for row in table.strip().splitlines()[2:] for name in re.findall(r"`(.*?)`", row.split("|")[1])]
+    assert named == list(CREATE_FAULTS)
 
 
 def test_a_name_that_the_package_does_not_have_is_an_attribute_error() -> None:

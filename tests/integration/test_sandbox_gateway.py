@@ -260,7 +260,7 @@ def test_an_id_can_be_any_text(sandbox: Sandbox, task_id: str) -> None:
     assert poll(sandbox, sandbox.create_task(id=task_id)).json()["id"] == task_id
 
 
-@pytest.mark.parametrize("path", ["", "/", "/.", "/..", "/%2e%2e", "/x/", "/a%2Fb", "s/x"])
+@pytest.mark.parametrize("path", ["/", "/.", "/..", "/%2e%2e", "/x/", "/a%2Fb", "s/x"])
 def test_a_path_that_names_no_task_is_a_404(sandbox: Sandbox, path: str) -> None:
     assert error_of(get_raw_path(sandbox, f"/v1/video/generations{path}")) == (404, "not_found")
 
@@ -313,3 +313,11 @@ def test_another_client_of_the_real_api_works_with_the_base_url_changed() -> Non
         task_id = sandbox.create_task(queued_for=0.05, running_for=0.05)
         statuses = poll_with_urllib(sandbox.base_url, sandbox.api_key, task_id)
     assert statuses[-1] == "succeeded"
+
+
+def test_a_method_that_a_path_does_not_have_is_a_405_that_names_those_it_has(sandbox: Sandbox) -> None:
+    url = f"{sandbox.base_url}/v1/video/generations"
+    for path, allowed in ((url, "GET, POST"), (f"{url}/x", "GET")):
+        refused = request("DELETE", path)
+        assert error_of(refused) == (405, "method_not_allowed")
+        assert refused.headers["allow"] == allowed

@@ -118,9 +118,9 @@ class _BlockingClient:
 
     def __getattr__(self, name: str) -> object:
         found = getattr(vars(self)["_client"], name)
-        if name in {"get", "wait", "download", "close"}:
+        if name in {"create", "generate", "get", "wait", "download", "close"}:
             return partial(_call, found)
-        if name in {"updates", "wait_many"}:
+        if name in {"list", "updates", "wait_many"}:
             return partial(_iterate, found)
         return found
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from meshapi_video import MeshVideoError, PollPolicy, RateLimitedError, VideoTaskResponse, WaitToken
+from meshapi_video import MeshVideoError, PollPolicy, RateLimitedError, VideoTaskResponse
 from meshapi_video._polling.state import GiveUp, PollState, decide, start_wait
+from meshapi_video._tasks import TaskRef
 from meshapi_video._validation import deadline_after
 
 NOW = 1000.0
@@ -24,9 +25,7 @@ def task_with_expiry(seconds: object, status: str = "running") -> VideoTaskRespo
     return VideoTaskResponse.from_dict({"id": "t", "status": status, "execution_expires_after": seconds})
 
 
-def new_wait(
-    timeout: float | None = 60.0, policy: PollPolicy = CONSTANT_DELAY, task: str | WaitToken = "t"
-) -> PollState:
+def new_wait(timeout: float | None = 60.0, policy: PollPolicy = CONSTANT_DELAY, task: TaskRef = "t") -> PollState:
     return start_wait(task, policy, deadline_after(timeout, NOW), NOW, UNIX_NOW)
 
 

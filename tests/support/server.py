@@ -24,6 +24,7 @@ class Request:
     target: str
     # They contain the key, and a traceback with local variables shows the server.
     headers: dict[str, str] = field(repr=False)
+    body: bytes = b""
 
 
 @dataclass
@@ -44,9 +45,9 @@ class Server:
         self.responses = list(responses)
 
     def handle(self, connection: socket.socket) -> None:
-        while head := _read_head(connection):
+        while request := _read_request(connection):
             with self._lock:
-                self.requests.append(_parse(head))
+                self.requests.append(request)
                 response = self.responses[min(len(self.requests), len(self.responses)) - 1]
                 self.in_flight += 1
                 self.max_in_flight = max(self.max_in_flight, self.in_flight)
@@ -210,14 +211,23 @@ def until_requested(server: Server) -> Iterator[float]:
     raise AssertionError("no request arrived")
 
 
-def _read_head(connection: socket.socket) -> bytes:
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        received = connection.recv(65536)
-        if not received:
-            return b""
-        head += received
-    return head
+def _read_request(connection: socket.socket) -> Request | None:
+    """The next request, with its body; None if the client has closed the connection."""
+    received, end = b"", -1
+    while end < 0:
+        part = connection.recv(65536)
+        if not part:
+            return None
+        received += part
+        end = received.find(b"\r\n\r\n")
+    request = _parse(received[:end])
+    body = [received[end + 4 :]]
+    left = int(request.headers.get("content-length", "0")) - len(body[0])
+    while left > 0 and (part := connection.recv(65536)):
+        body.append(part)
+        left -= len(part)
+    request.body = b"".join(body)
+    return request
 
 
 def _parse(head: bytes) -> Request:

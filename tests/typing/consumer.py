@@ -2,7 +2,8 @@
 """Code of a user of the SDK: type-checked against the installed wheel, and never run."""
 
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import assert_type
 
@@ -12,29 +13,47 @@ from meshapi_video import (
     UNSET,
     AdaptivePolicy,
     APIError,
+    AsyncTaskList,
     AsyncVideoClient,
+    AsyncWaitResults,
     ConnectionFailed,
     ConnectionTimeout,
+    CreatedTask,
+    CreateOptions,
+    CreateUncertain,
     DownloadError,
     InvalidResponse,
+    JournalNotWritten,
+    JournalRecord,
+    Media,
     MeshVideoError,
     PendingTask,
     PollPolicy,
     ServerError,
     TaskError,
+    TaskList,
     Unset,
     Video,
     VideoClient,
+    VideoContentItem,
+    VideoContentItemDraftTask,
     VideoTaskContent,
     VideoTaskResponse,
     WaitProgress,
     WaitResult,
+    WaitResults,
     WaitStopped,
     WaitTimeout,
     WaitToken,
     WaitUnfinished,
+    first_frame,
     is_terminal,
+    last_frame,
     parse_task,
+    read_journal,
+    reference_audio,
+    reference_image,
+    reference_video,
 )
 
 
@@ -72,6 +91,115 @@ def waits_for_many(client: VideoClient, stop: threading.Event) -> None:
     assert_type([task.status for task in updates], list[str])
     assert_type(updates.token.to_json(), str)
     assert_type(updates.token.polls, int)
+
+
+MODEL = "byteplus/dreamina-seedance-2-0"
+
+
+def creates(client: VideoClient, picture: bytes, file: Path) -> WaitToken:
+    created = client.create(MODEL, "a lake", duration=5, ratio="16:9", resolution="480p", journal=file, journal_key="7")
+    assert_type(created, CreatedTask)
+    assert_type(created.id, str)
+    assert_type(created.request_id, str)
+    assert_type(client.get(created), VideoTaskResponse)
+    assert_type(client.wait(created), Video)
+    assert_type(client.download(created, file), Path)
+    assert_type([task.status for task in client.updates(created)], list[str])
+    assert_type([result.video for result in client.wait_many([created, "a"])], list[Video | None])
+    frames = [first_frame(picture), last_frame("https://example.com/end.png")]
+    assert_type(frames, list[Media])
+    client.create(MODEL, content=frames)
+    client.create(
+        MODEL, "a boat", content=(reference_image(file), reference_video("asset://1"), reference_audio("a.mp3"))
+    )
+    draft = VideoContentItem(type_="draft_task", draft_task=VideoContentItemDraftTask(id="a"))
+    client.create(MODEL, content=[draft], extra_body={"output_format": "mov"})
+    # A value that is newer than this release.
+    client.create(MODEL, "a lake", resolution="8k", ratio="2:1", service_tier="night")
+    return created.token
+
+
+def creates_with_options(client: VideoClient, options: CreateOptions) -> None:
+    options["seed"] = 7
+    options["callback_url"] = None
+    client.create(MODEL, "a lake", **options)
+    client.generate(MODEL, "a lake", **options, to="lake.mp4")
+    client.create(MODEL, "a lake", aspect_ratio="16:9")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.create(MODEL, "a lake", duration="5")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def generates(client: VideoClient, stop: threading.Event) -> str | None:
+    try:
+        video = client.generate(
+            MODEL,
+            "a lake",
+            to=Path("lake.mp4"),
+            overwrite=True,
+            on_created=stores,
+            on_update=print,
+            timeout=600,
+            stop=stop,
+        )
+        assert_type(video, Video)
+    except CreateUncertain as error:
+        assert_type(error.request_id, str)
+        assert_type(error.sent_at, float)
+        assert_type(error.last_error, MeshVideoError)
+        candidates: Iterable[VideoTaskResponse] = error.candidates()
+        return next((task.id for task in candidates), None)
+    except MeshVideoError as error:
+        assert_type(error.token, WaitToken | None)
+        assert_type(error.request_id, str | None)
+        return None
+    except JournalNotWritten as error:
+        return error.task_id
+    return video.url
+
+
+def stores(task: CreatedTask) -> None:
+    assert_type(task.token.to_json(), str)
+
+
+async def stores_asynchronously(task: CreatedTask) -> None:
+    assert_type(task.id, str)
+
+
+async def creates_asynchronously(client: AsyncVideoClient, options: CreateOptions) -> None:
+    created = await client.create(MODEL, "a lake", content=[first_frame("boat.png")], **options)
+    assert_type(created, CreatedTask)
+    assert_type(await client.wait(created), Video)
+    on_created: Callable[[CreatedTask], Awaitable[None]] = stores_asynchronously
+    try:
+        video = await client.generate(MODEL, "a lake", to="lake.mp4", on_created=on_created, duration=5)
+        assert_type(video.url, str)
+        await client.generate(MODEL, "a lake", on_created=stores)
+    except CreateUncertain as error:
+        assert_type([task.id async for task in error.candidates()], list[str])
+
+
+def lists(client: VideoClient) -> None:
+    tasks = client.list(status=["queued", "running"], model=MODEL, created_after=datetime.now(UTC), created_before=1e9)
+    assert_type(tasks, TaskList)
+    assert_type(tasks.total, int | None)
+    assert_type(next(tasks), VideoTaskResponse)
+    client.list(status="a status that is newer than this release")
+    for result in client.wait_many(task.id for task in tasks):
+        assert_type(result, WaitResult)
+
+
+async def lists_asynchronously(client: AsyncVideoClient) -> None:
+    tasks = client.list(status="running")
+    assert_type(tasks, AsyncTaskList)
+    assert_type(await anext(tasks), VideoTaskResponse)
+    async for result in client.wait_many(task.id async for task in tasks):
+        assert_type(result, WaitResult)
+
+
+def reads_a_journal(file: Path) -> None:
+    for record in read_journal(file):
+        assert_type(record, JournalRecord)
+        assert_type(record.task_id, str | None)
+        assert_type(record.facts.seed, int | None)
 
 
 def learns(client: VideoClient, file: Path) -> None:
@@ -135,8 +263,13 @@ def reads_a_task(task: VideoTaskResponse) -> None:
         assert_type(task.content.video_url, str | None | Unset)
 
 
-def takes_a_callback(body: bytes) -> VideoTaskResponse:
-    return parse_task(body)
+def takes_a_callback(body: bytes, waits: list[WaitResults], others: list[AsyncWaitResults]) -> VideoTaskResponse:
+    task = parse_task(body)
+    for results in waits:
+        results.poll_now(task.id)
+    for awaited in others:
+        awaited.poll_now(task.id)
+    return task
 
 
 def handles_errors(client: VideoClient, unfinished_waits: Path) -> str | None:

@@ -21,7 +21,8 @@ from meshapi_video import (
 )
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._transport.api_errors import check_response
-from meshapi_video._transport.generated import TASK, ExpectedResponse
+from meshapi_video._transport.generated import ExpectedResponse
+from meshapi_video._transport.operations import GET
 from meshapi_video._transport.response import Response
 
 KEY = "rsk_secret"
@@ -31,7 +32,7 @@ def response_of(status: int, content: bytes, headers: dict[str, str] | None = No
     return Response(status, httpx.Headers(headers), content)
 
 
-def check(response: Response, key: str = KEY, expected: ExpectedResponse = TASK) -> None:
+def check(response: Response, key: str = KEY, expected: ExpectedResponse = GET.expected) -> None:
     check_response(
         response, Settings.resolve(ApiKey(key), "https://api.example", 30.0, 0), expected, "/v1/video/generations/t"
     )

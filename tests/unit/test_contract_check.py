@@ -29,7 +29,7 @@ from meshapi_video import (
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._tasks import require_task, video_or_raise
 from meshapi_video._transport import contract
-from meshapi_video._transport.contract import check_task
+from meshapi_video._transport.contract import check_body
 from meshapi_video._transport.exceptions import typed_errors
 
 URL = "https://cdn.example/v.mp4"
@@ -155,7 +155,7 @@ def test_a_type_that_msgspec_cannot_use_refuses_each_body(
     fresh = runpy.run_path(str(contract.__file__))
     for _ in range(2):
         with pytest.raises(InvalidResponse, match="the response cannot be checked: "):
-            fresh["check_task"](b'{"id": "t", "status": "x"}')
+            fresh["check_body"](b'{"id": "t", "status": "x"}')
     # Each use would prepare the type again. Two threads that do so at once crash the interpreter.
     assert used == []
 
@@ -171,7 +171,7 @@ def test_whatever_a_type_raises_is_an_invalid_response(monkeypatch: pytest.Monke
     monkeypatch.setattr("meshapi_video_wire.VideoTaskResponse", Raises)
     fresh = runpy.run_path(str(contract.__file__))
     with pytest.raises(InvalidResponse, match="the response cannot be checked: RuntimeError: a bug"):
-        fresh["check_task"](b'{"id": "t", "status": "x"}')
+        fresh["check_body"](b'{"id": "t", "status": "x"}')
 
 
 @pytest.mark.parametrize("as_text", [True, False])
@@ -269,9 +269,9 @@ LONE = b'{"id": "t", "status": "running", "model": "a\\ud800b", "x": {"\\udfff":
 @pytest.mark.parametrize("as_text", [False, True])
 def test_half_a_surrogate_pair_becomes_a_replacement_character(mark: bytes, *, as_text: bool) -> None:
     body = (mark + LONE).decode() if as_text else mark + LONE
-    parsed = check_task(body)
+    parsed = check_body(body)
     assert parsed == {"id": "t", "status": "running", "model": "a\ufffdb", "x": {"\ufffd": ["\U0001f600"]}}
 
 
 def test_an_escaped_backslash_before_ud800_is_no_surrogate() -> None:
-    assert check_task(b'\xef\xbb\xbf{"id": "t", "status": "running", "model": "\\\\ud800"}')["model"] == "\\ud800"
+    assert check_body(b'\xef\xbb\xbf{"id": "t", "status": "running", "model": "\\\\ud800"}')["model"] == "\\ud800"

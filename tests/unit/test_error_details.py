@@ -10,7 +10,8 @@ import pytest
 from meshapi_video import APIError, FieldError, InvalidResponse
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._transport.api_errors import check_response
-from meshapi_video._transport.generated import TASK, ExpectedResponse
+from meshapi_video._transport.generated import ExpectedResponse
+from meshapi_video._transport.operations import GET
 from meshapi_video._transport.response import Response
 
 
@@ -18,7 +19,7 @@ def error_for(status: int, body: object = None, **headers: str) -> APIError:
     settings = Settings.resolve(ApiKey("rsk_secret"), "https://api.example", 30.0, 0)
     response = Response(status, httpx.Headers(headers), json.dumps(body).encode())
     with pytest.raises(APIError) as caught:
-        check_response(response, settings, TASK, "/t")
+        check_response(response, settings, GET.expected, "/t")
     return caught.value
 
 

@@ -17,7 +17,7 @@ from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._tasks import outcome
 from meshapi_video._text import LONGEST_BODY, LONGEST_MESSAGE, LONGEST_TEXT
 from meshapi_video._transport.api_errors import check_response
-from meshapi_video._transport.generated import TASK
+from meshapi_video._transport.operations import GET
 from meshapi_video._transport.response import Response
 
 TOKEN = WaitToken(task_id="t", started=1.8e9, polls=2, not_before=1.8e9)
@@ -108,7 +108,7 @@ def checked(status: int, body: str, headers: dict[str, str] | None = None) -> Me
     sent = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
     response = Response(status, httpx.Headers(sent), body.encode())
     with pytest.raises(MeshVideoError) as caught:
-        check_response(response, settings, TASK, "/v1/video/generations/task-1")
+        check_response(response, settings, GET.expected, "/v1/video/generations/task-1")
     return caught.value
 
 

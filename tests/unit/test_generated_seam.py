@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from meshapi_video import InvalidResponse
-from meshapi_video._transport.generated import TASK, generated_async_client, generated_client
+from meshapi_video._transport.generated import generated_async_client, generated_client
+from meshapi_video._transport.operations import GET
 from meshapi_video._transport.request import RequestOptions
 from meshapi_video._transport.response import Response
 
@@ -44,8 +45,8 @@ def test_the_clients_for_generated_functions_have_no_key() -> None:
 
 def test_a_task_is_checked_and_a_body_that_is_not_a_task_is_refused() -> None:
     body = b'{"id": "t", "status": "running"}'
-    response = Response(TASK.status, httpx.Headers(), body)
-    response.parsed = TASK.check(response.content)
+    response = Response(GET.expected.status, httpx.Headers(), body)
+    response.parsed = GET.expected.check(response.content)
     assert response.json() == {"id": "t", "status": "running"}
     with pytest.raises(InvalidResponse, match="breaks the contract"):
-        TASK.check(b'{"id": "t"}')
+        GET.expected.check(b'{"id": "t"}')

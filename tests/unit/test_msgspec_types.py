@@ -34,8 +34,9 @@ for name, types in json.loads(sys.argv[1]).items():
     child = os.fork()
     if child == 0:
         module = importlib.import_module(name)
-        # A parameter of this name is this type.
-        names = {**vars(module), "wire_type": vars(module).get("WireTask")}
+        # A parameter with one of these names is one of these types.
+        of_wire = typing.Union[(*getattr(module, "_WIRE_TYPES", {}).values(), None)]
+        names = {**vars(module), "expected": of_wire, "wire_type": of_wire}
         found = {type_ for text in types for type_ in classes(eval(text, names))}
         ours = {type_ for type_ in found if type_.__module__.startswith("meshapi_video")}
         print(*(f"{name}: {type_.__name__}\\n" for type_ in ours if not is_prepared(type_)), sep="", end="", flush=True)

@@ -10,7 +10,7 @@ import pytest
 from meshapi_video import APIError, InvalidResponse
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._transport.api_errors import check_response
-from meshapi_video._transport.generated import TASK
+from meshapi_video._transport.operations import GET
 from meshapi_video._transport.response import Response
 
 KEY = "rsk_ab/cdef"
@@ -21,7 +21,7 @@ ESCAPED = "\\u0072sk_ab\\/cdef"
 def check(status: int, content: str, key: str = KEY) -> None:
     settings = Settings.resolve(ApiKey(key), "https://api.example", 30.0, 0)
     check_response(
-        Response(status, httpx.Headers({"content-type": "text/plain"}), content.encode()), settings, TASK, "/t"
+        Response(status, httpx.Headers({"content-type": "text/plain"}), content.encode()), settings, GET.expected, "/t"
     )
 
 

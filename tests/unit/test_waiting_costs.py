@@ -9,15 +9,19 @@ import pytest
 from benchmarks.waiting import optimum
 from benchmarks.waiting.promises import CHANGES, LAG_WEIGHT, after_change, after_learning
 from benchmarks.waiting.simulation import (
+    CALLBACK_DELAY,
     FLEX,
     GAMMA,
+    LOST,
     PEERS,
+    RARE,
     STANDARD,
     WEIBULL,
     Cost,
     Delay,
     Durations,
     cost,
+    cost_with_callbacks,
     default_cost,
     delay_of,
     every,
@@ -67,6 +71,28 @@ def test_after_fifty_tasks_the_lag_is_near_the_optimum(durations: Durations) -> 
 def test_after_a_sudden_change_no_task_costs_much_more_than_with_the_default(before: Durations, now: Durations) -> None:
     change = after_change(before, now, runs=16, after=5)
     assert max(map(change.ratio, change.by_task)) <= 1.6
+
+
+@TIERS
+def test_with_callbacks_a_poll_a_minute_has_half_the_polls_and_half_the_lag_of_the_default(
+    durations: Durations,
+) -> None:
+    default, rare = default_cost(durations, 600), cost_with_callbacks(RARE, durations, 600, LOST)
+    assert rare.polls < default.polls / 2
+    assert rare.lag < default.lag / 2
+
+
+def test_if_every_callback_arrives_the_lag_is_the_delay_of_the_callback() -> None:
+    minute = Durations("a minute", lambda age: float(age >= 60), 60)
+    # The polls: at once, a second later for the first callback, at 6.2 s, and at 60.2 s.
+    ours = cost_with_callbacks(RARE, minute, 3, lost=0)
+    assert (ours.polls, ours.lag) == pytest.approx((4, CALLBACK_DELAY))
+
+
+def test_if_no_callback_arrives_the_cost_is_that_of_the_schedule() -> None:
+    policy = PollPolicy(jitter=0)
+    ours, schedule = cost_with_callbacks(policy, STANDARD, 600, lost=1), cost(delay_of(policy), STANDARD, 600)
+    assert (ours.polls, ours.lag) == pytest.approx((schedule.polls, schedule.lag))
 
 
 def test_the_simulation_gives_the_costs_that_a_calculation_by_hand_gives() -> None:

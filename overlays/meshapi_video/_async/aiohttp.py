@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import weakref
 from contextvars import ContextVar
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -32,7 +33,8 @@ _LONGEST_HEADER: Final = 100 * 1024
 class _Attempt:
     """One attempt to send a request."""
 
-    def __init__(self, *, needs_new_connection: bool) -> None:
+    def __init__(self, request: Request, *, needs_new_connection: bool) -> None:
+        self.request = request
         self.needs_new_connection = needs_new_connection
         self.has_new_connection = True
         self.transports = list[asyncio.Transport]()
@@ -71,6 +73,8 @@ class _Connector(aiohttp.TCPConnector):
             for each in spare:
                 each.release()
         self.used.add(handler)
+        # aiohttp does not tell when it writes: from here on it may.
+        attempt.request.was_sent = True
         attempt.transports = [transport for transport in [connection.transport] if transport is not None]
         # uvloop's TLS transports have no weak references, and close without help.
         with contextlib.suppress(TypeError):
@@ -108,16 +112,16 @@ class AiohttpTransport:
         # After the server closes a connection, the event loop needs two iterations: one to read, one to report it.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        attempt = _Attempt(needs_new_connection=False)
+        attempt = _Attempt(request, needs_new_connection=request.needs_new_connection)
         try:
             try:
                 return await self._send(request, check, attempt)
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
                 # The server closes idle connections, and the same request may go out once more. aiohttp does not
                 # tell whether the beginning of a response had arrived.
-                if attempt.has_new_connection or not request.is_idempotent:
+                if attempt.has_new_connection or not request.may_repeat:
                     raise
-            return await self._send(request, check, _Attempt(needs_new_connection=True))
+            return await self._send(request, check, _Attempt(request, needs_new_connection=True))
         except aiohttp.ClientError as error:
             raise connection_failed(self._template.settings, _root_error(error)) from None
 
@@ -133,7 +137,8 @@ class AiohttpTransport:
             request.method,
             URL(request.url, encoded=True),
             headers=None if request.headers is self._template.headers else request.headers,
-            data=request.content or None,
+            # aiohttp writes this in chunks. Of bytes it would copy all, and for many it warns.
+            data=BytesIO(request.content) if request.content else None,
             allow_redirects=False,
         ) as response:
             try:

@@ -22,6 +22,7 @@ from meshapi_video._transport.httpcore_request import (
     map_httpcore_exceptions,
 )
 from meshapi_video._transport.response import BodyReader, Response
+from meshapi_video._transport.user_client import RequestTrace
 
 if TYPE_CHECKING:
     import ssl
@@ -50,8 +51,9 @@ class AsyncConnectionPool:
 
     async def send(self, request: Request, check: Callable[[Response], None]) -> Response:
         """The whole response to `request`, after `check`. Keeps the connection if nothing is wrong with it."""
+        trace = RequestTrace(request).record_async if request.needs_new_connection else None
         with map_httpcore_exceptions(self._settings):
-            return await self._send(HttpcoreRequest(request), check)
+            return await self._send(HttpcoreRequest(request, trace), check)
 
     async def aclose(self) -> None:
         """Closes every idle connection now, and the others after their request."""
@@ -60,13 +62,13 @@ class AsyncConnectionPool:
             await self._idle.pop().connection.aclose()
 
     async def _send(self, request: HttpcoreRequest, check: Callable[[Response], None]) -> Response:
-        idle = await self._take_idle()
+        idle = None if request.needs_new_connection else await self._take_idle()
         if idle is not None:
             try:
                 return await self._exchange(idle.connection, request, check)
             except NETWORK_ERRORS:
                 # The server may have closed this idle connection. If no byte arrived, send the request once more.
-                if idle.stream.has_received or not request.is_idempotent:
+                if idle.stream.has_received or not request.may_repeat:
                     raise
         return await self._exchange(self._pool.create_connection(request.url.origin), request, check)
 

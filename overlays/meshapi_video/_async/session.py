@@ -19,7 +19,7 @@ from meshapi_video._transport.request import RequestTemplate
 from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Protocol, Unpack
 
     import httpx
@@ -69,22 +69,29 @@ class AsyncSession:
             self._transport = self._user_client or self._connect()
         return self._transport
 
-    def expecting(self, expected: ExpectedResponse) -> AsyncOperationSession:
-        """The session for the generated function of an operation that returns `expected`."""
-        return AsyncOperationSession(self, expected)
+    def expecting(self, expected: ExpectedResponse, headers: Mapping[str, str] | None = None) -> AsyncOperationSession:
+        """The session for the generated function of an operation that returns `expected`.
+
+        It sends `headers` besides those of the generated function.
+        """
+        return AsyncOperationSession(self, expected, headers or {})
 
     async def request(
-        self, method: str, url: str, expected: ExpectedResponse, **options: Unpack[RequestOptions]
+        self, method: str, url: str, operation: AsyncOperationSession, **options: Unpack[RequestOptions]
     ) -> Response:
         """The checked response to a request for the path `url`, below the base URL.
 
-        Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
+        Raises `APIError` or `InvalidResponse` for a response that is not the operation's, `ConnectionFailed`,
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
-        transport = self.open()
+        transport, expected = self.open(), operation.expected
         check = partial(check_response, settings=self._settings, expected=expected, path=url)
         with hidden_frames(self._settings.api_key):
-            return await transport.send(self._template.build(method, url, **options), check)
+            request = self._template.build(method, url, expected.repeat, **options)
+            try:
+                return await transport.send(request, check)
+            finally:
+                operation.was_sent = request.was_sent
 
     async def aclose(self) -> None:
         """Closes the transport."""
@@ -107,10 +114,15 @@ class AsyncSession:
 class AsyncOperationSession:
     """A session for one operation. It has the part that a generated function uses of an `httpx.AsyncClient`."""
 
-    def __init__(self, session: AsyncSession, expected: ExpectedResponse) -> None:
+    def __init__(self, session: AsyncSession, expected: ExpectedResponse, headers: Mapping[str, str]) -> None:
         self._session = session
-        self._expected = expected
+        self._headers = headers
+        self.expected: Final = expected
+        self.was_sent = False
+        """Whether a byte of the last request may have gone out. Known for an operation to ask once."""
 
     async def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """The checked response, as from `AsyncSession.request`."""
-        return await self._session.request(method, url, self._expected, **options)
+        if self._headers:
+            options["headers"] = {**options.get("headers", {}), **self._headers}
+        return await self._session.request(method, url, self, **options)

@@ -27,6 +27,7 @@ from meshapi_video._polling.iteration import (
 from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
 from meshapi_video._polling.state import PollState, changed_task, result
+from meshapi_video._tasks import TaskRef
 from meshapi_video._token import WaitToken
 from meshapi_video_generated.models import VideoTaskResponse
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    StartWait: TypeAlias = Callable[[str | WaitToken], PollState]
+    StartWait: TypeAlias = Callable[[TaskRef], PollState]
     Advance: TypeAlias = Callable[[PollState], Awaitable[PollState]]
     SendPoll: TypeAlias = Callable[[PollState, float], Awaitable[PollState]]
     CallThreadsafe: TypeAlias = Callable[[Callable[[], object]], object]
@@ -87,7 +88,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
     """
 
     _poller: Poller
-    _task_ids: Iterator[str | WaitToken]
+    _task_ids: Iterator[TaskRef]
     _iteration: ResultIteration
     _is_client_closed: Callable[[], bool]
     _closed: bool
@@ -96,7 +97,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
     @classmethod
     def _of(
         cls,
-        task_ids: Iterable[str | WaitToken],
+        task_ids: Iterable[TaskRef],
         poller: Poller,
         on_progress: Callable[[WaitProgress], object] | None,
         is_client_closed: Callable[[], bool],
@@ -123,6 +124,14 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
     def tokens(self) -> list[WaitToken]:
         """A token for each task that was taken from the iterable and whose result was not yielded."""
         return self._poller.scheduler.tokens
+
+    def poll_now(self, task_id: str) -> None:
+        """Takes a hint that a task has changed, such as a callback: if it is waited for, it is polled at once.
+
+        Any thread may call this. A wrong hint does no harm: the poll asks the server. Hints about one task lead
+        to at most one poll a second.
+        """
+        self._poller.call_threadsafe(partial(self._poller.poll_now, task_id))
 
     async def __aenter__(self) -> Self:
         return self
@@ -202,7 +211,7 @@ class Poller:
         start_wait: StartWait,
         send_poll: SendPoll,
         clock: Callable[[], float],
-        arriving_ids: AsyncIterable[str | WaitToken] | None,
+        arriving_ids: AsyncIterable[TaskRef] | None,
         deadline: float | None,
     ) -> None:
         self.scheduler = scheduler
@@ -235,9 +244,14 @@ class Poller:
             self._scope = anyio.CancelScope()
             self._call_threadsafe = _start_task(partial(self._run, self._scope), self._finish)
 
-    def add(self, task: str | WaitToken) -> None:
+    def add(self, task: TaskRef) -> None:
         """Adds a task."""
         self.scheduler.start(task, self._start_wait)
+        self.notify()
+
+    def poll_now(self, task_id: str) -> None:
+        """Takes a hint that a task has changed."""
+        self.scheduler.poll_now(task_id, self._clock())
         self.notify()
 
     def pending(self, limit: int | None) -> list[PendingTask]:
@@ -259,10 +273,15 @@ class Poller:
         if self._process != os.getpid():
             # The event loop belongs to the parent process.
             return
-        if self._scope is not None and self._call_threadsafe is not None and not self.ended.is_set():
+        if self._scope is not None:
+            self.call_threadsafe(self._scope.cancel)
+
+    def call_threadsafe(self, function: Callable[[], object]) -> None:
+        """Calls a function on the event loop, from any thread. Does nothing before polling begins and after its end."""
+        if self._call_threadsafe is not None and not self.ended.is_set():
             # The loop may be closed, and then no task runs.
             with contextlib.suppress(RuntimeError):
-                self._call_threadsafe(self._scope.cancel)
+                self._call_threadsafe(function)
 
     async def aclose(self) -> None:
         """Cancels all background tasks, and waits until they have ended."""
@@ -325,7 +344,7 @@ class Poller:
         if self.reports_progress or was_full or changes:
             self.notify()
 
-    async def _take_arriving_ids(self, task_ids: AsyncIterable[str | WaitToken]) -> None:
+    async def _take_arriving_ids(self, task_ids: AsyncIterable[TaskRef]) -> None:
         """Adds the ids of an asynchronous iterable, which may take its time for each."""
         with anyio.move_on_after(self._deadline - self._clock()):
             async for task in task_ids:

@@ -29,10 +29,11 @@ class WaitOptions:
 
     task_ids: list[str]
     timeout: float | None
-    max_in_flight: int
-    requests_per_minute: float | None
+    max_in_flight: int | None = None
+    requests_per_minute: float | None = None
     folder: Path | None
-    """The folder for the videos; None to print their URLs and download nothing."""
+    """The folder for the videos, or the file for one; None to print their URLs and download nothing."""
+    overwrite: bool = False
     as_json: bool
     debug: bool
 
@@ -65,7 +66,7 @@ class Batch:
         """Prints which tasks continue after ctrl-C, and raises an error without the groups around it."""
         match error:
             case BaseExceptionGroup():
-                raise _first_exception(error) from None
+                raise first_exception(error) from None
             case KeyboardInterrupt():
                 self.print_unfinished()
             case _:
@@ -97,7 +98,7 @@ class Batch:
 
     def _is_downloaded(self, task_id: str) -> bool:
         """Whether an earlier run downloaded the video; if so, prints its path."""
-        if self.options.folder is None:
+        if self.options.folder is None or not self.options.folder.is_dir():
             return False
         path = self.options.folder / file_name(task_id, "video")
         if not path.exists():
@@ -111,7 +112,9 @@ class Batch:
         async with limiter:
             try:
                 with self.display.downloading(video.id) as on_progress:
-                    path = await client.download(video, folder, on_progress=on_progress)
+                    path = await client.download(
+                        video, folder, overwrite=self.options.overwrite, on_progress=on_progress
+                    )
             except MeshVideoError as error:
                 self._print_result(WaitResult(video.id, video, error))
             else:
@@ -153,10 +156,10 @@ class Batch:
             print_error(f"{len(unfinished)} tasks continue: run the same command again")
 
 
-def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first exception in nested exception groups, as task groups raise them."""
     match group.exceptions[0]:
         case BaseExceptionGroup() as inner:
-            return _first_exception(inner)
+            return first_exception(inner)
         case first:
             return first

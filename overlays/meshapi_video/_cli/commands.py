@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
-from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 from click.shell_completion import shell_complete
 
+from meshapi_video._cli.create_commands import create, generate, journal
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for
 from meshapi_video._cli.options import (
     common_options,
@@ -19,20 +21,20 @@ from meshapi_video._cli.options import (
     private_host_option,
     read_api_key,
     read_task_ids,
+    read_time,
     sandbox_options,
+    settings_errors_are_usage_errors,
     validate_task_id,
     validate_task_ids,
     validate_timeout,
 )
-from meshapi_video._cli.output import print_error, print_traceback, print_usage_error
+from meshapi_video._cli.output import print_error, print_status, print_traceback, print_usage_error
 from meshapi_video._text import printable
 from meshapi_video._validation import MAX_IN_FLIGHT
 from meshapi_video._version import __version__
 
 # The SDK is imported inside the commands that use it, so that --help and --version are fast.
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from meshapi_video import VideoTaskResponse
 
 
@@ -75,17 +77,6 @@ def run(arguments: list[str] | None = None) -> int:
         return exit_code_for(error)
 
 
-@contextmanager
-def _settings_errors_are_usage_errors() -> Generator[None]:
-    """Turns the error for a missing API key or a wrong base URL into a usage error."""
-    from meshapi_video import MeshVideoError  # noqa: PLC0415
-
-    try:
-        yield
-    except (MeshVideoError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
-
-
 def _format_task(task: VideoTaskResponse) -> str:
     """The task's fields, one per line, without those that are not set. A server chooses the unknown names, too."""
     fields = {name: value for name, value in task.to_dict().items() if value is not None}
@@ -94,10 +85,17 @@ def _format_task(task: VideoTaskResponse) -> str:
     )
 
 
+def _format_line(task: VideoTaskResponse) -> str:
+    """The task on one line, with tabs between the fields."""
+    created = task.created_at
+    time = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(created, int) else "-"
+    return "\t".join(printable(field) for field in (task.id, task.status, time, task.model or "-"))
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES)
 @click.version_option(__version__, prog_name="meshapi-video")
 def cli() -> None:
-    """Get Mesh API's video tasks, wait for them, and download the videos.
+    """Create Mesh API's video tasks, wait for them, and download the videos.
 
     The API key is read from the environment variable MESHAPI_API_KEY, or from --api-key-file or
     --api-key-stdin. Requests are sent to Mesh API, or to the server in the environment variable
@@ -119,12 +117,69 @@ def get(task_id: str, *, as_json: bool, api_key_file: IO[str] | None, api_key_st
     from meshapi_video._cli.json_output import task_to_json  # noqa: PLC0415
 
     configure_logging(debug=debug)
-    with _settings_errors_are_usage_errors():
+    with settings_errors_are_usage_errors():
         client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
     with client:
         task = client.get(task_id)
     click.echo(task_to_json(task) if as_json else _format_task(task))
     return ExitCode.NO_VIDEO if is_terminal(task) and task.status != "succeeded" else ExitCode.SUCCESS
+
+
+@cli.command("list")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    metavar="STATUS",
+    help="Only tasks with this status, such as queued or running. You can give the option several times.",
+)
+@click.option(
+    "--model", "models", multiple=True, metavar="MODEL", help="Only tasks of this model. You can give it several times."
+)
+@click.option(
+    "--since",
+    callback=read_time,
+    metavar="TIME",
+    help="Only tasks created after this time: 2026-11-26, 2026-11-26T08:00+01:00, or 90m, 36h or 7d ago.",
+)
+@click.option("--until", callback=read_time, metavar="TIME", help="Only tasks created before this time.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Print at most so many tasks.")
+@click.option("--json", "as_json", is_flag=True, help="Print each task as one line of JSON.")
+@common_options
+def list_tasks(
+    *,
+    statuses: tuple[str, ...],
+    models: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    limit: int | None,
+    as_json: bool,
+    api_key_file: IO[str] | None,
+    api_key_stdin: bool,
+    debug: bool,
+) -> None:
+    """Print the tasks that Mesh has stored.
+
+    Each line has the id, the status, the time of the create and the model, with tabs in between.
+
+    Mesh does not ask the service behind it for this, so that a status may be older than the one that
+    get prints. To continue after a crash, wait for all tasks that have not ended:
+
+    \b
+      meshapi-video list --status queued --status running | cut -f1 | meshapi-video wait --from -
+    """  # noqa: D301 - click keeps the lines of a paragraph that begins with this mark
+    from meshapi_video import VideoClient  # noqa: PLC0415
+    from meshapi_video._cli.json_output import task_to_json  # noqa: PLC0415
+
+    configure_logging(debug=debug)
+    with settings_errors_are_usage_errors():
+        client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
+    with client:
+        found = client.list(status=statuses or None, model=models or None, created_after=since, created_before=until)
+        for task in itertools.islice(found, limit):
+            click.echo(task_to_json(task) if as_json else _format_line(task))
+        if found.total is not None and limit is not None and found.total > limit:
+            print_status(f"{limit} of {found.total} tasks; leave --limit out to print all")
 
 
 @cli.command()
@@ -205,7 +260,7 @@ def wait(
         raise click.UsageError("no task to wait for: give ids, or --from FILE")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    with _settings_errors_are_usage_errors():
+    with settings_errors_are_usage_errors():
         client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin), private_hosts=private_hosts)
     return wait_for(
         WaitOptions(
@@ -249,7 +304,7 @@ def download(
     from meshapi_video._cli.display import download_progress  # noqa: PLC0415
 
     configure_logging(debug=debug)
-    with _settings_errors_are_usage_errors():
+    with settings_errors_are_usage_errors():
         client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin), private_hosts=private_hosts)
     with client, download_progress(task_id) as on_progress:
         file = client.download(task_id, path, overwrite=overwrite, last_frame=last_frame, on_progress=on_progress)
@@ -283,6 +338,10 @@ def completion(shell: str) -> None:
       eval "$(meshapi-video completion bash)"
     """  # noqa: D301 - click keeps the lines of a paragraph that begins with this mark
     shell_complete(cli, {}, "meshapi-video", COMPLETE_VARIABLE, f"{shell}_source")
+
+
+for command in (create, generate, journal):
+    cli.add_command(command)
 
 
 def _validate_new_file(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:

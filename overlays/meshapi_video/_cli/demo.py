@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 def run_demo(output: Path | None, *, print_line: Callable[[str], None]) -> None:
-    """Starts a sandbox, waits for a task there, downloads its video, and stops the sandbox."""
+    """Starts a sandbox, creates a task there, waits, downloads its video, and stops the sandbox."""
     with running_sandbox() as sandbox:
         print_line(f"A local Mesh API runs at {sandbox.base_url}")
-        task_id = sandbox.create_task(queued_for=2, running_for=4)
-        print_line(f"Created a video task: {task_id}")
         with VideoClient(sandbox.api_key, base_url=sandbox.base_url) as client:
-            for task in client.updates(task_id, poll=PollPolicy(initial_delay=1.0)):
+            created = client.create("byteplus/dreamina-seedance-2-0", "a lake at sunrise", duration=5)
+            print_line(f"Created a video task: {created.id}")
+            for task in client.updates(created, poll=PollPolicy(initial_delay=1.0)):
                 print_line(f"  {task.status}")
-            video = client.wait(task_id)
+            video = client.wait(created)
             print_line(f"The video's URL is {video.url}")
             path = client.download(video, output or tempfile.mkdtemp(prefix="meshapi-video-demo-"))
         print_line(f"Downloaded to {path}")
-        print_line(f"The file is {_describe(path, task_id)}")
+        print_line(f"The file is {_describe(path, created.id)}")
     print_line("The local Mesh API has stopped.")
 
 

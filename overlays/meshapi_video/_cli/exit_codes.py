@@ -28,6 +28,7 @@ class ExitCode(enum.IntEnum):
     USAGE_ERROR = 2, "wrong usage, such as an unknown option or a missing API key"
     API_ERROR = 3, "the API refused a request or could not be reached, or a download failed"
     TIMEOUT = 4, "the wait timed out; the task may still finish"
+    UNCERTAIN = 5, "a create has no clear response: a task may exist, and be paid for; look before you run it again"
     # Far from 1, because a script may pay for a new task after a 1.
     INTERNAL_ERROR = 70, "internal error; the task is not affected"
     IO_ERROR = 74, "reading or writing failed, for example on a full disk"
@@ -37,7 +38,8 @@ class ExitCode(enum.IntEnum):
 
 def exit_code_for(error: MeshVideoError | None) -> ExitCode:
     """The exit code after `error`, or after success."""
-    from meshapi_video import TaskError, WaitTimeout  # noqa: PLC0415 - `--help` needs this module, but not the SDK
+    # `--help` needs this module, but not the SDK.
+    from meshapi_video import CreateUncertain, TaskError, WaitTimeout  # noqa: PLC0415
 
     match error:
         case None:
@@ -46,6 +48,8 @@ def exit_code_for(error: MeshVideoError | None) -> ExitCode:
             return ExitCode.NO_VIDEO
         case WaitTimeout():
             return ExitCode.TIMEOUT
+        case CreateUncertain():
+            return ExitCode.UNCERTAIN
         case _:
             return ExitCode.API_ERROR
 
@@ -53,5 +57,5 @@ def exit_code_for(error: MeshVideoError | None) -> ExitCode:
 def worst_of(codes: Iterable[ExitCode]) -> ExitCode:
     """The exit code for several tasks: an error that a second run may fix comes before a final one."""
     found = set(codes)
-    order = (ExitCode.API_ERROR, ExitCode.TIMEOUT, ExitCode.NO_VIDEO)
+    order = (ExitCode.UNCERTAIN, ExitCode.API_ERROR, ExitCode.IO_ERROR, ExitCode.TIMEOUT, ExitCode.NO_VIDEO)
     return next((code for code in order if code in found), ExitCode.SUCCESS)

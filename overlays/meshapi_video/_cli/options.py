@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
@@ -14,7 +17,7 @@ from meshapi_video._text import printable
 from meshapi_video_sandbox import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from meshapi_video_sandbox import OptionKind
 
@@ -83,6 +86,17 @@ def sandbox_options(command: F) -> F:
     return command
 
 
+@contextmanager
+def settings_errors_are_usage_errors() -> Generator[None]:
+    """Turns the error for a missing API key or a wrong base URL into a usage error."""
+    from meshapi_video import MeshVideoError  # noqa: PLC0415
+
+    try:
+        yield
+    except (MeshVideoError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+
+
 def read_api_key(file: IO[str] | None, *, from_stdin: bool) -> str:
     """The API key from `--api-key-file`, `--api-key-stdin` or the environment."""
     from meshapi_video._settings import KEY_VARIABLE  # noqa: PLC0415 - `--help` does not need it
@@ -143,6 +157,21 @@ def _parse_task_ids(ctx: click.Context, param: click.Parameter, file_name: str, 
                 yield validate_task_id(ctx, param, line.strip())
             except click.BadParameter as error:
                 raise click.BadParameter(f"line {number} of {file_name}: {error.message}") from None
+
+
+def read_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    """A point in time, or a time ago such as `36h`. A time without an offset is local time."""
+    if value is None:
+        return None
+    if ago := re.fullmatch(r"(\d{1,6})([mhd])", value.strip()):
+        seconds = int(ago[1]) * {"m": 60, "h": 3600, "d": 86_400}[ago[2]]
+        return datetime.now(UTC) - timedelta(seconds=seconds)
+    try:
+        return datetime.fromisoformat(value.strip()).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        raise click.BadParameter(
+            f"{value!r} is not a time: write 2026-11-26, 2026-11-26T08:00+01:00, or 90m, 36h or 7d for a time ago"
+        ) from None
 
 
 def validate_timeout(_ctx: click.Context, _param: click.Parameter, value: float) -> float:

@@ -19,7 +19,7 @@ from meshapi_video._download.headers import ResponseHead
 from meshapi_video._download.partial_file import target_path
 from meshapi_video._download.state import SendRequest, TransferState
 from meshapi_video._errors import format_seconds
-from meshapi_video._tasks import Video, check_task_id, is_terminal, video_or_raise
+from meshapi_video._tasks import CreatedTask, Video, is_terminal, task_id_of, video_or_raise
 from meshapi_video._transport.environment import tls_context
 from meshapi_video._transport.exceptions import root_message
 from meshapi_video._transport.httpcore_request import NETWORK_ERRORS
@@ -61,7 +61,7 @@ class DownloadRequest:
     @classmethod
     def of(
         cls,
-        video: Video | str,
+        video: Video | str | CreatedTask,
         path: str | os.PathLike[str],
         *,
         last_frame: bool,
@@ -70,7 +70,7 @@ class DownloadRequest:
         now: float,
     ) -> DownloadRequest:
         """Raises `ValueError` for a string that cannot be a task's id, and for a wrong timeout."""
-        task_id = video.id if isinstance(video, Video) else check_task_id(video)
+        task_id = video.id if isinstance(video, Video) else task_id_of(video)
         kind = "last frame" if last_frame else "video"
         deadline = deadline_after(timeout, now)
         return cls(

@@ -26,12 +26,13 @@ from attrs import frozen
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling.rate_limit import RateLimiter
 from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult, result_of
-from meshapi_video._polling.state import FINAL_POLL_TIMEOUT, PollState, deferred, stopped, timed_out
+from meshapi_video._polling.state import FINAL_POLL_TIMEOUT, PollState, deferred, polled_sooner, stopped, timed_out
 from meshapi_video._validation import check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshapi_video._tasks import TaskRef
     from meshapi_video._token import WaitToken
 
 _REMEMBERED: Final = 100_000
@@ -67,6 +68,8 @@ class Scheduler:
         self._ended: deque[PollState | WaitResult] = deque()
         """The results to take, in the order in which the waits ended."""
         self._ended_ids = _RecentIds()
+        self._hinted: set[str] = set()
+        """The tasks with a poll in flight about which a hint came."""
         self._in_flight = 0
         self._polls = self._results = 0
         self._statuses: Counter[str] = Counter()
@@ -120,7 +123,7 @@ class Scheduler:
         states = (*self._pending.values(), *(ended for ended in self._ended if isinstance(ended, PollState)))
         return [state.token for state in states]
 
-    def start(self, task: str | WaitToken, start_wait: Callable[[str | WaitToken], PollState]) -> None:
+    def start(self, task: TaskRef, start_wait: Callable[[TaskRef], PollState]) -> None:
         """Starts the wait for a task. A string that cannot be a task's id gets a result with an error."""
         try:
             self.add(start_wait(task))
@@ -136,6 +139,20 @@ class Scheduler:
         """Adds the result for a string that cannot be a task's id."""
         self._results += 1
         self._ended.append(WaitResult(task_id, None, error))
+
+    def poll_now(self, task_id: str, now: float) -> None:
+        """Takes a hint that a task has changed. Does nothing for a task that is not waited for."""
+        if task_id not in self._pending:
+            # Callbacks may come for many tasks of other programs.
+            return
+        for index, (_, number, state) in enumerate(self._queue):
+            if state.task_id == task_id:
+                self._pending[task_id] = sooner = polled_sooner(state, now)
+                self._queue[index] = sooner.next_poll_at, number, sooner
+                heapq.heapify(self._queue)
+                return
+        # The server may have sent the response of the poll in flight before the change.
+        self._hinted.add(task_id)
 
     def next(self, now: float) -> ScheduledPoll | float:
         """A poll to send now, or the seconds to sleep unless something changes."""
@@ -163,6 +180,9 @@ class Scheduler:
         self._rate_limiter.record(state.error, poll.sent_at, now)
         # A poll that was in flight when `stop` was set is ignored.
         if state.task_id in self._pending:
+            if state.task_id in self._hinted:
+                self._hinted.discard(state.task_id)
+                state = polled_sooner(state, now)
             self._put(state)
 
     def stop(self, now: float) -> None:

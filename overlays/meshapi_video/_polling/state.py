@@ -39,7 +39,16 @@ from meshapi_video._errors import (
     format_seconds,
 )
 from meshapi_video._polling.policy import RETRY_BACKOFF, Policy
-from meshapi_video._tasks import DEFAULT_LIFE, LONGEST_LIFE, check_task_id, is_terminal, outcome
+from meshapi_video._tasks import (
+    DEFAULT_LIFE,
+    LONGEST_LIFE,
+    CreatedTask,
+    TaskRef,
+    check_task_id,
+    is_terminal,
+    outcome,
+    task_id_of,
+)
 from meshapi_video._text import shorten
 from meshapi_video._token import WaitToken
 
@@ -54,6 +63,9 @@ _DEADLINE_TOLERANCE: Final = 0.1
 
 GRACE: Final = 300.0
 """Seconds that a wait without a timeout continues after the task's expiry, whose status may change late."""
+
+HINT_INTERVAL: Final = 1.0
+"""Seconds between a response and a poll that a hint asks for."""
 
 _KNOWN_STATUSES: Final = frozenset({"queued", "running"})
 _TRANSIENT_HTTP_STATUSES: Final = frozenset({302, 303, 307, 408, 425, 429})
@@ -134,15 +146,15 @@ class PollState:
         )
 
 
-def start_wait(
-    task: str | WaitToken, policy: Policy, deadline: float | None, now: float, unix_time: float
-) -> PollState:
+def start_wait(task: TaskRef, policy: Policy, deadline: float | None, now: float, unix_time: float) -> PollState:
     """Polls until the task has ended or the deadline has passed. Without a deadline, the task's expiry is used.
 
     `unix_time` is the same moment as `now`, in seconds since 1970.
     """
     unix_offset = unix_time - now
     started, next_poll_at, polls = now, now, 0
+    if isinstance(task, CreatedTask):
+        task = task.token
     if isinstance(task, WaitToken):
         # The clocks of two machines differ, and no wait started in the future.
         clock_difference = max(task.started - unix_offset - now, 0)
@@ -165,10 +177,10 @@ def start_wait(
     return deferred(state, now, next_poll_at) if next_poll_at > max(state.deadline, now) else state
 
 
-def start_get(task_id: str, retries: int, now: float) -> PollState:
+def start_get(task: str | CreatedTask, retries: int, now: float) -> PollState:
     """Polls until there is any response about the task, with at most `retries` retries."""
     return PollState(
-        task_id=check_task_id(task_id),
+        task_id=task_id_of(task),
         policy=RETRY_BACKOFF,
         started=now,
         unix_offset=0,
@@ -230,6 +242,15 @@ def poll_failed(
         # `get` does not block for so long: the caller decides.
         return evolve(state, end=GiveUp(error))
     return _schedule_next(state, now, rand, retry_after)
+
+
+def polled_sooner(state: PollState, now: float) -> PollState:
+    """The state after a hint that the task has changed: the next poll is due at once.
+
+    Not before the server allows it, and not sooner than a second after the last response: a hint may be forged.
+    """
+    due = max(now, state.not_before, state.last_seen_at + HINT_INTERVAL)
+    return evolve(state, next_poll_at=min(state.next_poll_at, due))
 
 
 def new_task(before: PollState, after: PollState) -> VideoTaskResponse | None:

@@ -25,30 +25,36 @@ from meshapi_video._polling.state import (
 from meshapi_video._settings import ApiKey
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, StopFlag, request_deadline
 from meshapi_video._sync.session import Session
-from meshapi_video._tasks import Video, video_or_raise
-from meshapi_video._token import WaitToken
+from meshapi_video._tasks import CreatedTask, TaskRef, Video, video_or_raise
 from meshapi_video._transport.exceptions import typed_errors
-from meshapi_video._transport.generated import TASK, generated_client
+from meshapi_video._transport.generated import generated_client
+from meshapi_video._transport.operations import GET
 from meshapi_video._validation import MAX_WAITING, deadline_after
-from meshapi_video_generated.api.video import get_video_generation
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     import os
     import threading
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
+    from typing import Unpack
 
+    from meshapi_video._create.content import Media
+    from meshapi_video._create.request import CreateOptions
+    from meshapi_video._listing.filters import KnownStatus
     from meshapi_video._polling.adaptive import AdaptivePolicy
     from meshapi_video._polling.results import WaitProgress
     from meshapi_video._sync.download import DownloadTransports
+    from meshapi_video._sync.list import TaskList
     from meshapi_video._sync.wait_many import Updates, WaitResults
+    from meshapi_video_generated.models import VideoContentItem
 
 # Modules that not every program uses are imported where they are used, so that a client is created quickly.
 
 
 class VideoClient(BaseClient):
-    """Gets video tasks from Mesh API and waits for them. Each method blocks the calling thread.
+    """Creates video tasks at Mesh API, gets them and waits for them. Each method blocks the calling thread.
 
     Use the client as a context manager, or call `close`. Any number of threads may share it.
 
@@ -89,7 +95,7 @@ class VideoClient(BaseClient):
         super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries, private_hosts=private_hosts)
         self._session = Session(self._settings, http_client)
         self._http_client = http_client
-        self._generated = generated_client(self._settings.base_url, self._session.expecting(TASK))
+        self._generated = generated_client(self._settings.base_url, self._session.expecting(GET.expected))
         # Not a WeakSet, which cannot be read while another thread adds to it.
         self._wait_results: weakref.WeakValueDictionary[int, WaitResults] = weakref.WeakValueDictionary()
         self._sleep: Callable[[float], None] = time.sleep
@@ -110,13 +116,182 @@ class VideoClient(BaseClient):
             results.close()
         self._session.close()
 
-    def get(self, task_id: str) -> VideoTaskResponse:
+    def create(
+        self,
+        model: str,
+        prompt: str | None = None,
+        *,
+        content: Iterable[Media | VideoContentItem] = (),
+        extra_body: Mapping[str, object] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        journal_key: str | None = None,
+        **options: Unpack[CreateOptions],
+    ) -> CreatedTask:
+        """Creates a task, which costs money, and returns it at once. The video is not finished then: see `wait`.
+
+        The request is sent again only if it is certain that the server made no task: no connection was made, or
+        the server responded with 429. After any other failure without a clear response, a task may exist:
+        `CreateUncertain` says how to look for it.
+
+        This operation rests on the supplement to the published document: see the page on regenerating.
+
+        Args:
+            model: The model, such as `byteplus/dreamina-seedance-2-0`.
+            prompt: The text that describes the video.
+            content: Pictures, videos and sounds (`first_frame`, `last_frame`, `reference_image`,
+                `reference_video`, `reference_audio`), and generated `VideoContentItem` objects.
+            extra_body: Fields of the request that are newer than this release.
+            journal: A file to which a line is written, and synced, before the request and after it. After a
+                crash it says which creates have no known end: `meshapi-video journal` reads it.
+            journal_key: Your own name for this create in the journal, such as the number of an order.
+            **options: The other fields of the request: `duration`, `resolution`, `ratio` and more. Without
+                `seed`, a random one is sent, by which the task can be recognized.
+
+        Raises:
+            ValueError: The arguments cannot make a request. The message lists every mistake. Nothing was sent.
+            TypeError: There is no option of this name. Nothing was sent.
+            OSError: A file or the journal cannot be read or written. Nothing was sent.
+            JournalNotWritten: The task was made, but the journal could not be told its id. The error has it.
+            APIError: The server refused the request. No task was made.
+            ConnectionFailed: No connection was made. No task was made.
+            CreateUncertain: A task may have been made.
+            RuntimeError: The client has been closed.
+        """
+        from meshapi_video._create.request import build_request, warn_of_doubts  # noqa: PLC0415
+        from meshapi_video._sync.create import Create  # noqa: PLC0415
+
+        body = build_request(model, prompt, content, options, extra_body)
+        warn_of_doubts(body)
+        create = Create(
+            body,
+            own_seed=options.get("seed") is None,
+            session=self._session,
+            settings=self._settings,
+            clock=self._clock,
+            unix_clock=self._unix_clock,
+            rand=self._rand,
+            sleep=self._sleep,
+        )
+        return create.run(journal, journal_key, lambda after: self.list(created_after=after))
+
+    def generate(
+        self,
+        model: str,
+        prompt: str | None = None,
+        *,
+        content: Iterable[Media | VideoContentItem] = (),
+        to: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        on_created: Callable[[CreatedTask], object] | None = None,
+        on_update: Callable[[VideoTaskResponse], object] | None = None,
+        timeout: float | None = 900.0,
+        poll: PollPolicy | AdaptivePolicy = PollPolicy(),
+        stop: threading.Event | None = None,
+        extra_body: Mapping[str, object] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        journal_key: str | None = None,
+        **options: Unpack[CreateOptions],
+    ) -> Video:
+        """Creates a task, waits until it has ended, and returns its video. With `to`, downloads it to a file, too.
+
+        Every `MeshVideoError` that this raises after the task was created has the task's `token`: pass it to
+        `wait`. Any other exception, such as one of `on_created`, has a note with the task's id. Never call this
+        again because of either: a second task would be paid for.
+
+        This operation rests on the supplement to the published document: see the page on regenerating.
+
+        Args:
+            model: As for `create`.
+            prompt: As for `create`.
+            content: As for `create`.
+            to: The file for the video, or a folder: see `download`. It is checked before the task is created.
+            overwrite: Replaces an existing file.
+            on_created: Called with the created task before the wait begins.
+            on_update: As for `wait`.
+            timeout: Seconds for the wait, as for `wait`.
+            poll: When to poll.
+            stop: As for `wait`. It does not end the create.
+            extra_body: As for `create`.
+            journal: As for `create`.
+            journal_key: As for `create`.
+            **options: As for `create`.
+
+        Raises:
+            ValueError: As from `create`. Nothing was sent.
+            TypeError: As from `create`. Nothing was sent.
+            OSError: `to` cannot be written, or as from `create`. Nothing was sent.
+            JournalNotWritten: As from `create`: the task exists.
+            CreateUncertain: A task may have been made. Other errors of `create` mean that none was made.
+            TaskError: The task ended without a video.
+            WaitTimeout: The time ran out. The task continues: wait again on the token.
+            WaitStopped: `stop` was set. The task continues.
+            DownloadError: The video could not be downloaded. It stays at Mesh for 24 hours.
+            APIError: As from `create` or `wait`.
+            ConnectionFailed: As from `create`.
+            InvalidResponse: As from `wait`.
+        """
+        from meshapi_video._create.result import errors_with_token  # noqa: PLC0415
+        from meshapi_video._download.target import check_target  # noqa: PLC0415
+
+        # Before anything is paid for.
+        deadline_after(timeout, 0)
+        if to is not None:
+            check_target(to, overwrite=overwrite)
+        task = self.create(
+            model, prompt, content=content, extra_body=extra_body, journal=journal, journal_key=journal_key, **options
+        )
+        with errors_with_token(task):
+            if on_created is not None:
+                on_created(task)
+            video = self.wait(task, timeout=timeout, poll=poll, on_update=on_update, stop=stop)
+            if to is not None:
+                self.download(video, to, overwrite=overwrite)
+        return video
+
+    def list(
+        self,
+        *,
+        status: KnownStatus | str | Sequence[KnownStatus | str] | None = None,
+        model: str | Sequence[str] | None = None,
+        created_after: datetime | float | None = None,
+        created_before: datetime | float | None = None,
+    ) -> TaskList:
+        """An iterator over the tasks of this key that Mesh has stored.
+
+        Mesh reads its database for this and does not ask the service behind it, so that a status may be older
+        than the one that `get` returns. The order is the server's. The next page is asked for when it is needed.
+
+        This operation rests on the supplement to the published document: see the page on regenerating.
+
+        Args:
+            status: One status or several. By default, all.
+            model: One model or several. By default, all.
+            created_after: Only tasks that were created after this time: a datetime with a time zone, or seconds
+                since 1970.
+            created_before: Only tasks that were created before this time.
+
+        Raises:
+            ValueError: A filter cannot be sent.
+            APIError: From the iterator: the server responded with an error.
+            ConnectionFailed: From the iterator: there was no response.
+            InvalidResponse: From the iterator: a response breaks the contract.
+            RuntimeError: From the iterator: the client has been closed.
+        """
+        from meshapi_video._listing.filters import ListFilters  # noqa: PLC0415
+        from meshapi_video._listing.pages import Pages  # noqa: PLC0415
+        from meshapi_video._sync.list import TaskList, request_page  # noqa: PLC0415
+
+        filters = ListFilters.of(status=status, model=model, created_after=created_after, created_before=created_before)
+        request = partial(request_page, self._session, self._settings, filters)
+        return TaskList._of(Pages(self._settings.max_retries), request, self._rand, self._sleep)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
+
+    def get(self, task_id: str | CreatedTask) -> VideoTaskResponse:
         """The task's current state.
 
         Sends one request, and at most `max_retries` more after failures that may be temporary.
 
         Args:
-            task_id: The task's id.
+            task_id: The task's id, or the task as `create` returned it.
 
         Raises:
             APIError: The server responded with an error.
@@ -134,7 +309,7 @@ class VideoClient(BaseClient):
 
     def wait(
         self,
-        task_id: str | WaitToken,
+        task_id: TaskRef,
         *,
         timeout: float | None = 900.0,
         poll: PollPolicy | AdaptivePolicy = PollPolicy(),
@@ -179,7 +354,7 @@ class VideoClient(BaseClient):
 
     def updates(
         self,
-        task_id: str | WaitToken,
+        task_id: TaskRef,
         *,
         timeout: float | None = 900.0,
         poll: PollPolicy | AdaptivePolicy = PollPolicy(),
@@ -213,7 +388,7 @@ class VideoClient(BaseClient):
 
     def wait_many(
         self,
-        task_ids: Iterable[str | WaitToken],
+        task_ids: Iterable[TaskRef],
         *,
         timeout: float | None = 900.0,
         poll: PollPolicy | AdaptivePolicy = PollPolicy(),
@@ -273,7 +448,7 @@ class VideoClient(BaseClient):
 
     def download(
         self,
-        video_or_task_id: Video | str,
+        video_or_task_id: Video | str | CreatedTask,
         path: str | os.PathLike[str],
         *,
         overwrite: bool = False,
@@ -380,5 +555,5 @@ class VideoClient(BaseClient):
         with typed_errors(task_id, self._settings, seconds):
             self._session.open()
             with request_deadline(seconds, stop):
-                response = get_video_generation.sync_detailed(task_id, client=self._generated)
+                response = GET.blocking(task_id, client=self._generated)
             return task_and_age(response.parsed, response.headers)

@@ -21,6 +21,7 @@ from meshapi_video._transport.httpcore_request import (
     map_httpcore_exceptions,
 )
 from meshapi_video._transport.response import BodyReader, Response
+from meshapi_video._transport.user_client import RequestTrace
 
 if TYPE_CHECKING:
     import ssl
@@ -49,8 +50,9 @@ class ConnectionPool:
 
     def send(self, request: Request, check: Callable[[Response], None]) -> Response:
         """The whole response to `request`, after `check`. Keeps the connection if nothing is wrong with it."""
+        trace = RequestTrace(request).record if request.needs_new_connection else None
         with map_httpcore_exceptions(self._settings):
-            return self._send(HttpcoreRequest(request), check)
+            return self._send(HttpcoreRequest(request, trace), check)
 
     def close(self) -> None:
         """Closes every idle connection now, and the others after their request."""
@@ -60,13 +62,13 @@ class ConnectionPool:
                 self._idle.pop().connection.close()
 
     def _send(self, request: HttpcoreRequest, check: Callable[[Response], None]) -> Response:
-        idle = self._take_idle()
+        idle = None if request.needs_new_connection else self._take_idle()
         if idle is not None:
             try:
                 return self._exchange(idle.connection, request, check)
             except NETWORK_ERRORS:
                 # The server may have closed this idle connection. If no byte arrived, send the request once more.
-                if idle.stream.has_received or not request.is_idempotent:
+                if idle.stream.has_received or not request.may_repeat:
                     raise
         return self._exchange(self._pool.create_connection(request.url.origin), request, check)
 

@@ -17,7 +17,7 @@ from meshapi_video._transport.request import RequestTemplate
 from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Protocol, Unpack
 
     import httpx
@@ -76,20 +76,29 @@ class Session:
                 raise RuntimeError("this client has been closed")
             return transport
 
-    def expecting(self, expected: ExpectedResponse) -> OperationSession:
-        """The session for the generated function of an operation that returns `expected`."""
-        return OperationSession(self, expected)
+    def expecting(self, expected: ExpectedResponse, headers: Mapping[str, str] | None = None) -> OperationSession:
+        """The session for the generated function of an operation that returns `expected`.
 
-    def request(self, method: str, url: str, expected: ExpectedResponse, **options: Unpack[RequestOptions]) -> Response:
+        It sends `headers` besides those of the generated function.
+        """
+        return OperationSession(self, expected, headers or {})
+
+    def request(
+        self, method: str, url: str, operation: OperationSession, **options: Unpack[RequestOptions]
+    ) -> Response:
         """The checked response to a request for the path `url`, below the base URL.
 
-        Raises `APIError` or `InvalidResponse` for a response that is not `expected`, `ConnectionFailed`,
+        Raises `APIError` or `InvalidResponse` for a response that is not the operation's, `ConnectionFailed`,
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
-        transport = self.open()
+        transport, expected = self.open(), operation.expected
         check = partial(self._check_response, settings=self._settings, expected=expected, path=url)
         with hidden_frames(self._settings.api_key):
-            return transport.send(self._template.build(method, url, **options), check)
+            request = self._template.build(method, url, expected.repeat, **options)
+            try:
+                return transport.send(request, check)
+            finally:
+                operation.was_sent = request.was_sent
 
     def close(self) -> None:
         """Closes the transport."""
@@ -107,10 +116,15 @@ class Session:
 class OperationSession:
     """A session for one operation. It has the part that a generated function uses of an `httpx.Client`."""
 
-    def __init__(self, session: Session, expected: ExpectedResponse) -> None:
+    def __init__(self, session: Session, expected: ExpectedResponse, headers: Mapping[str, str]) -> None:
         self._session = session
-        self._expected = expected
+        self._headers = headers
+        self.expected: Final = expected
+        self.was_sent = False
+        """Whether a byte of the last request may have gone out. Known for an operation to ask once."""
 
     def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """The checked response, as from `Session.request`."""
-        return self._session.request(method, url, self._expected, **options)
+        if self._headers:
+            options["headers"] = {**options.get("headers", {}), **self._headers}
+        return self._session.request(method, url, self, **options)

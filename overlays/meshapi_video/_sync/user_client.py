@@ -30,14 +30,18 @@ class UserClientTransport:
 
     def send(self, request: Request, check: Callable[[Response], None]) -> Response:
         """The whole response to `request`, after `check`. Closes the connection of an invalid response."""
-        trace = RequestTrace()
+        trace = RequestTrace(request)
         with map_httpx_exceptions(self._template.settings):
             try:
                 return self._send(self._template.httpx_request(request, trace.record), check)
-            except (httpx.NetworkError, httpx.RemoteProtocolError):
+            except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+                trace.failed(error)
                 # The server may have closed an idle connection. Then the request may go out once more.
-                if not (request.is_idempotent and trace.got_nothing_from_kept_connection):
+                if not (request.may_repeat and trace.got_nothing_from_kept_connection):
                     raise
+            except BaseException as error:
+                trace.failed(error)
+                raise
             return self._send(self._template.httpx_request(request), check)
 
     def close(self) -> None:

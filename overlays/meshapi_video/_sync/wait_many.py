@@ -26,13 +26,14 @@ from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
 from meshapi_video._polling.state import PollState, changed_task, result
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, StopFlag
 from meshapi_video._sync.wakeup import Flag, Wakeup
+from meshapi_video._tasks import TaskRef
 from meshapi_video._token import WaitToken
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    StartWait: TypeAlias = Callable[[str | WaitToken], PollState]
+    StartWait: TypeAlias = Callable[[TaskRef], PollState]
     Advance: TypeAlias = Callable[[PollState], PollState]
     SendPoll: TypeAlias = Callable[[PollState, float, StopFlag], PollState]
 
@@ -83,7 +84,7 @@ class WaitResults(Iterator[WaitResult]):
     """
 
     _poller: Poller
-    _task_ids: Iterator[str | WaitToken]
+    _task_ids: Iterator[TaskRef]
     _takes_all: bool
     _iteration: ResultIteration
     _is_client_closed: Callable[[], bool]
@@ -94,7 +95,7 @@ class WaitResults(Iterator[WaitResult]):
     @classmethod
     def _of(
         cls,
-        task_ids: Iterable[str | WaitToken],
+        task_ids: Iterable[TaskRef],
         poller: Poller,
         on_progress: Callable[[WaitProgress], object] | None,
         is_client_closed: Callable[[], bool],
@@ -126,6 +127,15 @@ class WaitResults(Iterator[WaitResult]):
         """A token for each task that was taken from the iterable and whose result was not yielded."""
         with self._poller.lock:
             return self._poller.scheduler.tokens
+
+    def poll_now(self, task_id: str) -> None:
+        """Takes a hint that a task has changed, such as a callback: if it is waited for, it is polled at once.
+
+        Any thread may call this. A wrong hint does no harm: the poll asks the server. Hints about one task lead
+        to at most one poll a second.
+        """
+        with self._poller.lock:
+            self._poller.poll_now(task_id)
 
     def __enter__(self) -> Self:
         return self
@@ -260,12 +270,17 @@ class Poller:
                 "AsyncVideoClient, which needs none"
             ) from None
 
-    def add(self, task: str | WaitToken) -> None:
+    def add(self, task: TaskRef) -> None:
         """Adds a task."""
         with self._lock:
             self.scheduler.start(task, self._start_wait)
             # The other tasks may have been stopped before this one was added.
             self.end_if_stopped()
+        self._due.set()
+
+    def poll_now(self, task_id: str) -> None:
+        """Takes a hint that a task has changed."""
+        self.scheduler.poll_now(task_id, self._clock())
         self._due.set()
 
     def pending(self, limit: int | None) -> list[PendingTask]:

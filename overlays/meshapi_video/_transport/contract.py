@@ -12,6 +12,8 @@ from meshapi_video._errors import InvalidResponse
 from meshapi_video._text import describe
 from meshapi_video._transport.tracebacks import hidden_frames
 from meshapi_video_generated.models import VideoTaskResponse
+from meshapi_video_wire import CreateVideoGenerationResponse as WireCreated
+from meshapi_video_wire import VideoTaskListResponse as WireList
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:
@@ -40,32 +42,38 @@ def _fault_of(wire_type: type) -> str:
 
 
 # msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. A decoder
-# prepares its type, with all nested types. So one decoder is made while this module is imported. A type that msgspec
-# cannot use is never used again, because each use would prepare it again, in any thread.
-_WIRE_FAULT: Final = _fault_of(WireTask)
+# prepares its type, with all nested types. So one decoder for each type is made while this module is imported. A type
+# that msgspec cannot use is never used again, because each use would prepare it again, in any thread.
+_WIRE_TYPES: Final[dict[str, type[msgspec.Struct]]] = {
+    "VideoTaskResponse": WireTask,
+    "CreateVideoGenerationResponse": WireCreated,
+    "VideoTaskListResponse": WireList,
+}
+_FAULTS: Final = {name: _fault_of(wire_type) for name, wire_type in _WIRE_TYPES.items()}
 
 
-def check_task(body: bytes | str) -> dict[str, object]:
-    """`body` as Python's own types. Raises `InvalidResponse` unless it is a task as in the document."""
-    if _WIRE_FAULT:
-        raise InvalidResponse(f"the response cannot be checked: {_WIRE_FAULT}")
+def check_body(body: bytes | str, wire_type: str = "VideoTaskResponse") -> dict[str, object]:
+    """`body` as Python's own types. Raises `InvalidResponse` unless it is as the document says of the wire type."""
+    expected = _WIRE_TYPES[wire_type]
+    if fault := _FAULTS[wire_type]:
+        raise InvalidResponse(f"the response cannot be checked: {fault}")
     try:
         parsed: object = _fast_decoder.decode(body)
-        msgspec.convert(parsed, WireTask)
+        msgspec.convert(parsed, expected)
     except Exception:  # noqa: BLE001 - whatever it is, the careful check turns it into an InvalidResponse
         # This is rare, so that the fast decoder comes first.
-        parsed = _check_carefully(body)
+        parsed = _check_carefully(body, expected)
     return cast("dict[str, object]", parsed)
 
 
-def _check_carefully(body: bytes | str) -> object:
+def _check_carefully(body: bytes | str, expected: type[msgspec.Struct]) -> object:
     try:
         parsed: object = _decoder.decode(repair_json(body))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         # This may be JSON that Python cannot handle: thousands of digits or levels.
         raise InvalidResponse(f"the response is not JSON, or cannot be parsed: {error}") from None
     try:
-        msgspec.convert(parsed, WireTask)
+        msgspec.convert(parsed, expected)
     except msgspec.ValidationError as error:
         raise _violation(error) from None
     except Exception as error:  # noqa: BLE001 - the generated type decides what may be raised
@@ -95,7 +103,7 @@ def parse_task(payload: bytes | str | Mapping[str, object]) -> VideoTaskResponse
         try:
             # A parsed body is encoded again, so that the same JSON gives the same result, parsed or not.
             body = payload if isinstance(payload, bytes | str) else json.dumps(payload, allow_nan=False, default=dict)
-            parsed = check_task(body)
+            parsed = check_body(body)
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidResponse(f"the payload is not JSON, or cannot be parsed: {error}") from None
         try:

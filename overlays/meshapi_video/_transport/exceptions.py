@@ -33,8 +33,8 @@ _LONGEST_TRACEBACK: Final = 10_000
 
 
 @contextlib.contextmanager
-def typed_errors(task_id: str, settings: Settings, seconds: float) -> Generator[None]:
-    """Raises typed errors about a task, for a request that may take `seconds` as a whole."""
+def typed_errors(task_id: str | None, settings: Settings, seconds: float) -> Generator[None]:
+    """Raises typed errors, about a task if there is one, for a request that may take `seconds` as a whole."""
     try:
         yield
     except MeshVideoError as error:
@@ -130,7 +130,7 @@ def _remove_frames(error: BaseException) -> None:
                 left += each.exceptions  # pyright: ignore[reportUnknownMemberType] - a group of any exceptions
 
 
-def with_task_id(error: MeshVideoError, task_id: str) -> MeshVideoError:
-    """`error`, with the id of the task that it concerns."""
+def with_task_id(error: MeshVideoError, task_id: str | None) -> MeshVideoError:
+    """`error`, with the id of the task that it concerns, if there is one."""
     error.task_id = task_id
     return error

@@ -7,7 +7,7 @@ errors before the generated parser runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from meshapi_video_generated.client import AuthenticatedClient
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from meshapi_video._transport.request import RequestOptions
+    from meshapi_video._transport.request import Repeat, RequestOptions
     from meshapi_video._transport.response import Response
 
 
@@ -45,16 +45,8 @@ class ExpectedResponse(NamedTuple):
     status: int = 200
     has_id_in_path: bool = False
     """Whether the last part of the request's path is the `id` in the response."""
-
-
-def _check_task(body: bytes) -> object:
-    from meshapi_video._transport.contract import check_task  # noqa: PLC0415 - creating a client does not need it
-
-    return check_task(body)
-
-
-TASK: Final = ExpectedResponse(_check_task, has_id_in_path=True)
-"""One task."""
+    repeat: Repeat = "safe"
+    """Whether the operation may be asked again."""
 
 
 def generated_client(base_url: str, session: SupportsRequest) -> AuthenticatedClient:

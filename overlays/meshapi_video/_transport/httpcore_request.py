@@ -13,7 +13,7 @@ import httpx
 from meshapi_video._transport.exceptions import connection_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
     from meshapi_video._settings import Settings
     from meshapi_video._transport.request import Request
@@ -31,15 +31,40 @@ NETWORK_ERRORS: Final = (
 """What httpcore's connections raise besides timeouts."""
 
 
+_CHUNK_SIZE: Final = 256 * 1024
+"""Bytes of a body that are written at once. httpcore copies all that is left of a write after each part of it."""
+
+
+class _Body:
+    """The body of a request, in chunks, for a blocking and an asynchronous connection."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self._content[at : at + _CHUNK_SIZE] for at in range(0, len(self._content), _CHUNK_SIZE))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self:
+            yield chunk
+
+
 class HttpcoreRequest(httpcore.Request):
     """A request to the API as httpcore sends it."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, trace: Callable[[str, dict[str, object]], object] | None = None) -> None:
         origin = request.origin
         target = request.target.encode("ascii")
         url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
-        super().__init__(request.method, url, headers=request.headers.raw, content=request.content or None)
-        self.is_idempotent = request.is_idempotent
+        super().__init__(
+            request.method,
+            url,
+            headers=request.headers.raw,
+            content=_Body(request.content) if request.content else None,
+            extensions=None if trace is None else {"trace": trace},
+        )
+        self.may_repeat = request.may_repeat
+        self.needs_new_connection = request.needs_new_connection
 
 
 def has_surplus(connection: httpcore.ConnectionInterface | httpcore.AsyncConnectionInterface) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, Unpack
 
 import httpx
 
@@ -36,6 +36,9 @@ class RequestOptions(TypedDict, total=False):
     cookies: dict[str, str]
 
 
+Repeat = Literal["safe", "once"]
+"""Whether an operation may be asked again when no response came, or only once: it costs money."""
+
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
@@ -50,10 +53,17 @@ class Origin(NamedTuple):
 class Request:
     """One request to the API. Carries the API key: send it to `origin` only."""
 
-    __slots__ = ("content", "headers", "method", "origin", "target", "url")
+    __slots__ = ("content", "headers", "method", "origin", "repeat", "target", "url", "was_sent")
 
     def __init__(
-        self, method: str, url: str, origin: Origin, target: str, headers: httpx.Headers, content: bytes = b""
+        self,
+        method: str,
+        url: str,
+        origin: Origin,
+        target: str,
+        headers: httpx.Headers,
+        content: bytes = b"",
+        repeat: Repeat = "safe",
     ) -> None:
         self.method = method
         self.url = url
@@ -62,11 +72,19 @@ class Request:
         """The path and query of `url`, percent-encoded."""
         self.headers = headers
         self.content = content
+        self.repeat = repeat
+        self.was_sent = False
+        """Whether a byte of the request may have gone out. Transports record this for a request to send once."""
 
     @property
-    def is_idempotent(self) -> bool:
-        """Whether the server does the same for one such request and for two, as RFC 9110 says."""
-        return self.method in _IDEMPOTENT
+    def may_repeat(self) -> bool:
+        """Whether a transport may send it again after a kept connection broke."""
+        return self.repeat == "safe" and self.method in _IDEMPOTENT
+
+    @property
+    def needs_new_connection(self) -> bool:
+        """Whether no kept connection may carry it: if that breaks, nobody knows whether the server got the request."""
+        return self.repeat == "once"
 
 
 class RequestTemplate:
@@ -85,7 +103,7 @@ class RequestTemplate:
         self._timeouts = httpx.Timeout(settings.timeout).as_dict()
         self._path = base.url.raw_path.decode("ascii").rstrip("/")
 
-    def build(self, method: str, path: str, **options: Unpack[RequestOptions]) -> Request:
+    def build(self, method: str, path: str, repeat: Repeat = "safe", /, **options: Unpack[RequestOptions]) -> Request:
         """The request for `path`, below the base URL.
 
         Raises `TypeError` for an option that `RequestOptions` does not have, and for a value that cannot be encoded.
@@ -109,7 +127,7 @@ class RequestTemplate:
         own = [(name, value) for name, value in encoded.headers.items() if name not in {"authorization", "host"}]
         headers = httpx.Headers({**self.headers, **dict(own)})
         target = encoded.url.raw_path.decode("ascii")
-        return Request(method, self._root_text + target, self._origin, target, headers, content)
+        return Request(method, self._root_text + target, self._origin, target, headers, content, repeat)
 
     def httpx_request(self, request: Request, trace: Callable[[str, Any], object] | None = None) -> httpx.Request:
         """The same request for an httpx client, with httpx's own timeouts. `trace` is httpcore's extension."""

@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
 from meshapi_video._transport.response import Response
 
+if TYPE_CHECKING:
+    from meshapi_video._transport.request import Request
+
+
+_NOTHING_SENT: Final = (httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""What a client raises before any step. `ConnectError` and `ConnectTimeout` prove nothing without the steps: a
+transport over another library may raise them after a connection broke."""
+
 
 class RequestTrace:
-    """Records the steps of one request through an httpx client, as far as its transport reports them."""
+    """Records the steps of one request, as far as its transport reports them."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: Request) -> None:
+        self._request = request
         self._steps = set[str]()
 
-    def record(self, name: str, _info: object) -> None:
+    def record(self, name: str, info: dict[str, object]) -> None:
         """Takes one event of httpcore's `trace` extension, for a blocking client."""
-        self._steps.add(name.partition(".")[2])
+        step = name.partition(".")[2]
+        # A proxy gets a request of its own first, for the tunnel.
+        if getattr(info.get("request"), "method", None) == b"CONNECT":
+            return
+        self._steps.add(step)
+        self._request.was_sent |= step == "send_request_headers.started"
 
-    async def record_async(self, name: str, info: object) -> None:
+    async def record_async(self, name: str, info: dict[str, object]) -> None:
         """The same, for an asynchronous client."""
         self.record(name, info)
+
+    def failed(self, error: BaseException) -> None:
+        """Takes the error of a user's client. A transport of the user's own may report no steps."""
+        self._request.was_sent |= not self._steps and not isinstance(error, _NOTHING_SENT)
 
     @property
     def got_nothing_from_kept_connection(self) -> bool:

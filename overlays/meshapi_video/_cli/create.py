@@ -1,0 +1,370 @@
+"""Creates tasks for the command line: one, or those of a batch, none of them twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections import Counter
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Final
+
+import anyio
+import click
+from attrs import frozen
+
+from meshapi_video import CreateUncertain, CreateWarning, MeshVideoError, read_journal
+from meshapi_video._cli.batch import first_exception
+from meshapi_video._cli.create_options import json_object, split_fields
+from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
+from meshapi_video._cli.output import print_error, print_status
+from meshapi_video._create.journal import resolve
+from meshapi_video._create.models import doubts
+from meshapi_video._create.recovery import LISTED_BEFORE, Recovery, is_of_another_account, is_open, recover
+from meshapi_video._create.request import build_request
+from meshapi_video._download.file_lock import try_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from meshapi_video import (
+        AsyncVideoClient,
+        CreateOptions,
+        JournalRecord,
+        Media,
+        VideoGenerationRequest,
+        VideoTaskResponse,
+    )
+
+_MOST_IN_FLIGHT: Final = 4
+"""Creates in flight. The service behind Mesh makes only a few videos at a time."""
+_LIST_INTERVAL: Final = 10.0
+"""The most seconds between two requests for the list, while a create has no known end."""
+_KEY_DIGITS: Final = 16
+
+
+@frozen(kw_only=True)
+class Item:
+    """One video to create."""
+
+    place: str
+    """The file and the line, with a colon; empty for a video that is not of a batch."""
+    key: str | None
+    """The name of the create in the journal, made from the line: a changed line is another video."""
+    model: str | None
+    prompt: str | None
+    content: list[Media]
+    options: CreateOptions
+    extra_body: dict[str, object] | None
+
+    def request(self) -> VideoGenerationRequest:
+        """The request. Raises a usage error with all mistakes."""
+        if self.model is None:
+            raise click.UsageError(f"{self.place}no model: give --model, such as byteplus/dreamina-seedance-2-0")
+        try:
+            return build_request(self.model, self.prompt, self.content, self.options, self.extra_body)
+        except (ValueError, TypeError) as error:
+            raise click.UsageError(f"{self.place}{error}") from None
+
+    def check(self) -> VideoGenerationRequest:
+        """The request, after its warnings were printed. Raises a usage error with all mistakes."""
+        request = self.request()
+        for doubt in doubts(request):
+            print_error(f"{self.place}warning: {doubt}")
+        return request
+
+
+def read_batch(file: IO[str], model: str | None) -> list[Item]:
+    """The videos of a batch file: JSON lines. Raises a usage error with all mistakes of the first wrong line."""
+    items: list[Item] = []
+    seen = Counter[str]()
+    try:
+        lines = file.readlines()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file.name} is not a text file in UTF-8") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            item = _item(line, f"line {number} of {file.name}: ", model, seen)
+            item.check()
+            items.append(item)
+    return items
+
+
+def _item(line: str, place: str, model: str | None, seen: Counter[str]) -> Item:
+    try:
+        fields = json_object(line)
+    except ValueError as error:
+        raise click.UsageError(f"{place}{error}") from None
+    fields.setdefault("model", model)
+    digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
+    # The same line twice is two videos.
+    seen[digest] += 1
+    own = {name: fields.pop(name, None) for name in ("model", "prompt", "extra_body")}
+    try:
+        content, options = split_fields(fields)
+    except TypeError as error:
+        raise click.UsageError(f"{place}{error}") from None
+    return Item(place=place, key=f"{digest}-{seen[digest]}", content=content, options=options, **own)
+
+
+class Creates:
+    """Creates videos, and none that the journal knows already."""
+
+    def __init__(self, items: list[Item], journal: Path | None, settled_after: float) -> None:
+        self._items = items
+        self._journal = journal
+        self._settled_after = settled_after
+        self._created = dict[int, str]()
+        """The id of the task, by the index of the item."""
+        self._codes = list[ExitCode]()
+        self._candidates = dict[str, list[str]]()
+        """The ids of the tasks that may be the one of a create without a known end, by the id of its request."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst result of the creates."""
+        return worst_of(self._codes)
+
+    @property
+    def unresolved(self) -> str | None:
+        """Which lines of the batch have a create without a known end, and what to do; None if there is none."""
+        open_records = [record for record in self._records().values() if is_open(record)]
+        if self._journal is None or not open_records:
+            return None
+        places = {item.key: item.place for item in self._items}
+        return unresolved_text(
+            {
+                f"{places.get(record.key, '')}create {record.request_id}": self._candidates.get(record.request_id, [])
+                for record in open_records
+            },
+            self._journal,
+        )
+
+    @property
+    def missing(self) -> list[int]:
+        """The indexes of the items that were never created, or whose create was refused."""
+        records = self._records()
+        return [
+            index
+            for index, item in enumerate(self._items)
+            if index not in self._created and (item.key not in records or records[item.key].event == "refused")
+        ]
+
+    async def run(self, client: AsyncVideoClient) -> list[str]:
+        """The ids of all tasks, in the order of the items. `unresolved` says which creates have no known end."""
+        # Before anything is paid for.
+        account = _account_of(client)
+        refuse_other_account(
+            self._journal,
+            [
+                record.request_id
+                for record in self._records().values()
+                if is_open(record) and is_of_another_account(record, account)
+            ],
+        )
+        await self._create_all(client, self.missing)
+        if self._is_batch:
+            lost = {key for key, record in self._records().items() if is_open(record)}
+            await self._settle(client)
+            # If no task was made, create it after all.
+            await self._create_all(client, [index for index in self.missing if self._items[index].key in lost])
+            self._codes = [code for code in self._codes if code is not ExitCode.UNCERTAIN]
+            if self.unresolved is not None:
+                self._codes.append(ExitCode.UNCERTAIN)
+        records = self._records()
+        ids = [
+            self._created.get(index) or (records[item.key].task_id if item.key in records else None)
+            for index, item in enumerate(self._items)
+        ]
+        return [task_id for task_id in ids if task_id is not None]
+
+    @property
+    def _is_batch(self) -> bool:
+        return any(item.key is not None for item in self._items)
+
+    def _records(self) -> dict[str | None, JournalRecord]:
+        """The last create of each video of the batch, by its key."""
+        if self._journal is None or not self._is_batch or not self._journal.exists():
+            return {}
+        try:
+            return {record.key: record for record in read_journal(self._journal) if record.key is not None}
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+
+    async def _create_all(self, client: AsyncVideoClient, indexes: list[int]) -> None:
+        limiter = anyio.CapacityLimiter(_MOST_IN_FLIGHT)
+        async with anyio.create_task_group() as group:
+            for index in indexes:
+                group.start_soon(self._create, client, index, limiter)
+
+    async def _create(self, client: AsyncVideoClient, index: int, limiter: anyio.CapacityLimiter) -> None:
+        item = self._items[index]
+        async with limiter:
+            try:
+                created = await client.create(
+                    item.model or "",
+                    item.prompt,
+                    content=item.content,
+                    extra_body=item.extra_body,
+                    journal=self._journal,
+                    journal_key=item.key,
+                    **item.options,
+                )
+            except anyio.get_cancelled_exc_class() as interruption:
+                # Ctrl-C: a task may exist.
+                for note in getattr(interruption, "__notes__", ()):
+                    print_error(f"{item.place}{note}")
+                raise
+            except ValueError as error:
+                # A file was changed or deleted since `Item.check`.
+                self._codes.append(ExitCode.IO_ERROR)
+                print_error(f"{item.place}{error}")
+            except MeshVideoError as error:
+                self._codes.append(exit_code_for(error))
+                print_error(f"{item.place}{error}")
+                if isinstance(error, CreateUncertain) and not self._is_batch:
+                    await print_candidates(error)
+            else:
+                self._created[index] = created.id
+                print_status(f"{item.place}created the task {created.id}")
+
+    async def _settle(self, client: AsyncVideoClient) -> None:
+        """Finds out what became of the creates without a known end. Waits as long as a task may still come."""
+        interval = min(_LIST_INTERVAL, self._settled_after)
+        try:
+            while unresolved := await self._look(client):
+                settled_at = max(record.time for record in unresolved) + self._settled_after
+                if time.time() > settled_at + interval:
+                    return
+                print_status(
+                    f"{len(unresolved)} creates have no known end; the list is asked for again in {interval:g} s"
+                )
+                await anyio.sleep(interval)
+        except MeshVideoError as error:
+            # The tasks of the other lines are still waited for.
+            print_error(f"the list of tasks cannot be read: {error}")
+
+    async def _look(self, client: AsyncVideoClient) -> list[JournalRecord]:
+        """Writes the ends that the list tells into the journal; returns the creates that still have none."""
+        records = [*self._records().values()]
+        if self._journal is None or not any(is_open(record) for record in records):
+            return []
+        found = await look(client, records, self._settled_after)
+        write(self._journal, found)
+        self._candidates = found.unresolved
+        return [record for record in records if record.request_id in found.unresolved]
+
+
+def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
+    """Creates what is missing; returns the ids of all tasks."""
+
+    async def main() -> list[str]:
+        async with client:
+            return await creates.run(client)
+
+    try:
+        with warnings.catch_warnings():
+            # `Item.check` printed them.
+            warnings.simplefilter("ignore", CreateWarning)
+            return anyio.run(main)
+    except BaseExceptionGroup as group:
+        raise first_exception(group) from None
+
+
+@contextmanager
+def only_run(journal: Path) -> Generator[None]:
+    """Keeps the journal of a batch for this run: a second run at the same time would create the same videos."""
+    with journal.open("ab") as file:
+        try:
+            is_only = try_lock(file.fileno(), required=True)
+        except OSError as error:
+            raise click.UsageError(
+                f"the journal {journal} cannot be locked: {error.strerror}. Without a lock, a second run at the same "
+                "time would pay for the same videos again. Move the journal to a local disk, and name it with --journal"
+            ) from None
+        if not is_only:
+            raise click.UsageError(f"another run of this batch is still creating videos: it uses the journal {journal}")
+        yield
+
+
+async def print_candidates(error: CreateUncertain) -> None:
+    """Prints the tasks that may be the one of a create without a clear response."""
+    try:
+        found = [f"{task.id} ({task.status})" async for task in error.candidates()]
+    except MeshVideoError as failure:
+        print_error(f"the list of tasks cannot be read: {failure}")
+        return
+    print_error(f"tasks that may be the one: {', '.join(found)}" if found else "no task in the list may be the one yet")
+
+
+def look_and_write(
+    client: AsyncVideoClient, records: list[JournalRecord], journal: Path, settled_after: float
+) -> Recovery:
+    """Looks for the creates without a known end, and writes the ends that are found into the journal."""
+
+    async def main() -> Recovery:
+        async with client:
+            return await look(client, records, settled_after)
+
+    found = anyio.run(main)
+    write(journal, found)
+    return found
+
+
+async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_after: float) -> Recovery:
+    """Compares the creates in a journal with the list at Mesh.
+
+    A create that was not made is sent again, and paid for. So the list is read twice before one is declared not made.
+    """
+    since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
+    now = time.time()
+    account = _account_of(client)
+    listed: dict[str, VideoTaskResponse] = {}
+    found, is_complete = Recovery(), True
+    for _ in range(2):
+        tasks = client.list(created_after=since)
+        listed |= {task.id: task async for task in tasks}
+        is_complete = is_complete and tasks.is_complete
+        found = recover(records, listed.values(), now, settled_after, account, is_complete=is_complete)
+        if not found.not_made:
+            break
+    return found
+
+
+def _account_of(client: AsyncVideoClient) -> str:
+    return client._settings.account  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same package
+
+
+def write(journal: Path, found: Recovery) -> None:
+    """Writes the ends that were found into the journal."""
+    for request_id, task_id in found.created.items():
+        resolve(journal, request_id, task_id)
+        print_status(f"create {request_id} made the task {task_id}")
+    for request_id in found.not_made:
+        resolve(journal, request_id, None)
+        print_status(f"create {request_id} made no task")
+
+
+def refuse_other_account(journal: Path | None, request_ids: list[str]) -> None:
+    """Raises a usage error if there are creates of another account: the list of this one says nothing of them."""
+    if request_ids:
+        raise click.UsageError(
+            f"the journal {journal} was written with another base URL or API key: the list of this one does not tell "
+            f"whether a task of {', '.join(request_ids)} exists. Use the base URL and the key of that run; or look "
+            f"there yourself, then run meshapi-video journal {journal} with --made REQUEST_ID TASK_ID or --not-made "
+            "REQUEST_ID"
+        )
+
+
+def unresolved_text(creates: dict[str, list[str]], journal: Path) -> str:
+    """The creates whose end is not known, each with the tasks that it may have made, and what to do."""
+    told = "; ".join(
+        f"{create} may have made {' or '.join(tasks) or 'a task that the list of this key does not show'}"
+        for create, tasks in creates.items()
+    )
+    return (
+        f"{told}. Nothing was created again. Look at these tasks, then run meshapi-video journal {journal} with "
+        "--made REQUEST_ID TASK_ID or --not-made REQUEST_ID"
+    )

@@ -1,0 +1,19 @@
+"""Checks where a file is to be written, before its video is paid for."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Raises `OSError` if `path` can be neither a new file nor a folder for it."""
+    is_folder = os.path.isdir(path) or os.fspath(path).endswith(("/", os.sep))  # noqa: PTH112 - never raises
+    folder = Path(path) if is_folder else Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "the folder cannot be written to", str(folder))
+    if not is_folder and not overwrite and os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, "the file already exists, and overwrite is not set", str(path))
