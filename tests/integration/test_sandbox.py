@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import msgspec
 import pytest
 
 from meshapi_video import (
@@ -29,9 +30,8 @@ def test_the_published_example_is_parsed_with_every_field_typed_and_equal(client
     task = client.get(EXAMPLE_ID)
     # Its files are at the sandbox, so that they can be downloaded without the internet.
     files_url = str(sandbox.upstream_url).removesuffix("/api/v3")
-    row = sandbox.inspect(EXAMPLE_ID).row["content"]
-    assert isinstance(row, dict)
-    video_url, last_frame_url = row["video_url"], row["last_frame_url"]
+    content = msgspec.convert(sandbox.inspect(EXAMPLE_ID).row["content"], dict[str, str])
+    video_url, last_frame_url = content["video_url"], content["last_frame_url"]
     assert video_url.startswith(f"{files_url}/videos/abc123def456.mp4?")
     assert last_frame_url.startswith(f"{files_url}/videos/abc123def456_last_frame.jpg?")
     assert task == VideoTaskResponse(

@@ -315,9 +315,9 @@ def download(
 @cli.command()
 @sandbox_options
 def sandbox(**settings: Any) -> None:  # noqa: ANN401 - the sandbox defines its options
-    """Serve a local Mesh API until ctrl-C; needs the extra [sandbox].
+    """Serve a local Mesh API until ctrl-C.
 
-    It first prints how to use it and how to create a task. Ctrl-C stops it; the exit code is then 0.
+    Needs the extra [sandbox]. It first prints how to use it and how to create a task. Ctrl-C stops it; the exit code is then 0.
     """
     _require_sandbox_extra()
     from meshapi_video_sandbox import SandboxError, Settings, serve  # noqa: PLC0415
@@ -362,9 +362,9 @@ def _validate_new_file(_ctx: click.Context, _param: click.Parameter, path: Path 
     help="File for the video; it must not exist yet. The default is a file in a new temporary folder.",
 )
 def demo(output: Path | None) -> None:
-    """Run a complete example on this machine; needs the extra [sandbox].
+    """Run a complete example on this machine.
 
-    Starts a local Mesh API, creates a task there, waits for the task and downloads its video. This
+    Needs the extra [sandbox]. Starts a local Mesh API, creates a task there, waits for the task and downloads its video. This
     takes a few seconds, and needs no API key and no internet connection.
     """
     _require_sandbox_extra()
