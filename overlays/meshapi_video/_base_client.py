@@ -50,7 +50,10 @@ class BaseClient:
         from meshapi_video._download.addresses import AddressRules  # noqa: PLC0415 - not every program uses it
 
         api_host = httpx.URL(self._settings.base_url).raw_host.decode("ascii")
-        return AddressRules(api_host=api_host, private_hosts=self._settings.private_hosts)
+        settings = self._settings
+        return AddressRules(
+            api_host=api_host, private_hosts=settings.private_hosts, plain_http_hosts=settings.plain_http_hosts
+        )
 
     def _start_wait(self, deadline: float | None, policy: Policy, task: TaskRef) -> PollState:
         return start_wait(task, policy, deadline, self._clock(), self._unix_clock())

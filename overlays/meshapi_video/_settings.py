@@ -21,6 +21,7 @@ DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
 
 KEY_VARIABLE: Final = "MESHAPI_API_KEY"
 URL_VARIABLE: Final = "MESHAPI_BASE_URL"
+HOSTS_VARIABLE: Final = "MESHAPI_PRIVATE_HOSTS"
 
 CAPACITY: Final = 250
 """The most requests of a client in flight, each on its own connection. Most systems allow a program about
@@ -29,6 +30,8 @@ USER_CLIENT_CAPACITY: Final = 20
 """The same through the user's own `http_client`. For each request, httpcore's pool examines all queued
 requests and all open connections, and becomes very slow when there are many."""
 
+_PLAIN: Final = "http://"
+"""Before a private host: it allows plain HTTP."""
 _SHORTEST_SECRET: Final = 8
 """Characters. A shorter key can be a part of a response by chance."""
 
@@ -88,6 +91,8 @@ class Settings:
     """How often `get` and `download` retry."""
     private_hosts: frozenset[str]
     """Hosts from which `download` may download whatever their address is."""
+    plain_http_hosts: frozenset[str] = frozenset()
+    """Those of them from which it may download over plain HTTP, too."""
 
     @property
     def account(self) -> str:
@@ -108,29 +113,39 @@ class Settings:
         check_count("max_retries", max_retries, least=0)
         check_duration("timeout", timeout)
         api_key.check()
+        hosts, plain_http_hosts = _read_hosts(private_hosts)
         return cls(
             api_key=api_key,
             base_url=_check_base_url(base_url or os.environ.get(URL_VARIABLE) or DEFAULT_BASE_URL),
             timeout=timeout,
             max_retries=max_retries,
-            private_hosts=_check_hosts(private_hosts),
+            private_hosts=hosts,
+            plain_http_hosts=plain_http_hosts,
         )
 
 
-def _check_hosts(hosts: Collection[str]) -> frozenset[str]:
-    if isinstance(hosts, str | bytes):
+def _read_hosts(argument: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """All private hosts, and those from which plain HTTP is allowed."""
+    if isinstance(argument, str | bytes):
         raise TypeError("private_hosts should be a collection of host names, and not a single string")
-    return frozenset(map(_check_host, hosts))
+    named, source = argument, "private_hosts"
+    if not argument:
+        named, source = os.environ.get(HOSTS_VARIABLE, "").replace(",", " ").split(), HOSTS_VARIABLE
+    plain = frozenset(_check_host(one.removeprefix(_PLAIN), source) for one in named if one.startswith(_PLAIN))
+    return plain | {_check_host(one, source) for one in named if not one.startswith(_PLAIN)}, plain
 
 
-def _check_host(host: str) -> str:
+def _check_host(host: str, source: str) -> str:
     is_ipv6 = ":" in host and not host.startswith("[")
     try:
         url = parse_http_url(f"https://[{host}]" if is_ipv6 else f"https://{host}")
     except ValueError:
         url = None
     if url is None or url.port is not None or url.userinfo or url.raw_path != b"/" or url.fragment:
-        raise ValueError(f"private_hosts should contain names such as 'files.example', and not {host!r}")
+        raise ValueError(
+            f"{source} should contain names such as 'files.example', and not {host!r}. 'http://files.example' allows "
+            "plain http, too"
+        )
     return url.raw_host.decode("ascii")
 
 

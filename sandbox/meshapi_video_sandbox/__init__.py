@@ -52,6 +52,8 @@ _MODULES: Final = {
     "running_sandbox": "_run",
     "serve": "_run",
 }
+_EXTRA: Final = frozenset({"fastapi", "starlette", "uvicorn"})
+"""The packages of the extra `[sandbox]`."""
 
 
 def __getattr__(name: str) -> object:
@@ -59,4 +61,13 @@ def __getattr__(name: str) -> object:
     # that has the SDK, also where the packages of the extra are not installed.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    try:
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA:
+            raise
+        raise ModuleNotFoundError(
+            f"the sandbox needs {package}: pip install 'meshapi-video[sandbox]'", name=package
+        ) from None
+    return getattr(module, name)

@@ -45,12 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             help=f"{option.help}  [default: {option.default_text}]" if option.default_text else option.help,
         )
     values = vars(parser.parse_args(arguments))
-    # Imported after the options are read, so that --help is fast.
-    from meshapi_video_sandbox import serve  # noqa: PLC0415
-
     try:
+        # Imported after the options are read, so that --help is fast.
+        from meshapi_video_sandbox import serve  # noqa: PLC0415
+
         serve(Settings(**values), print_line=partial(print, flush=True))
-    except SandboxError as error:
+    except (SandboxError, ModuleNotFoundError) as error:
         sys.stderr.write(f"meshapi_video_sandbox: {error}\n")
         return 2
     return 0

@@ -7,6 +7,7 @@ import itertools
 import sqlite3
 from collections import defaultdict
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -19,7 +20,7 @@ from meshapi_video_sandbox._upstream import changes, task_after
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from anyio.abc import TaskGroup
 
@@ -72,6 +73,7 @@ class CallbackSender:
         self, group: TaskGroup, client: httpx.AsyncClient, store: TaskStore, clock: Clock, upstream_url: str
     ) -> None:
         self._group, self._client, self._store, self._clock = group, client, store, clock
+        self._scopes = set[anyio.CancelScope]()
         self._upstream_url = upstream_url
         self._attempts = defaultdict[str, list[CallbackAttempt]](list)
         self._alarm, self._limit = _Alarm(clock), anyio.CapacityLimiter(_MAX_IN_FLIGHT)
@@ -81,9 +83,26 @@ class CallbackSender:
         """The attempts that have ended since the sandbox started, the first one first."""
         return self._attempts.get(task_id, [])
 
+    def reset(self) -> None:
+        """Forgets every task and every attempt."""
+        for scope in self._scopes:
+            scope.cancel()
+        self._alarm.reset()
+        self._attempts.clear()
+
     def follow(self, task: FollowedTask, *, since: float) -> None:
         """Posts the changes of a task that happen at `since` or later."""
-        self._group.start_soon(self._follow, task, since)
+        self._start(partial(self._follow, task, since))
+
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
+        scope = anyio.CancelScope()
+        self._scopes.add(scope)
+        self._group.start_soon(self._run, work, scope)
+
+    async def _run(self, work: Callable[[], Awaitable[None]], scope: anyio.CancelScope) -> None:
+        with scope:
+            await work()
+        self._scopes.discard(scope)
 
     async def _follow(self, task: FollowedTask, since: float) -> None:
         for change in changes(task.plan):
@@ -99,7 +118,7 @@ class CallbackSender:
             # The first attempts keep the order of the changes; a retry may come after a later change.
             attempt = await self._post(task.url, current)
             if not attempt.is_acknowledged:
-                self._group.start_soon(self._retry, task.url, current, attempt)
+                self._start(partial(self._retry, task.url, current, attempt))
 
     async def _retry(self, url: str, task: WireTask, last: CallbackAttempt) -> None:
         for seconds in _RETRY_DELAYS:
@@ -126,6 +145,9 @@ class _Alarm:
         self._waiters = list[tuple[float, int, anyio.Event]]()
         self._numbers = itertools.count()
         self._added = anyio.Event()
+
+    def reset(self) -> None:
+        self._waiters.clear()
 
     async def wait_until(self, at: float) -> None:
         reached = anyio.Event()

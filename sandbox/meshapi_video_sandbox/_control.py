@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from attrs import frozen
@@ -14,18 +14,20 @@ from starlette.responses import JSONResponse, Response
 from meshapi_video_sandbox._callbacks import CallbackAttempt
 from meshapi_video_sandbox._create_faults import CREATE_FAULTS, RandomFaults, named_fault
 from meshapi_video_sandbox._error_responses import APIError
+from meshapi_video_sandbox._mistakes import convert, not_allowed
 from meshapi_video_sandbox._scenarios import SCENARIOS
 from meshapi_video_sandbox._store import key_digest
 from meshapi_video_sandbox._task_requests import TASK_OPTIONS, TaskOptions, parse_task_request, with_scenario
 from meshapi_video_sandbox._upstream import TaskPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from meshapi_video_sandbox._callbacks import CallbackSender
     from meshapi_video_sandbox._clock import Clock
     from meshapi_video_sandbox._create_faults import CreateFaultInjector
     from meshapi_video_sandbox._creates import TaskCreator
+    from meshapi_video_sandbox._faults import Delays, FaultInjector
     from meshapi_video_sandbox._list import TaskList
     from meshapi_video_sandbox._store import TaskStore
 
@@ -68,9 +70,8 @@ class _ListSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 # Made here, and not at the first use: see `_task_requests`.
-_clock_decoder: Final = msgspec.json.Decoder(_ClockUpdate)
-_create_decoder: Final = msgspec.json.Decoder(_CreateSettings)
-_list_decoder: Final = msgspec.json.Decoder(_ListSettings)
+for _type in (_ClockUpdate, _CreateSettings, _ListSettings):
+    msgspec.json.Decoder(_type)
 
 
 @frozen
@@ -84,6 +85,22 @@ class Control:
     callbacks: CallbackSender
     clock: Clock
     keys: Sequence[str]
+    delays: Delays
+    polls: Sequence[FaultInjector]
+    """The faults of polls, at the gateway and at the upstream."""
+    add_example: Callable[[], None]
+
+    def reset(self) -> None:
+        """Makes the sandbox as new: the example is its only task, and nothing fails."""
+        self.delays.end()
+        self.callbacks.reset()
+        self.clock.reset()
+        for faults in self.polls:
+            faults.reset()
+        self.set_creates(b"{}")
+        self.set_list(b'{"lag": 0}')
+        self.store.clear()
+        self.add_example()
 
     def create_task(self, body: bytes) -> str:
         """Creates the task that the body of a request describes, and returns its id."""
@@ -91,7 +108,7 @@ class Control:
             request = parse_task_request(body)
         key = self.keys[0] if request.key is None else request.key
         if key not in self.keys:
-            raise APIError(422, "the sandbox does not accept this key - at `$.key`")
+            raise APIError(422, "the sandbox does not accept this key: start it with --key - at `$.key`")
         task_id = request.task_id or str(uuid.uuid4())
         plan = TaskPlan(**msgspec.structs.asdict(request.options), created_at=self.clock.now())
         self.creator.add(task_id, plan, key_digest(key))
@@ -100,12 +117,14 @@ class Control:
     def set_creates(self, body: bytes) -> None:
         """Sets how later creates fail, and how their tasks run and end; what is not named gets its default."""
         with _refusing():
-            settings = _create_decoder.decode(body)
-            tasks = with_scenario(settings.tasks)
-            if unknown := tasks.keys() - {*TASK_OPTIONS}:
-                raise msgspec.ValidationError(f"`{min(unknown)}` cannot be set for later creates - at `$.tasks`")
-            options = msgspec.convert(tasks, TaskOptions)
-            faults = [named_fault(fault) for fault in settings.faults]
+            settings = convert(msgspec.json.decode(body), _CreateSettings)
+            tasks = with_scenario(settings.tasks, "$.tasks")
+            if others := tasks.keys() - {*TASK_OPTIONS}:
+                problem = f"`{min(others)}` cannot be set for later creates"
+                allowed = (*TASK_OPTIONS, "scenario")
+                raise msgspec.ValidationError(f"{not_allowed(problem, min(others), allowed)} - at `$.tasks`")
+            options = convert(tasks, TaskOptions, "$.tasks")
+            faults = [named_fault(fault, f"$.faults[{number}]") for number, fault in enumerate(settings.faults)]
         self.creator.options, self.creator.models = options, settings.models
         self.creator.fields_at_end = settings.fields_at_end
         self.create_faults.set(faults, settings.random)
@@ -113,7 +132,7 @@ class Control:
     def set_list(self, body: bytes) -> None:
         """Sets how many seconds the list is behind the database."""
         with _refusing():
-            self.listing.lag = _list_decoder.decode(body).lag
+            self.listing.lag = convert(msgspec.json.decode(body), _ListSettings).lag
 
     def inspect(self, task_id: str) -> Inspection:
         """The sandbox's own data about a task."""
@@ -130,7 +149,7 @@ class Control:
     def set_clock(self, body: bytes) -> None:
         """Sets or advances the clock."""
         with _refusing():
-            update = _clock_decoder.decode(body)
+            update = convert(msgspec.json.decode(body), _ClockUpdate)
             if update.now is not None:
                 self.clock.set(update.now)
             self.clock.advance(update.advance)
@@ -147,7 +166,11 @@ def _refusing() -> Generator[None]:
 
 def add_control_routes(app: FastAPI, control: Control, clock: Clock) -> None:
     """Adds the routes under `/_sandbox`."""
+    _add_task_routes(app, control)
+    _add_state_routes(app, control, clock)
 
+
+def _add_task_routes(app: FastAPI, control: Control) -> None:
     @app.post("/_sandbox/tasks", include_in_schema=False)
     async def create_task(request: Request) -> Response:
         return JSONResponse({"id": control.create_task(await request.body())}, 201)
@@ -164,6 +187,13 @@ def add_control_routes(app: FastAPI, control: Control, clock: Clock) -> None:
     @app.get("/_sandbox/creates", include_in_schema=False)
     async def creates() -> Response:
         return Response(msgspec.json.encode({"data": control.creator.records()}), media_type="application/json")
+
+
+def _add_state_routes(app: FastAPI, control: Control, clock: Clock) -> None:
+    @app.post("/_sandbox/reset", include_in_schema=False)
+    async def reset() -> Response:
+        control.reset()
+        return JSONResponse({"now": clock.now()})
 
     @app.get("/_sandbox/create_faults", include_in_schema=False)
     async def create_faults() -> Response:

@@ -10,11 +10,13 @@ from starlette.responses import JSONResponse, Response
 
 from meshapi_video_sandbox._error_responses import error_response
 from meshapi_video_sandbox._faults import failing_response
+from meshapi_video_sandbox._mistakes import convert, not_allowed
 from meshapi_video_sandbox._task_requests import FaultEffect
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Sequence
+
+    from meshapi_video_sandbox._faults import Delays
 
 
 class CreateFault(FaultEffect, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -71,8 +73,8 @@ class RandomFaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Seconds of the slow faults, instead of 60."""
 
     def __post_init__(self) -> None:
-        if unknown := self.weights.keys() - CREATE_FAULTS.keys() - {_NO_FAULT}:
-            raise ValueError(f"there is no fault {min(unknown)!r}; choose from {_NO_FAULT}, {', '.join(CREATE_FAULTS)}")
+        if others := self.weights.keys() - CREATE_FAULTS.keys() - {_NO_FAULT}:
+            raise ValueError(not_allowed(f"unknown fault {min(others)!r}", min(others), [_NO_FAULT, *CREATE_FAULTS]))
         if not sum(self.weights.values()):
             raise ValueError("the weights should not all be 0")
 
@@ -91,22 +93,23 @@ class RandomFaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return next_fault
 
 
-def named_fault(value: object) -> CreateFault:
+def named_fault(value: object, path: str = "$") -> CreateFault:
     """The fault that a request describes: a name, or an object in which `fault` may name one whose values it takes."""
-    values = {"fault": value} if isinstance(value, str) else msgspec.convert(value, dict[str, object])
+    values = {"fault": value} if isinstance(value, str) else convert(value, dict[str, object], path)
     name = values.pop("fault", None)
     if name is not None:
         if not isinstance(name, str) or name not in CREATE_FAULTS:
-            raise msgspec.ValidationError(f"unknown fault; choose one of {', '.join(CREATE_FAULTS)} - at `$.faults`")
+            message = not_allowed(f"unknown fault {name!r}", name, CREATE_FAULTS)
+            raise msgspec.ValidationError(f"{message} - at `{path}`")
         values = {**CREATE_FAULTS[name], **values}
-    return msgspec.convert(values, CreateFault)
+    return convert(values, CreateFault, path)
 
 
 class CreateFaultInjector:
     """Applies the faults that were set last, and counts the creates since then."""
 
-    def __init__(self, stopping: asyncio.Event) -> None:
-        self._stopping = stopping
+    def __init__(self, delays: Delays) -> None:
+        self._delays = delays
         self.set([], None)
 
     def set(self, faults: Sequence[CreateFault], random_faults: RandomFaults | None) -> None:
@@ -118,14 +121,14 @@ class CreateFaultInjector:
         """The response to this create: `create()` makes the task and returns the normal response."""
         fault = self._next()
         if fault.when == "before":
-            return await failing_response(fault, self._stopping, create, error_response)
+            return await failing_response(fault, self._delays, create, error_response)
         created = await create()
         normal = JSONResponse({"object": "video.generation"}) if fault.no_id else created
 
         async def normal_response() -> Response:
             return normal
 
-        return await failing_response(fault, self._stopping, normal_response, error_response)
+        return await failing_response(fault, self._delays, normal_response, error_response)
 
     def _next(self) -> CreateFault:
         self._creates += 1

@@ -22,12 +22,37 @@ if TYPE_CHECKING:
 _PAGE: Final = "<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>nginx</body></html>\n"
 
 
+class Delays:
+    """The delays of responses, by the machine's real clock."""
+
+    def __init__(self) -> None:
+        self._ended = asyncio.Event()
+
+    async def wait(self, seconds: float) -> bool:
+        """Waits, and returns whether the whole time has passed."""
+        if not seconds:
+            return True
+        ended = asyncio.ensure_future(self._ended.wait())
+        done, _ = await asyncio.wait([ended], timeout=seconds)
+        ended.cancel()
+        return not done
+
+    def end(self) -> None:
+        """Ends the delays that have begun."""
+        self._ended.set()
+        self._ended = asyncio.Event()
+
+
 class FaultInjector:
     """Applies the faults of all tasks at one server (`gateway` or `upstream`), and counts each task's polls there."""
 
-    def __init__(self, at: str, stopping: asyncio.Event) -> None:
-        self._at, self._stopping = at, stopping
+    def __init__(self, at: str, delays: Delays) -> None:
+        self._at, self._delays = at, delays
         self._polls = Counter[str]()
+
+    def reset(self) -> None:
+        """Counts the polls of each task from 1 again."""
+        self._polls.clear()
 
     async def respond(
         self,
@@ -45,17 +70,18 @@ class FaultInjector:
         fault = next((one for one in faults_here if one.polls is None or poll in one.polls), None)
         if fault is None:
             return await normal_response()
-        return await failing_response(fault, self._stopping, normal_response, fault_response)
+        return await failing_response(fault, self._delays, normal_response, fault_response)
 
 
 async def failing_response(
     fault: FaultEffect,
-    stopping: asyncio.Event,
+    delays: Delays,
     normal_response: Callable[[], Awaitable[Response]],
     fault_response: Callable[[APIError], Response],
 ) -> Response:
     """The response that a fault gives; `normal_response` is called only if the fault leaves a part of it."""
-    await _delay(fault.delay, stopping)
+    if not await delays.wait(fault.delay):
+        return fault_response(APIError(503, "The sandbox was stopped or reset during this delay"))
     if fault.reset or fault.close:
         return _NoResponse(reset=fault.reset)
     error = _error(fault)
@@ -67,14 +93,6 @@ async def failing_response(
     if fault.body == "half":
         response = _half_response(response)
     return response
-
-
-async def _delay(seconds: float, stopping: asyncio.Event) -> None:
-    if seconds:
-        # A sandbox that stops does not wait for delayed responses.
-        stopped = asyncio.ensure_future(stopping.wait())
-        await asyncio.wait([stopped], timeout=seconds)
-        stopped.cancel()
 
 
 def _error(fault: FaultEffect) -> APIError | None:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyio.from_thread import start_blocking_portal
 
-from meshapi_video_sandbox._example import EXAMPLE
+from meshapi_video_sandbox._banner import instructions, warnings
 from meshapi_video_sandbox._sandbox import Sandbox
 from meshapi_video_sandbox._server import open_resources, run_servers
-from meshapi_video_sandbox._settings import DEFAULT_KEY, Settings, is_loopback
+from meshapi_video_sandbox._settings import DEFAULT_KEY, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
-    from pathlib import Path
 
 
 @contextmanager
 def running_sandbox(
-    *, db: Path | None = None, keys: Sequence[str] = (DEFAULT_KEY,), upstream: str | None = None
+    *, db: Path | str | None = None, keys: Sequence[str] = (DEFAULT_KEY,), upstream: str | None = None
 ) -> Generator[Sandbox]:
     """A sandbox on free ports of this machine, in a thread of this process, until the block ends.
 
@@ -28,7 +29,7 @@ def running_sandbox(
     a real BytePlus ModelArk, polled instead of a simulated one, with the key in the environment variable
     `ARK_API_KEY`. Raises `SandboxError` if the sandbox cannot start.
     """
-    with _running(Settings(port=0, upstream_port=0, db=db, keys=keys, upstream=upstream)) as sandbox:
+    with _running(Settings(port=0, db=None if db is None else Path(db), keys=keys, upstream=upstream)) as sandbox:
         yield sandbox
 
 
@@ -37,47 +38,33 @@ def serve(settings: Settings, *, print_line: Callable[[str], None]) -> None:
 
     `print_line` gets the lines for the user: first how to use the sandbox, at the end that it has stopped.
     """
-    with suppress(KeyboardInterrupt), _running(settings) as sandbox:
-        for line in [*_warnings(settings), *_instructions(sandbox, simulated=settings.upstream is None)]:
+    with suppress(KeyboardInterrupt), _sigterm_is_ctrl_c(), _running(settings, settings.advertise) as sandbox:
+        for line in [*warnings(settings), *instructions(sandbox, settings)]:
             print_line(line)
         threading.Event().wait()
     print_line("stopped")
 
 
-def _warnings(settings: Settings) -> list[str]:
-    if is_loopback(settings.host):
-        return []
-    public_key = (
-        f", and knows the API key {DEFAULT_KEY}: give another with --key" if DEFAULT_KEY in settings.keys else ""
-    )
-    host = settings.host or "any address of this machine"
-    return [f"WARNING: anyone who can reach {host} can use the control API{public_key}."]
-
-
-def _instructions(sandbox: Sandbox, *, simulated: bool) -> list[str]:
-    url = sandbox.base_url
-    lines = [
-        f"A local Mesh API runs at {url} until ctrl-C; its upstream is {sandbox.upstream_url}. To use it, copy:",
-        "",
-        f"  export MESHAPI_BASE_URL={url} MESHAPI_API_KEY={sandbox.api_key}",
-        f"  meshapi-video get {EXAMPLE['id']}",
-    ]
-    if simulated:
-        lines += [
-            f"  curl -X POST {url}/_sandbox/tasks",
-            "",
-            "The last line makes a task and prints its ID. Then: meshapi-video wait ID",
-            f"Programs create tasks with POST {url}/v1/video/generations.",
-        ]
-    return lines
+@contextmanager
+def _sigterm_is_ctrl_c() -> Generator[None]:
+    """Stops at SIGTERM as at ctrl-C: a container runtime sends it, and otherwise kills the process after 10 s."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
-def _running(settings: Settings) -> Generator[Sandbox]:
+def _running(settings: Settings, host: str | None = None) -> Generator[Sandbox]:
+    """`host` is the name or address in the URL of the sandbox."""
     with open_resources(settings) as resources, start_blocking_portal() as portal:
         servers, stop = portal.start_task(run_servers, settings, resources)
         try:
-            yield Sandbox(resources.gateway.url, settings.keys[0], resources.upstream.url)
+            yield Sandbox(resources.gateway.url(host), settings.keys[0], resources.upstream.url)
         finally:
             portal.call(stop)
             servers.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -25,11 +26,28 @@ _inspection_decoder: Final = msgspec.json.Decoder(Inspection)
 _creates_decoder: Final = msgspec.json.Decoder(dict[str, list[CreateRecord]])
 
 
+class RefusedArgument(httpx.HTTPStatusError, ValueError):
+    """The sandbox refuses an argument; the message says what is allowed."""
+
+
+class _Error(msgspec.Struct, frozen=True):
+    message: str
+
+
+class _ErrorBody(msgspec.Struct, frozen=True):
+    error: _Error
+
+
+_error_decoder: Final = msgspec.json.Decoder(_ErrorBody)
+_ARGUMENTS: Final = {"$.faults": "create_faults", "$.random": "random_faults", "$.tasks.": ""}
+"""The arguments of `plan_creates`, by the path that the control API names."""
+
+
 @frozen
 class Sandbox:
     """A running sandbox. Each method sends a request, so that any thread may call it.
 
-    A wrong argument raises an `httpx.HTTPStatusError`, whose response says what is wrong.
+    A wrong argument raises a `ValueError` that says what is allowed. It is an `httpx.HTTPStatusError`, too.
     """
 
     base_url: str
@@ -83,7 +101,13 @@ class Sandbox:
             outcome=outcome, queued_for=queued_for, running_for=running_for, scenario=scenario, faults=faults
         )
         settings = {"tasks": tasks, "fields_at_end": fields_at_end, "models": models}
-        self._request("POST", "creates", {**settings, "faults": create_faults, "random": random_faults})
+        try:
+            self._request("POST", "creates", {**settings, "faults": create_faults, "random": random_faults})
+        except RefusedArgument as error:
+            message = str(error)
+            for path, argument in _ARGUMENTS.items():
+                message = message.replace(f"`{path}", f"`{argument}")
+            raise RefusedArgument(message, request=error.request, response=error.response) from None
 
     def creates(self, key: str | None = None) -> list[CreateRecord]:
         """The tasks that creates have made, the first one first: of one API key, or of all."""
@@ -111,11 +135,21 @@ class Sandbox:
         """Moves the sandbox's clock forward, without waiting."""
         self._request("POST", "clock", {"advance": seconds})
 
+    def reset(self) -> None:
+        """Makes the sandbox as new: only the example task is left, nothing fails, and the clock shows the real time."""
+        self._request("POST", "reset")
+
     def _request(self, method: str, path: str, body: object = None) -> bytes:
         # The sandbox speaks plain HTTP: the certificates that httpx loads by default are not needed.
         with httpx.Client(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:
             content = None if body is None else msgspec.json.encode(body)
             response = client.request(method, f"{self.base_url}/_sandbox/{path}", content=content)
+        if response.is_success:
+            return response.content
+        with suppress(msgspec.DecodeError):
+            message = _error_decoder.decode(response.content).error.message
+            error_type = RefusedArgument if response.is_client_error else httpx.HTTPStatusError
+            raise error_type(f"{message} (HTTP {response.status_code})", request=response.request, response=response)
         return response.raise_for_status().content
 
 

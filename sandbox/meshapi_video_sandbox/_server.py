@@ -7,9 +7,9 @@ import socket
 import sqlite3
 import threading
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import uvicorn
 from anyio import TASK_STATUS_IGNORED
 from attrs import frozen
@@ -22,8 +22,8 @@ from meshapi_video_sandbox._control import Control, add_control_routes
 from meshapi_video_sandbox._create_faults import CreateFaultInjector
 from meshapi_video_sandbox._creates import TaskCreator
 from meshapi_video_sandbox._database import open_database
-from meshapi_video_sandbox._example import EXAMPLE
-from meshapi_video_sandbox._faults import FaultInjector
+from meshapi_video_sandbox._example import example_task
+from meshapi_video_sandbox._faults import Delays, FaultInjector
 from meshapi_video_sandbox._gateway import Gateway
 from meshapi_video_sandbox._list import TaskList
 from meshapi_video_sandbox._request_ids import RequestIdMiddleware
@@ -32,7 +32,6 @@ from meshapi_video_sandbox._settings import SandboxError, Upstream
 from meshapi_video_sandbox._store import TaskStore, key_digest
 from meshapi_video_sandbox._upstream import UPSTREAM_KEY, PlanStore, create_upstream
 from meshapi_video_sandbox._upstream_client import open_upstream_client
-from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -45,7 +44,8 @@ if TYPE_CHECKING:
 
 # Pydantic caches the validators of annotations, and two threads that build the same one disturb each other.
 _build_lock: Final = threading.Lock()
-_WILDCARD_HOSTS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, never listened on by default
+_GRACE: Final = 1.0
+"""Seconds that a sandbox that stops waits for the requests in flight."""
 
 
 @frozen
@@ -54,12 +54,12 @@ class Listener:
 
     socket: socket.socket
     host: str
+    """The address in its URL on this machine."""
 
-    @property
-    def url(self) -> str:
-        """The URL for clients on this machine."""
-        host = "127.0.0.1" if self.host in _WILDCARD_HOSTS else self.host
-        address = f"[{host}]" if ":" in host else host
+    def url(self, host: str | None = None) -> str:
+        """The URL for clients on this machine, or for those that reach it under the name or address `host`."""
+        name = host or self.host
+        address = f"[{name}]" if ":" in name else name
         return f"http://{address}:{self.socket.getsockname()[1]}"
 
 
@@ -72,6 +72,10 @@ class Resources:
     simulated: Listener | None
     """The socket of the simulated upstream; None if the upstream is real."""
     upstream: Upstream
+    files_url: str | None
+    """Where clients reach the files of the simulated upstream."""
+    add_example: Callable[[], None]
+    """Writes the example task anew."""
 
 
 @contextmanager
@@ -80,32 +84,35 @@ def open_resources(settings: Settings) -> Generator[Resources]:
     upstream = settings.real_upstream()
     with ExitStack() as stack:
         connection = stack.enter_context(closing(_open_task_database(settings)))
-        gateway = stack.enter_context(_listen(settings.host, settings.port, "--port"))
-        simulated = None
+        gateway = stack.enter_context(_listen(settings, settings.port, "--port"))
+        simulated, files_url = None, None
         if upstream is None:
-            simulated = stack.enter_context(_listen(settings.host, settings.upstream_port, "--upstream-port"))
-            upstream = Upstream(f"{simulated.url}/api/v3", UPSTREAM_KEY, simulated=True)
-        yield Resources(connection, gateway, simulated, upstream)
+            simulated = stack.enter_context(_listen(settings, settings.files_port, "--upstream-port"))
+            upstream = Upstream(f"{simulated.url()}/api/v3", UPSTREAM_KEY, simulated=True)
+            files_url = simulated.url(settings.advertise)
+        example = partial(_add_example, TaskStore(connection), key_digest(settings.keys[0]), files_url)
+        try:
+            example()
+        except sqlite3.Error as error:
+            raise _unusable(settings.db, error) from error
+        yield Resources(connection, gateway, simulated, upstream, files_url, example)
+
+
+def _add_example(store: TaskStore, owner: str, files_url: str | None) -> None:
+    example = example_task(files_url)
+    # Not the row of an earlier run: the links to the files name the port.
+    store.replace(example, owner, float(example.updated_at or 0))
 
 
 def _open_task_database(settings: Settings) -> sqlite3.Connection:
     try:
-        connection = open_database(settings.db)
+        return open_database(settings.db)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise SandboxError(f"another sandbox uses the database file {settings.db}: stop it first") from error
         raise _unusable(settings.db, error) from error
     except (sqlite3.Error, OSError) as error:
         raise _unusable(settings.db, error) from error
-    try:
-        store, owner = TaskStore(connection), key_digest(settings.keys[0])
-        example = msgspec.convert(EXAMPLE, WireTask)
-        store.record(example, owner, float(example.updated_at or 0), polled=False)
-        store.assign_owner(example.id, owner)
-    except sqlite3.Error as error:
-        connection.close()
-        raise _unusable(settings.db, error) from error
-    return connection
 
 
 def _unusable(db: Path | None, error: Exception) -> SandboxError:
@@ -113,7 +120,8 @@ def _unusable(db: Path | None, error: Exception) -> SandboxError:
 
 
 @contextmanager
-def _listen(host: str, port: int, option: str) -> Generator[Listener]:
+def _listen(settings: Settings, port: int, option: str) -> Generator[Listener]:
+    host = settings.host
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio sets TCP_NODELAY only on a socket that has one. Without TCP_NODELAY
     # each response waits 40 ms for the client's delayed acknowledgement.
@@ -125,40 +133,56 @@ def _listen(host: str, port: int, option: str) -> Generator[Listener]:
         except OSError as error:
             reason = f"cannot listen on {host}:{port}: {error.strerror or error} ({option} 0 picks a free port)"
             raise SandboxError(reason) from error
-        yield Listener(listener, host)
+        yield Listener(listener, "127.0.0.1" if settings.listens_everywhere else host)
 
 
 async def run_servers(
     settings: Settings, resources: Resources, *, task_status: TaskStatus[Callable[[], None]] = TASK_STATUS_IGNORED
 ) -> None:
     """Serves the gateway and the simulated upstream; the task's start value is the function that stops them."""
-    clock, stopping = Clock(), asyncio.Event()
+    clock, delays, stopping = Clock(), Delays(), asyncio.Event()
     store, plans = TaskStore(resources.connection), PlanStore(resources.connection)
     async with (
         open_upstream_client(resources.upstream) as upstream_client,
-        open_callback_sender(store, clock, resources.upstream.url.removesuffix("/api/v3")) as callbacks,
+        open_callback_sender(store, clock, resources.files_url or "") as callbacks,
     ):
         creator = TaskCreator(resources.connection, store, plans if resources.simulated else None, clock, callbacks)
         creator.resume_callbacks()
-        listing, create_faults = TaskList(resources.connection), CreateFaultInjector(stopping)
-        gateway = Gateway(
-            store, plans, creator, listing, clock, FaultInjector("gateway", stopping), create_faults, upstream_client
+        listing, create_faults = TaskList(resources.connection), CreateFaultInjector(delays)
+        polls, upstream_polls = FaultInjector("gateway", delays), FaultInjector("upstream", delays)
+        gateway = Gateway(store, plans, creator, listing, clock, polls, create_faults, upstream_client)
+        control = Control(
+            store,
+            creator,
+            create_faults,
+            listing,
+            callbacks,
+            clock,
+            settings.keys,
+            delays,
+            (polls, upstream_polls),
+            resources.add_example,
         )
-        control = Control(store, creator, create_faults, listing, callbacks, clock, settings.keys)
         with _build_lock:
             app = create_app(gateway, settings.keys)
             add_control_routes(app, control, clock)
-            hosts = (settings.host, *settings.allowed_hosts)
+            hosts = settings.known_hosts
             servers = [(_Server(BrowserCheck(app, hosts, pages=False), clock, stopping), resources.gateway)]
-            if resources.simulated is not None:
-                upstream = create_upstream(plans, clock, FaultInjector("upstream", stopping), resources.simulated.url)
+            if resources.simulated is not None and resources.files_url is not None:
+                upstream = create_upstream(plans, clock, upstream_polls, resources.files_url)
                 # A page that a developer works on may show the videos.
                 checked = BrowserCheck(upstream, hosts, pages=True)
                 servers.append((_Server(checked, clock, stopping), resources.simulated))
         async with asyncio.TaskGroup() as group:
             for server, listener in servers:
                 group.create_task(server.serve([listener.socket]))
-            task_status.started(stopping.set)
+
+            def stop() -> None:
+                stopping.set()
+                # A sandbox that stops does not wait for delayed responses.
+                delays.end()
+
+            task_status.started(stop)
 
 
 class _Server(uvicorn.Server):
@@ -181,7 +205,6 @@ class _Server(uvicorn.Server):
                 # Longer than clients keep an idle connection: a client must not send on a connection that
                 # the server is closing.
                 timeout_keep_alive=75,
-                timeout_graceful_shutdown=1,
             )
         )
         connections.server = self.server_state
@@ -192,3 +215,22 @@ class _Server(uvicorn.Server):
         await super().on_tick(counter)
         await self._stopping.wait()
         return True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # In place of uvicorn's own method, which always sleeps for 0.1 s.
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        connections, tasks = self.server_state.connections, self.server_state.tasks
+        for connection in list(connections):
+            connection.shutdown()
+        # No response is delayed any longer: this waits only for clients that do not send or read on.
+        if tasks:
+            await asyncio.wait(set(tasks), timeout=_GRACE)
+        for task in tasks:
+            task.cancel()
+        await asyncio.sleep(0)
+        for connection in list(connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)

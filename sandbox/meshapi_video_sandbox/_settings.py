@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DEFAULT_KEY: Final = "rsk_sandbox"
 UPSTREAM_KEY_VARIABLE: Final = "ARK_API_KEY"
+_LAST_PORT: Final = 65535
+_WILDCARD_HOSTS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, never listened on by default
 
 OptionKind = Literal["text", "port", "file"]
 """How an option's text is read: as it is, as a port number (0 to 65535), or as the path of a file."""
@@ -58,6 +60,18 @@ class Option:
         return "" if self.default is None else str(self.default)
 
 
+def _is_name(host: str) -> bool:
+    return host != "" and not any(c in host for c in "/:@* ")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can connect to `host`."""
     try:
@@ -92,9 +106,25 @@ class Settings:
         default=8787,
         metadata=_option("--port", "port", "PORT", "Port to listen on; 0 picks a free port."),
     )
-    upstream_port: int = field(
-        default=8788,
-        metadata=_option("--upstream-port", "port", "PORT", "Port of the simulated BytePlus; 0 picks a free port."),
+    upstream_port: int | None = field(
+        default=None,
+        metadata=_option(
+            "--upstream-port",
+            "port",
+            "PORT",
+            "Port of the simulated BytePlus, which also serves the videos; 0 picks a free port. By default the number "
+            "after --port, and a free port with --port 0.",
+        ),
+    )
+    advertise: str | None = field(
+        default=None,
+        metadata=_option(
+            "--advertise",
+            "text",
+            "NAME",
+            "Host name or IP address by which the clients reach the sandbox; the links of the videos name it. By "
+            "default --host, or 127.0.0.1 if that is every address of this machine.",
+        ),
     )
     upstream: str | None = field(
         default=None,
@@ -131,10 +161,16 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
+        if isinstance(self.keys, str) or isinstance(self.allowed_hosts, str):
+            raise SandboxError("keys and allowed_hosts should be sequences of texts, and not a single text")
         if not self.keys or not all(_usable(key) for key in self.keys):
             raise SandboxError("a key should be printable ASCII, not empty and without spaces")
+        if self.advertise is not None and not (_is_address(self.advertise) or _is_name(self.advertise)):
+            raise SandboxError(
+                f"--advertise should be a host name or an IP address without scheme and port, not {self.advertise!r}"
+            )
         for name in self.allowed_hosts:
-            if not name or any(c in name for c in "/:@* "):
+            if not _is_name(name):
                 raise SandboxError(f"an allowed host should be a name without scheme and port, not {name!r}")
         if self.upstream is not None and not is_loopback(self.host) and DEFAULT_KEY in self.keys:
             others = f"anyone who can reach {self.host or 'any address of this machine'}"
@@ -142,6 +178,23 @@ class Settings:
                 f"{others} could use the upstream with your {UPSTREAM_KEY_VARIABLE}, because the key {DEFAULT_KEY} is "
                 "public: give a key of your own with --key, or listen on 127.0.0.1"
             )
+
+    @property
+    def files_port(self) -> int:
+        """The port of the simulated upstream, which also serves the videos; 0 for a free one."""
+        if self.upstream_port is not None:
+            return self.upstream_port
+        return 0 if self.port in {0, _LAST_PORT} else self.port + 1
+
+    @property
+    def listens_everywhere(self) -> bool:
+        """Whether `host` stands for every address of this machine."""
+        return self.host in _WILDCARD_HOSTS
+
+    @property
+    def known_hosts(self) -> tuple[str, ...]:
+        """The names by which clients may reach the sandbox."""
+        return (self.host, *self.allowed_hosts, *([] if self.advertise is None else [self.advertise]))
 
     def real_upstream(self) -> Upstream | None:
         """The real upstream with its key from the environment; None if the upstream is to be simulated."""

@@ -91,9 +91,19 @@ class TaskStore:
             raise AssertionError("the row was written in this transaction")
         return found
 
-    def assign_owner(self, task_id: str, owner: str) -> None:
-        """Gives a task to another owner."""
-        self._connection.execute("UPDATE tasks SET owner = ? WHERE id = ?", (owner, task_id))
+    def clear(self) -> None:
+        """Deletes every row of every table."""
+        tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        with transaction(self._connection) as database:
+            for (name,) in database.execute(tables).fetchall():
+                database.execute(f"DELETE FROM {name}")  # noqa: S608 - a name of the schema
+
+    def replace(self, task: WireTask, owner: str, at: float) -> None:
+        """Writes a task as if there had been none with its id."""
+        with transaction(self._connection) as database:
+            for table, column in (("tasks", "id"), ("history", "task_id"), ("versions", "task_id")):
+                database.execute(f"DELETE FROM {table} WHERE {column} = ?", (task.id,))  # noqa: S608 - names of the schema
+            self.record(task, owner, at, polled=False)
 
     def record_failed_poll(self, task_id: str) -> None:
         """Counts a poll of the upstream that gave no state of the task."""

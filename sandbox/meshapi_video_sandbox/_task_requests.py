@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from meshapi_video_sandbox._mistakes import convert, not_allowed
 from meshapi_video_sandbox._scenarios import SCENARIOS
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
@@ -60,6 +61,13 @@ class TaskOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The task's own fields, by their documented names, validated."""
 
 
+class _Names(msgspec.Struct, frozen=True):
+    """What a request says of the new task besides its options."""
+
+    id: str | None
+    key: str | None
+
+
 class TaskRequest(msgspec.Struct, frozen=True):
     """A parsed request for a new task."""
 
@@ -73,34 +81,37 @@ class TaskRequest(msgspec.Struct, frozen=True):
 TASK_OPTIONS: Final = ("outcome", "queued_for", "running_for", "faults")
 """The fields of `TaskOptions` that a request names directly."""
 _FIELDS: Final = frozenset(WireTask.__struct_fields__) - {"id", "status", "created_at", "updated_at"}
+_NAMES: Final = (*TASK_OPTIONS, "scenario", "id", "key", *sorted(_FIELDS))
 
 # msgspec prepares a type at its first use, and the interpreter crashes if two threads do that at once. The sandbox may
 # run in a thread beside clients. So the types are prepared while this module is imported.
 msgspec.json.Decoder(WireTask)
 msgspec.json.Decoder(TaskOptions)
+msgspec.json.Decoder(_Names)
 
 
 def parse_task_request(body: bytes) -> TaskRequest:
     """Parses and validates the body of a request; `msgspec.DecodeError` says what is wrong with it."""
     values = with_scenario(msgspec.json.decode(body or b"{}", type=dict[str, object]))
-    task_id, key = (msgspec.convert(values.pop(name, None), str | None) for name in ("id", "key"))
+    names = convert({name: values.pop(name, None) for name in ("id", "key")}, _Names)
     options: dict[str, object] = {name: values.pop(name) for name in TASK_OPTIONS if name in values}
-    if unknown := values.keys() - _FIELDS:
-        raise msgspec.ValidationError(f"`{min(unknown)}` cannot be set on a new task")
+    if others := values.keys() - _FIELDS:
+        raise msgspec.ValidationError(not_allowed(f"`{min(others)}` cannot be set", min(others), _NAMES))
     # Only to raise the error for a field that has the wrong type.
     task: dict[str, object] = {**values, "id": "", "status": ""}
-    msgspec.convert(task, WireTask)
-    if task_id == "":
+    convert(task, WireTask)
+    if names.id == "":
         raise msgspec.ValidationError("the id must not be empty - at `$.id`")
     options["fields"] = values
-    return TaskRequest(msgspec.convert(options, TaskOptions), task_id, key)
+    return TaskRequest(convert(options, TaskOptions), names.id, names.key)
 
 
-def with_scenario(values: dict[str, object]) -> dict[str, object]:
+def with_scenario(values: dict[str, object], path: str = "$") -> dict[str, object]:
     """Replaces the name of a scenario by its options; the other values override them."""
     scenario = values.pop("scenario", None)
     if scenario is None:
         return values
     if not isinstance(scenario, str) or scenario not in SCENARIOS:
-        raise msgspec.ValidationError(f"unknown scenario; choose one of {', '.join(SCENARIOS)} - at `$.scenario`")
+        message = not_allowed(f"unknown scenario {scenario!r}", scenario, SCENARIOS)
+        raise msgspec.ValidationError(f"{message} - at `{path}.scenario`")
     return dict(SCENARIOS[scenario], **values)

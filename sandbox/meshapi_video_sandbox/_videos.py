@@ -26,16 +26,16 @@ _TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 _SIGNING_KEY: Final = b"meshapi-video-sandbox"
 
 
-def signed_url(base_url: str, name: str, created_at: float) -> str:
-    """The URL of a video that was created at that time."""
-    # Rounded up, so that the URL does not expire before 24 hours are over.
-    date = time.strftime(_TIME_FORMAT, time.gmtime(math.ceil(created_at)))
-    query = {"X-Tos-Date": date, "X-Tos-Expires": str(_VALID_SECONDS), "X-Tos-Signature": _signature(name, date)}
+def signed_url(base_url: str, name: str, created_at: float, *, valid_seconds: int = _VALID_SECONDS) -> str:
+    """The URL of a video that was created at that time. It is valid for 24 hours by default."""
+    # Rounded up, so that the URL does not expire before its time is over.
+    date, expires = time.strftime(_TIME_FORMAT, time.gmtime(math.ceil(created_at))), str(valid_seconds)
+    query = {"X-Tos-Date": date, "X-Tos-Expires": expires, "X-Tos-Signature": _signature(name, date, expires)}
     return f"{base_url}/videos/{quote(name, safe='')}?{urlencode(query)}"
 
 
-def _signature(name: str, date: str) -> str:
-    return hmac.new(_SIGNING_KEY, f"{name}\n{date}\n{_VALID_SECONDS}".encode(), hashlib.sha256).hexdigest()
+def _signature(name: str, date: str, expires: str) -> str:
+    return hmac.new(_SIGNING_KEY, f"{name}\n{date}\n{expires}".encode(), hashlib.sha256).hexdigest()
 
 
 def add_video_routes(app: FastAPI, clock: Clock) -> None:
@@ -46,14 +46,15 @@ def add_video_routes(app: FastAPI, clock: Clock) -> None:
     async def video(
         name: str,
         date: Annotated[str, Query(alias="X-Tos-Date")] = "",
+        expires: Annotated[str, Query(alias="X-Tos-Expires")] = "",
         signature: Annotated[str, Query(alias="X-Tos-Signature")] = "",
         authorization: Annotated[str | None, Header()] = None,
     ) -> FileResponse:
         if authorization is not None:
             raise HTTPException(400, "The API key must not be sent with a request for a video")
-        if not hmac.compare_digest(signature.encode(), _signature(name, date).encode()):
+        if not hmac.compare_digest(signature.encode(), _signature(name, date, expires).encode()):
             raise HTTPException(403, "The signature of the URL is missing or does not match")
-        if clock.now() > timegm(time.strptime(date, _TIME_FORMAT)) + _VALID_SECONDS:
+        if clock.now() > timegm(time.strptime(date, _TIME_FORMAT)) + int(expires):
             raise HTTPException(403, "The URL has expired: it was valid for 24 hours")
         if name.endswith("_last_frame.jpg"):
             return FileResponse(_MEDIA / "last_frame.jpg", media_type="image/jpeg")

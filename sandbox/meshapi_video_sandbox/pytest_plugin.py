@@ -8,6 +8,7 @@ def test_the_video_is_published(meshapi_sandbox, make_video_task):
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,17 +22,41 @@ if TYPE_CHECKING:
     from meshapi_video_sandbox import Sandbox
 
 
-@pytest.fixture
-def meshapi_sandbox(monkeypatch: pytest.MonkeyPatch) -> Generator[Sandbox]:
-    """A running sandbox for one test. The environment variables point to it, so that `VideoClient()` uses it."""
+@contextmanager
+def _running() -> Generator[Sandbox]:
+    """A running sandbox, to which the environment variables point."""
     try:
         from meshapi_video_sandbox import running_sandbox  # noqa: PLC0415
-    except ImportError as error:
-        pytest.fail(f"meshapi_sandbox needs {error.name}: pip install 'meshapi-video[sandbox]'", pytrace=False)
-    with running_sandbox() as sandbox:
-        monkeypatch.setenv("MESHAPI_BASE_URL", sandbox.base_url)
-        monkeypatch.setenv("MESHAPI_API_KEY", sandbox.api_key)
+    except ModuleNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
+    with running_sandbox() as sandbox, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MESHAPI_BASE_URL", sandbox.base_url)
+        environment.setenv("MESHAPI_API_KEY", sandbox.api_key)
         yield sandbox
+
+
+@pytest.fixture
+def meshapi_sandbox() -> Generator[Sandbox]:
+    """A running sandbox for one test. The environment variables point to it, so that `VideoClient()` uses it."""
+    with _running() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def meshapi_session_sandbox() -> Generator[Sandbox]:
+    """One running sandbox for the rest of the test run, to which the environment variables point.
+
+    With pytest-xdist, each worker process has its own.
+    """
+    with _running() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def meshapi_shared_sandbox(meshapi_session_sandbox: Sandbox) -> Sandbox:
+    """The sandbox of the test run, reset for this test."""
+    meshapi_session_sandbox.reset()
+    return meshapi_session_sandbox
 
 
 @pytest.fixture

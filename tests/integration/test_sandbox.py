@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import msgspec
 import pytest
 
 from meshapi_video import (
@@ -25,8 +26,14 @@ from support.sandbox_client import get
 EXAMPLE_ID = "a1b2c3d4-e5f6-7890-ab12-cd34ef567890"
 
 
-def test_the_published_example_is_parsed_with_every_field_typed_and_equal(client: Caller) -> None:
+def test_the_published_example_is_parsed_with_every_field_typed_and_equal(client: Caller, sandbox: Sandbox) -> None:
     task = client.get(EXAMPLE_ID)
+    # Its files are at the sandbox, so that they can be downloaded without the internet.
+    files_url = str(sandbox.upstream_url).removesuffix("/api/v3")
+    content = msgspec.convert(sandbox.inspect(EXAMPLE_ID).row["content"], dict[str, str])
+    video_url, last_frame_url = content["video_url"], content["last_frame_url"]
+    assert video_url.startswith(f"{files_url}/videos/abc123def456.mp4?")
+    assert last_frame_url.startswith(f"{files_url}/videos/abc123def456_last_frame.jpg?")
     assert task == VideoTaskResponse(
         id=EXAMPLE_ID,
         status="succeeded",
@@ -35,8 +42,8 @@ def test_the_published_example_is_parsed_with_every_field_typed_and_equal(client
         created_at=1685600000,
         updated_at=1685603600,
         content=VideoTaskContent(
-            video_url="https://cdn.byteplus.com/videos/generated/abc123def456.mp4",
-            last_frame_url="https://cdn.byteplus.com/videos/generated/abc123def456_last_frame.jpg",
+            video_url=video_url,
+            last_frame_url=last_frame_url,
         ),
         seed=987654321,
         resolution="1920x1080",
@@ -56,7 +63,7 @@ def test_the_published_example_is_parsed_with_every_field_typed_and_equal(client
     assert task.additional_properties == {}
     # A field that a newer document adds would be missing from both sides of the comparison above.
     assert [field.name for field in attrs.fields(VideoTaskResponse) if getattr(task, field.name) is UNSET] == []
-    assert client.wait(EXAMPLE_ID).url == "https://cdn.byteplus.com/videos/generated/abc123def456.mp4"
+    assert client.wait(EXAMPLE_ID).url == video_url
 
 
 def test_a_wait_reports_queued_and_running_and_returns_the_video(client: Caller, sandbox: Sandbox) -> None:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from meshapi_video_sandbox import Sandbox, SandboxError, Settings
-from meshapi_video_sandbox._run import _running, _warnings
+from meshapi_video_sandbox._banner import warnings
+from meshapi_video_sandbox._run import _running
 from support.sandbox_client import request
 
 KEY = {"Authorization": "Bearer rsk_sandbox"}
@@ -129,10 +130,12 @@ def test_a_public_key_before_a_real_upstream_is_refused_on_an_address_that_other
 
 def test_an_address_that_others_reach_is_a_warning() -> None:
     warning = "WARNING: anyone who can reach 0.0.0.0 can use the control API"
-    assert _warnings(Settings(host="0.0.0.0", keys=("rsk_own",))) == [f"{warning}."]  # noqa: S104
-    assert _warnings(Settings(host="0.0.0.0")) == [  # noqa: S104
+    assert warnings(Settings(host="0.0.0.0", keys=("rsk_own",), advertise="box")) == [f"{warning}."]  # noqa: S104
+    assert warnings(Settings(host="0.0.0.0", advertise="box")) == [  # noqa: S104
         f"{warning}, and knows the API key rsk_sandbox: give another with --key."
     ]
+    without_a_name = warnings(Settings(host="0.0.0.0"))  # noqa: S104
+    assert "links of the videos lead to 127.0.0.1, which works on this machine only: give --adv" in without_a_name[1]
     for loopback in ("127.0.0.1", "::ffff:127.0.0.1"):
-        assert _warnings(Settings(host=loopback)) == []
-    assert "any address of this machine" in _warnings(Settings(host=""))[0]
+        assert warnings(Settings(host=loopback)) == []
+    assert "any address of this machine" in warnings(Settings(host=""))[0]

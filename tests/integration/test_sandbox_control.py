@@ -69,7 +69,7 @@ def test_a_request_can_set_the_error_of_a_failed_task_and_the_content_of_a_succe
         (b'{"id": ""}', "$.id"),
         (b'{"id": 5}', "str"),
         (b'{"key": "rsk_nobodys"}', "$.key"),
-        (b'{"scenario": "sunny"}', "unknown scenario; choose one of instant, quick"),
+        (b'{"scenario": "sunny"}', "unknown scenario 'sunny'. Choose from instant, quick"),
         (b'{"scenario": ["flaky"]}', "unknown scenario"),
         (b'{"faults": {}}', "faults"),
         (b'{"faults": [{"when": 1}]}', "when"),

@@ -532,7 +532,7 @@ def test_a_listed_fault_comes_before_a_random_one_and_random_slowness_has_its_ow
     ("settings", "message"),
     [
         ({"fault": []}, "fault"),
-        ({"faults": ["lost"]}, "unknown fault; choose one of lost_response"),
+        ({"faults": ["lost"]}, "unknown fault 'lost'. Did you mean 'lost_response'? Choose from lost_response, "),
         ({"faults": [{"fault": 5}]}, "unknown fault"),
         ({"faults": [{"creates": [0]}]}, "creates"),
         ({"faults": [{"polls": [1]}]}, "polls"),
@@ -540,7 +540,7 @@ def test_a_listed_fault_comes_before_a_random_one_and_random_slowness_has_its_ow
         ({"faults": [{"body": "half"}]}, "set `when` to `after`"),
         ({"faults": [{"no_id": True}]}, "set `when` to `after`"),
         ({"faults": [5]}, "object"),
-        ({"random": {"weights": {"lost": 1}}}, "there is no fault 'lost'"),
+        ({"random": {"weights": {"lost": 1}}}, "unknown fault 'lost'"),
         ({"random": {"weights": {"none": 0}}}, "should not all be 0"),
         ({"random": {"weights": {"none": -1}}}, "weights"),
         ({"tasks": {"outcome": "lost"}}, "outcome"),

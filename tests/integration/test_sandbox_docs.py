@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 import meshapi_video_sandbox
 from meshapi_video_sandbox import OPTIONS, running_sandbox
 from meshapi_video_sandbox._create_faults import CREATE_FAULTS
+from support.downstream import run_tests
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
@@ -39,23 +39,25 @@ def test_nothing_is_left():
     assert "MESHAPI_BASE_URL" not in os.environ
 """
 
+# Each test finds the sandbox as if it was the first one.
+SHARED = """
+import os
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_it(meshapi_sandbox, make_video_task, meshapi_client, number, capsys):
+    assert meshapi_sandbox.base_url == os.environ["MESHAPI_BASE_URL"]
+    assert len(list(meshapi_client.list())) == 1
+    assert meshapi_client.wait(make_video_task(scenario="instant", id="the-task")).id == "the-task"
+    with capsys.disabled():
+        print("\\nurl", os.getpid(), meshapi_sandbox.base_url)
+"""
+
 
 def blocks(language: str, heading: str) -> list[str]:
     """The code blocks in a language, in one section of the page."""
     (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
     return re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-
-
-def run_tests(folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
-    """Runs the tests in a folder as those of a downstream project, which has pytest and no other plugin."""
-    # Without a configuration file: nox puts temporary folders below this project's own one.
-    options = ["-q", "-W", "error", "-p", "no:cacheprovider", "--rootdir", str(folder), "-c", os.devnull]
-    others = {plugin.name for plugin in entry_points(group="pytest11")} - {"meshapi_video_sandbox"}
-    options += [f"-pno:{name}" for name in sorted(others)]
-    script = "\n".join(["import sys", *before, "import pytest", f"sys.exit(pytest.main({options!r}))"])
-    return subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False, timeout=120
-    )
 
 
 @pytest.mark.parametrize("heading", ["A session with curl", "Creating, listing and callbacks"])
@@ -75,19 +77,24 @@ def test_a_session_with_curl_prints_what_the_page_says(heading: str) -> None:
 
 
 def test_the_tests_on_the_page_pass_without_any_setup_and_leave_nothing_behind(tmp_path: Path) -> None:
-    (code,) = blocks("python", "Testing an application with it")
+    code, conftest = blocks("python", "Testing an application with it")
     (tmp_path / "test_app.py").write_text(code)
     (tmp_path / "test_it.py").write_text(ALL_FIXTURES)
+    # The same tests with the sandbox of the test run.
+    (tmp_path / "with_conftest").mkdir()
+    (tmp_path / "with_conftest" / "conftest.py").write_text(conftest)
+    (tmp_path / "with_conftest" / "test_shared.py").write_text(f"{code}\n{SHARED}")
     done = run_tests(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout
-    assert {path.name for path in tmp_path.iterdir()} <= {"test_app.py", "test_it.py", "__pycache__"}
+    assert "9 passed" in done.stdout
+    assert len(set(re.findall("^url.*", done.stdout, re.MULTILINE))) == 1
+    assert {path.name for path in tmp_path.iterdir()} <= {"test_app.py", "test_it.py", "with_conftest", "__pycache__"}
 
 
 def test_without_the_extra_the_fixture_names_the_command_that_installs_it(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(meshapi_client): ...\n\ndef test_other(): ...\n")
     done = run_tests(tmp_path, "sys.modules['fastapi'] = None")
-    assert "meshapi_sandbox needs fastapi: pip install 'meshapi-video[sandbox]'" in done.stdout
+    assert "the sandbox needs fastapi: pip install 'meshapi-video[sandbox]'" in done.stdout
     assert "1 passed, 1 error" in done.stdout
 
 

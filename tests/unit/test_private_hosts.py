@@ -58,3 +58,19 @@ def test_every_other_part_of_a_url_is_refused(wrong: str) -> None:
 def test_a_single_string_is_refused_because_its_letters_are_no_hosts(wrong: Any) -> None:  # noqa: ANN401 - callers may be untyped
     with pytest.raises(TypeError, match="not a single string"):
         Settings.resolve(ApiKey("rsk_1"), None, 30.0, 2, wrong)
+
+
+def test_plain_http_is_allowed_only_where_a_host_is_written_with_it() -> None:
+    settings = Settings.resolve(ApiKey("rsk_1"), None, 30.0, 2, ["http://Box", "http://[::1]", "files.internal"])
+    assert settings.plain_http_hosts == {"box", "::1"}
+    assert settings.private_hosts == {"box", "::1", "files.internal"}
+
+
+def test_the_variable_names_the_hosts_of_a_client_that_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHAPI_PRIVATE_HOSTS", " http://box, files.internal,")
+    settings = Settings.resolve(ApiKey("rsk_1"), None, 30.0, 2)
+    assert (settings.plain_http_hosts, settings.private_hosts) == ({"box"}, {"box", "files.internal"})
+    assert hosts_of("other.internal") == {"other.internal"}
+    monkeypatch.setenv("MESHAPI_PRIVATE_HOSTS", "http://box:8788")
+    with pytest.raises(ValueError, match=r"MESHAPI_PRIVATE_HOSTS should contain names .* not 'box:8788'"):
+        hosts_of()

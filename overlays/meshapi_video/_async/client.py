@@ -69,7 +69,8 @@ class AsyncVideoClient(BaseClient):
         http_client: Your own `httpx.AsyncClient`, for example with a proxy or certificates of your own.
             The SDK sends through it and never closes it.
         private_hosts: Hosts with an address inside your network from which `download` may download, as
-            they are written in the URL.
+            they are written in the URL. `http://` before a host allows plain HTTP, too. By default, those in
+            the environment variable `MESHAPI_PRIVATE_HOSTS`, separated by commas.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.

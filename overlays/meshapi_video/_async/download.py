@@ -50,7 +50,7 @@ class AsyncDownloadTransports:
 
     def __init__(self, http_client: httpx.AsyncClient | None, rules: AddressRules) -> None:
         self._http_client = http_client
-        self._rules = rules
+        self.rules = rules
         self._tls_contexts = TLSContexts()
 
     async def open(self, request: httpx.Request) -> AbstractAsyncContextManager[httpx.AsyncBaseTransport]:
@@ -59,12 +59,12 @@ class AsyncDownloadTransports:
         if self._http_client is not None or proxy is not None:
             # Others look up the name and connect. This checks addresses that are written in the URL.
             host = host_of(request)
-            await permitted_addresses(self._rules, host, stated_addresses(host))
+            await permitted_addresses(self.rules, host, stated_addresses(host))
         if self._http_client is not None:
             # The client's `send` would log the signed URL, and its hooks could read a whole video into memory.
             return nullcontext(self._http_client._transport_for_url(request.url))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
         tls = self._tls_contexts.for_url(request.url)
-        rules = self._rules if proxy is None else None
+        rules = self.rules if proxy is None else None
         return AsyncConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules))
 
 
@@ -112,7 +112,7 @@ class AsyncDownload:
         """The state after one request."""
         try:
             with hidden_frames():
-                request = build_request(action, self.timeout)
+                request = build_request(action, self.timeout, self.transports.rules.plain_http_hosts)
                 opened = await self.transports.open(request)
             host, seconds = host_of(request), min(self.timeout, action.seconds)
             async with opened as transport:

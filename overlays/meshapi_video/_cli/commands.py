@@ -99,7 +99,8 @@ def cli() -> None:
 
     The API key is read from the environment variable MESHAPI_API_KEY, or from --api-key-file or
     --api-key-stdin. Requests are sent to Mesh API, or to the server in the environment variable
-    MESHAPI_BASE_URL. To try the command without a key: meshapi-video demo
+    MESHAPI_BASE_URL. To try the command without a key, install meshapi-video[cli,sandbox], and run
+    meshapi-video demo
     """
 
 
@@ -316,7 +317,8 @@ def download(
 def sandbox(**settings: Any) -> None:  # noqa: ANN401 - the sandbox defines its options
     """Serve a local Mesh API until ctrl-C.
 
-    It first prints how to use it and how to create a task. Ctrl-C stops it; the exit code is then 0.
+    Needs the extra [sandbox]. It first prints how to use it and how to create a task. Ctrl-C stops it;
+    the exit code is then 0.
     """
     _require_sandbox_extra()
     from meshapi_video_sandbox import SandboxError, Settings, serve  # noqa: PLC0415
@@ -363,8 +365,8 @@ def _validate_new_file(_ctx: click.Context, _param: click.Parameter, path: Path 
 def demo(output: Path | None) -> None:
     """Run a complete example on this machine.
 
-    Starts a local Mesh API, creates a task there, waits for the task and downloads its video. This
-    takes a few seconds, and needs no API key and no internet connection.
+    Needs the extra [sandbox]. Starts a local Mesh API, creates a task there, waits for the task and
+    downloads its video. This takes a few seconds, and needs no API key and no internet connection.
     """
     _require_sandbox_extra()
     from meshapi_video._cli.demo import run_demo  # noqa: PLC0415

@@ -39,6 +39,8 @@ class AddressRules:
     api_host: str
     private_hosts: frozenset[str]
     """Hosts that may have any address."""
+    plain_http_hosts: frozenset[str] = frozenset()
+    """Hosts besides this machine from which plain HTTP is allowed."""
 
     def need_api(self, host: str, addresses: Iterable[str]) -> bool:
         """Whether the addresses of the API's host matter for this host."""

@@ -30,7 +30,7 @@ from meshapi_video._validation import deadline_after
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator
+    from collections.abc import Collection, Generator
 
     from meshapi_video._download.partial_file import PartialFile
     from meshapi_video_generated.models import VideoTaskResponse
@@ -123,11 +123,11 @@ class SignedRequest(httpx.Request):
         return f"<Request({self.method!r}, {host_of(self)!r})>"
 
 
-def build_request(action: SendRequest, timeout: float) -> SignedRequest:
+def build_request(action: SendRequest, timeout: float, plain_http_hosts: Collection[str] = ()) -> SignedRequest:
     """The HTTP request, without a key, cookie or password. Raises `UnsafeURL`."""
     return SignedRequest(
         "GET",
-        _check_url(action.url),
+        _check_url(action.url, plain_http_hosts),
         headers={**HEADERS, "Accept": "*/*", **action.headers},
         extensions={"timeout": httpx.Timeout(min(timeout, action.seconds)).as_dict()},
     )
@@ -138,7 +138,7 @@ def host_of(request: httpx.Request) -> str:
     return request.url.raw_host.decode("ascii")
 
 
-def _check_url(text: str) -> httpx.URL:
+def _check_url(text: str, plain_http_hosts: Collection[str]) -> httpx.URL:
     try:
         url = parse_http_url(text)
     except ValueError as error:
@@ -146,8 +146,13 @@ def _check_url(text: str) -> httpx.URL:
     host = url.raw_host.decode("ascii")
     if url.userinfo:
         raise UnsafeURL(f"the URL of the file on {host} contains a user name or a password")
-    if url.scheme == "http" and not is_loopback(host):
-        raise UnsafeURL(f"the URL of the file on {host} is plain http, which anybody on the way can change")
+    if url.scheme == "http" and not is_loopback(host) and host not in plain_http_hosts:
+        allowed = f"http://[{host}]" if ":" in host else f"http://{host}"
+        raise UnsafeURL(
+            f"the URL of the file on {host} is plain http, which anybody on the way can change. If you trust the "
+            f"network, as that of a sandbox, allow it: private_hosts=[{allowed!r}], or --private-host {allowed} on the "
+            "command line"
+        )
     return url
 
 
