@@ -132,11 +132,12 @@ def map_errors_of_connecting(*, to_proxy: bool) -> Generator[None]:
 @contextmanager
 def map_proxy_errors(proxy: httpx.Proxy | None) -> Generator[None]:
     """Names the proxy, without its password, in the errors that it causes."""
+    if proxy is None:
+        yield
+        return
     try:
         yield
     except httpcore.ProxyError as error:
-        if proxy is None:
-            raise
         problem = "cannot be reached" if isinstance(error, ProxyUnreachable) else "refused the connection"
         name = f"{proxy.url.scheme}://{proxy.url.netloc.decode('ascii')}"
         raise httpcore.ProxyError(f"the proxy {name} {problem}: {error}") from None
