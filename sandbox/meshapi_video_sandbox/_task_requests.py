@@ -88,7 +88,7 @@ def parse_task_request(body: bytes) -> TaskRequest:
     if unknown := values.keys() - _FIELDS:
         raise msgspec.ValidationError(f"`{min(unknown)}` cannot be set on a new task")
     # Only to raise the error for a field that has the wrong type.
-    task: dict[str, object] = {**values, "id": "", "status": ""}
+    task: dict[str, object] = {**values, "id": "", "status": "queued"}
     msgspec.convert(task, WireTask)
     if task_id == "":
         raise msgspec.ValidationError("the id must not be empty - at `$.id`")

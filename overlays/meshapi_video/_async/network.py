@@ -49,7 +49,7 @@ def httpcore_pool(
 class AsyncConnectionTransport(httpx.AsyncBaseTransport):
     """Sends one request over a new connection of the pool, which no other request uses."""
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool, proxy: httpx.Proxy | None) -> None:
+    def __init__(self, pool: httpcore.AsyncConnectionPool, proxy: httpx.Proxy | None = None) -> None:
         self._pool = pool
         self._proxy = proxy
         self._connection: httpcore.AsyncConnectionInterface | None = None

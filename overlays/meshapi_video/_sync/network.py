@@ -45,7 +45,7 @@ def httpcore_pool(
 class ConnectionTransport(httpx.BaseTransport):
     """Sends one request over a new connection of the pool, which no other request uses."""
 
-    def __init__(self, pool: httpcore.ConnectionPool, proxy: httpx.Proxy | None) -> None:
+    def __init__(self, pool: httpcore.ConnectionPool, proxy: httpx.Proxy | None = None) -> None:
         self._pool = pool
         self._proxy = proxy
         self._connection: httpcore.ConnectionInterface | None = None
