@@ -50,7 +50,10 @@ URL = "https://cdn.example/v.mp4"
         ({"id": "t", "status": "running", "content": []}, "$.content"),
         ({"id": "t", "status": "running", "content": {"video_url": 7}}, "$.content.video_url"),
         ({"id": "t", "status": "running", "error": {"code": "c"}}, "$.error"),
-        ({"id": "t", "status": "running", "usage": {"completion_tokens": 1, "total_tokens": True}}, "$.usage.total_tokens"),
+        (
+            {"id": "t", "status": "running", "usage": {"completion_tokens": 1, "total_tokens": True}},
+            "$.usage.total_tokens",
+        ),
         ({"id": "t", "status": "running", "draft": "no"}, "$.draft"),
     ],
 )
@@ -176,7 +179,13 @@ def test_whatever_a_type_raises_is_an_invalid_response(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("as_text", [True, False])
 def test_a_whole_number_is_an_integer_in_any_notation(as_text: bool) -> None:  # noqa: FBT001 - a parameter
-    payload = {"id": "t", "status": "running", "seed": 5.0, "usage": {"completion_tokens": 1e3, "total_tokens": 0}, "n": 5.0}
+    payload = {
+        "id": "t",
+        "status": "running",
+        "seed": 5.0,
+        "usage": {"completion_tokens": 1e3, "total_tokens": 0},
+        "n": 5.0,
+    }
     task = parse_task(json.dumps(payload) if as_text else payload)
     assert isinstance(task.seed, int)
     assert isinstance(task.usage, VideoTaskUsage)
