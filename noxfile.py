@@ -10,7 +10,8 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "uv"
+# uv is faster. Without it, all sessions work too: with virtualenv, which nox installs.
+nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 # A machine need not have every Python. Without this, nox fails for a missing one if the variable CI is set.
 nox.options.error_on_missing_interpreters = False
@@ -134,7 +135,13 @@ def lowest(session: nox.Session) -> None:
     """Run the same tests with the oldest dependencies that pyproject.toml accepts."""
     # One command: a second one would not downgrade what is installed already.
     groups = nox.project.dependency_groups(PROJECT, "test")
-    session.install("--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp]")
+    lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp]"]
+    if session.venv_backend == "uv":
+        session.install(*lowest_direct)
+    else:
+        # pip cannot resolve to the oldest releases. uv from the session's own environment can.
+        session.install("uv")
+        session.run("uv", "pip", "install", *lowest_direct, silent=True)
     session.run("pytest", *(session.posargs or [*PARALLEL, *WITHOUT_SLOW]))
 
 

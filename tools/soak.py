@@ -247,7 +247,8 @@ class Soak:
             stack.enter_context(patch.object(session, "HAS_AIOHTTP", self.kind == "aiohttp"))
             logger.addHandler(counter)
             stack.callback(logger.removeHandler, counter)
-            logger.setLevel(logging.INFO)
+            # Each failed poll: the log is quiet after the first failed connection of an outage.
+            logger.setLevel(logging.DEBUG)
             stack.callback(logger.setLevel, logging.NOTSET)
             yield
         self.failed_polls = counter.count
@@ -346,11 +347,12 @@ class _FailedPolls(logging.Handler):
     """Counts the failed polls after which the wait continued."""
 
     def __init__(self) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)
         self.count = 0
 
-    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - part of the interface
-        self.count += 1
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        self.count += " failed after " in message and "; next poll in " in message
 
 
 def level_problems(samples: list[Sample]) -> list[str]:

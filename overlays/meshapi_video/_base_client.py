@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from meshapi_video._logging import log_poll
+from meshapi_video._logging import ClientLog
 from meshapi_video._polling.policy import Policy, PollPolicy
 from meshapi_video._polling.state import GiveUp, PollState, gave_up, poll_failed, poll_succeeded, start_wait
 from meshapi_video._settings import ApiKey, Settings
@@ -34,6 +34,7 @@ class BaseClient:
         self, api_key: ApiKey, *, base_url: str | None, timeout: float, max_retries: int, private_hosts: Collection[str]
     ) -> None:
         self._settings = Settings.resolve(api_key, base_url, timeout, max_retries, private_hosts)
+        self._log = ClientLog(self._settings.base_url)
         self._is_closed = False
         # Tests replace these to make time virtual.
         self._clock: Callable[[], float] = time.monotonic
@@ -100,7 +101,7 @@ class BaseClient:
             from meshapi_video._polling.adaptive import learn  # noqa: PLC0415 - not every program uses it
 
             learn(before, after, now)
-        log_poll(before, after, now - sent_at, now)
+        self._log.poll(before, after, now - sent_at, now)
         if after.error is not None and not (isinstance(after.end, GiveUp) and after.end.error is after.error):
             # This error is not raised. Its frames hold connections and requests, of each task that waits.
             after.error.__traceback__ = after.error.__context__ = after.error.__cause__ = None

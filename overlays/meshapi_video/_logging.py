@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Final
 
-from meshapi_video._errors import CreateUncertain
+from attrs import frozen
+
+from meshapi_video._errors import ConnectionFailed, CreateUncertain, MeshVideoError
 from meshapi_video._polling.state import new_task
 from meshapi_video._text import one_line
 
@@ -15,51 +18,98 @@ if TYPE_CHECKING:
     from meshapi_video._polling.state import PollState
 
 POLLS: Final = "meshapi_video.polls"
-"""Logs each poll at DEBUG, except a failed poll after which the wait continues: at INFO."""
+"""Logs each poll at DEBUG, except a failed poll after which the wait continues: at INFO. For a failed connection see
+`ClientLog`."""
 
 TASKS: Final = "meshapi_video.tasks"
 """Logs each change of a task's status at INFO, and an unknown status at WARNING."""
+
+WARNING_INTERVAL: Final = 60.0
+"""The least number of seconds between two warnings about failed connections of a client."""
 
 _polls: Final = logging.getLogger(POLLS)
 _tasks: Final = logging.getLogger(TASKS)
 _downloads: Final = logging.getLogger("meshapi_video.downloads")
 
 
-def log_poll(before: PollState, after: PollState, seconds: float, now: float) -> None:
-    """Logs a poll that took `seconds` and ended at `now`."""
-    poll = after.polls, after.task_id
-    next_poll = f"; next poll in {after.next_poll_at - now:.1f} s" if after.end is None else ""
-    task = new_task(before, after)
-    if task is None:
-        if after.error is not None and after.end is None:
-            # Without the advice at the end of the error's text: the wait continues without the user.
-            message = one_line(str(after.error.args[0]))
-            _polls.info("poll %d of task %s failed after %.3f s: %s%s", *poll, seconds, message, next_poll)
-        else:
-            # The failure that ends a wait is raised: the log does not repeat its text.
-            _polls.debug("poll %d of task %s failed after %.3f s%s", *poll, seconds, next_poll)
-        return
-    status = one_line(task.status)
-    _polls.debug("poll %d of task %s received the status %s, after %.3f s%s", *poll, status, seconds, next_poll)
-    if before.task is None or before.task.status != task.status:
-        _tasks.info("task %s has the status %s", after.task_id, status)
-    if after.unknown_statuses != before.unknown_statuses:
-        _tasks.warning("task %s has the unknown status '%s': treated as not ended", after.task_id, status)
+@frozen
+class _Outage:
+    """The time from a failed connection to the next response."""
+
+    is_logged: bool
 
 
-def log_create(state: CreateState, now: float) -> None:
-    """Logs an attempt to create a task, which ended at `now`."""
-    request_id = one_line(state.request_id)
-    if state.task_id is not None:
-        _tasks.info("task %s was created (request %s)", one_line(state.task_id), request_id)
-    elif isinstance(state.end, CreateUncertain):
-        _tasks.warning("the create with the request id %s may have made a task; its id is unknown", request_id)
-    elif state.error is not None and state.end is None:
-        # The failure that ends a create is raised: the log does not repeat its text.
-        message, delay = one_line(str(state.error.args[0])), max(state.next_attempt_at - now, 0)
-        _tasks.info(
-            "attempt %d of create %s made no task: %s; retry in %.1f s", state.failures, request_id, message, delay
-        )
+class ClientLog:
+    """The log lines of one client. Any number of threads may use it.
+
+    The first failed connection of a wait or a create is logged at WARNING: otherwise a wait for a server that cannot
+    be reached would be silent. The next ones are logged at DEBUG. The next response is logged at INFO.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._outages = dict[str, _Outage]()
+        """The current one, if there is one. `setdefault` and `pop` need no lock, for which a signal handler or a forked
+        process could wait for ever."""
+        self._quiet_until = -math.inf
+
+    def poll(self, before: PollState, after: PollState, seconds: float, now: float) -> None:
+        """Logs a poll that took `seconds` and ended at `now`."""
+        poll = after.polls, after.task_id
+        next_poll = f"; next poll in {after.next_poll_at - now:.1f} s" if after.end is None else ""
+        task = new_task(before, after)
+        if task is None:
+            if after.error is not None and after.end is None:
+                # Of `get`, only the failure of its last retry matters to the caller.
+                level = self._level(_polls, after.error, now) if after.wait_for_terminal else logging.INFO
+                # Without the advice at the end of the error's text: the wait continues without the user.
+                message = one_line(str(after.error.args[0]))
+                _polls.log(level, "poll %d of task %s failed after %.3f s: %s%s", *poll, seconds, message, next_poll)
+            else:
+                # The failure that ends a wait is raised: the log does not repeat its text.
+                _polls.debug("poll %d of task %s failed after %.3f s%s", *poll, seconds, next_poll)
+            return
+        self._responded(_polls)
+        status = one_line(task.status)
+        _polls.debug("poll %d of task %s received the status %s, after %.3f s%s", *poll, status, seconds, next_poll)
+        if before.task is None or before.task.status != task.status:
+            _tasks.info("task %s has the status %s", after.task_id, status)
+        if after.unknown_statuses != before.unknown_statuses:
+            _tasks.warning("task %s has the unknown status '%s': treated as not ended", after.task_id, status)
+
+    def create(self, state: CreateState, now: float) -> None:
+        """Logs an attempt to create a task, which ended at `now`."""
+        request_id = one_line(state.request_id)
+        if state.task_id is not None:
+            self._responded(_tasks)
+            _tasks.info("task %s was created (request %s)", one_line(state.task_id), request_id)
+        elif isinstance(state.end, CreateUncertain):
+            _tasks.warning("the create with the request id %s may have made a task; its id is unknown", request_id)
+        elif state.error is not None and state.end is None:
+            # The failure that ends a create is raised: the log does not repeat its text.
+            message, delay = one_line(str(state.error.args[0])), max(state.next_attempt_at - now, 0)
+            _tasks.log(
+                self._level(_tasks, state.error, now),
+                "attempt %d of create %s made no task: %s; retry in %.1f s",
+                *(state.failures, request_id, message, delay),
+            )
+
+    def _level(self, logger: logging.Logger, error: MeshVideoError, now: float) -> int:
+        """The level for a failure after which the SDK tries again."""
+        if not isinstance(error, ConnectionFailed):
+            self._responded(logger)
+            return logging.INFO
+        outage = _Outage(is_logged=now >= self._quiet_until)
+        if self._outages.setdefault("current", outage) is not outage or not outage.is_logged:
+            return logging.DEBUG
+        self._quiet_until = now + WARNING_INTERVAL
+        return logging.WARNING
+
+    def _responded(self, logger: logging.Logger) -> None:
+        """Ends the outage, if there is one. Logs that if its beginning was logged."""
+        outage = self._outages.pop("current", None)
+        if outage is not None and outage.is_logged:
+            logger.info("%s responds again", self._base_url)
 
 
 def log_attempt(transfer: TransferState, now: float) -> None:

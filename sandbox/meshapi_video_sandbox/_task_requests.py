@@ -98,7 +98,7 @@ def parse_task_request(body: bytes) -> TaskRequest:
     if others := values.keys() - _FIELDS:
         raise msgspec.ValidationError(not_allowed(f"`{min(others)}` cannot be set", min(others), _NAMES))
     # Only to raise the error for a field that has the wrong type.
-    task: dict[str, object] = {**values, "id": "", "status": ""}
+    task: dict[str, object] = {**values, "id": "", "status": "queued"}
     convert(task, WireTask)
     if names.id == "":
         raise msgspec.ValidationError("the id must not be empty - at `$.id`")

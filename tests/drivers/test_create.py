@@ -170,7 +170,7 @@ def test_429_is_raised_after_the_last_retry(client: Caller, server: Server) -> N
 def test_a_create_is_tried_again_while_no_connection_can_be_made(
     kind: Kind, user_client: dict[str, Any] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serving(down=True) as server, caplog.at_level(logging.INFO, "meshapi_video.tasks"):
+    with serving(down=True) as server, caplog.at_level(logging.DEBUG, "meshapi_video.tasks"):
         client = Caller(kind, server.base_url, user_client=user_client)
         with pytest.raises(ConnectionFailed, match="request create-") as caught:
             create(client)

@@ -120,7 +120,9 @@ def test_a_download_uses_the_proxy_of_the_environment(
 ) -> None:
     monkeypatch.setenv("https_proxy", store.base_url)
     store.script(response(403))
-    with pytest.raises(DownloadError, match=r"the connection to files\.example failed: 403"):
+    with pytest.raises(
+        DownloadError, match=r"the connection to files\.example failed: the proxy http:\S+ refused .*: 403"
+    ):
         download(client, video_at("https://files.example/v.mp4"), out)
     assert {(request.method, request.target) for request in store.requests} == {("CONNECT", "files.example:443")}
     assert "authorization" not in store.requests[0].headers

@@ -127,7 +127,7 @@ def test_an_unexpected_exception_in_a_poll_is_the_result_of_its_own_task(
         if errors:
             raise errors.pop()
 
-    monkeypatch.setattr("meshapi_video._base_client.log_poll", log_poll)
+    monkeypatch.setattr("meshapi_video._logging.ClientLog.poll", log_poll)
     found = {result.task_id: result for result in wait_many(TASK_IDS, poll=QUICK)}
     assert set(found) == set(TASK_IDS)
     [failed] = [result for result in found.values() if result.video is None]
@@ -165,7 +165,7 @@ def test_an_exception_in_a_poll_that_no_code_may_catch_reaches_the_caller(
         if errors:
             raise errors.pop()
 
-    monkeypatch.setattr("meshapi_video._base_client.log_poll", log_poll)
+    monkeypatch.setattr("meshapi_video._logging.ClientLog.poll", log_poll)
     with pytest.raises(UserError) as caught:
         wait_many(TASK_IDS, poll=QUICK)
     assert caught.value is error

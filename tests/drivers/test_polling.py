@@ -278,7 +278,9 @@ def test_each_poll_and_each_change_of_status_is_logged(
 
 def test_a_server_cannot_add_lines_to_the_log(client: Caller, server: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "meshapi_video")
-    server.script(task("x\nCRITICAL"), response(503, {"error": {"message": "y\nCRITICAL"}}), finished())
+    server.script(
+        task(task_id="task-1", model="x\nCRITICAL"), response(503, {"error": {"message": "y\nCRITICAL"}}), finished()
+    )
     client.wait()
     assert not [record for record in caplog.records if "\n" in record.getMessage()]
 

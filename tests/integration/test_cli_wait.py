@@ -18,7 +18,7 @@ from support.cli import Output, video_tasks
 from support.clock import Clock
 from support.files import names
 from support.many_tasks import respond_by_id
-from support.server import Response, Server, finished, response, task
+from support.server import Response, Server, finished, response, serving, task
 
 
 def video_url(sandbox: Sandbox, task_id: str) -> str:
@@ -126,6 +126,18 @@ def test_failed_polls_are_printed_while_the_wait_continues(env_server: Server, c
         r"poll 1 of task t failed after 0\.\d+ s: HTTP 503: \[bold]maintenance\[/bold]; next poll in \d\.\d s", failed
     )
     assert ended == "task t has the status succeeded"
+
+
+def test_a_wait_for_a_server_that_refuses_says_so_in_one_line(
+    env_server: Server, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(down=True) as down:
+        monkeypatch.setenv("MESHAPI_BASE_URL", down.base_url)
+        assert run(["wait", "--timeout", "5", "a", "b"]) == 4
+    first, *rest = [line for line in capsys.readouterr().err.splitlines() if "WaitTimeout" not in line]
+    assert re.match(rf"poll 1 of task [ab] failed after \d\.\d+ s: no complete response from {down.base_url}: ", first)
+    assert not [line for line in rest if line.startswith("poll")]
+    assert env_server.requests == []
 
 
 def test_videos_are_downloaded_into_a_new_folder(env_sandbox: Sandbox, tmp_path: Path, capsys: Output) -> None:

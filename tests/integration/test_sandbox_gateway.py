@@ -242,8 +242,8 @@ def test_the_first_of_two_terminal_statuses_stays(gateway: Sandbox, upstream: Se
 
 
 def test_a_newer_response_is_recorded_whatever_the_row_has(gateway: Sandbox, upstream: Server) -> None:
-    upstream.script(task("running", updated_at=1), task("queued", updated_at=2), task("running"), task("odd"))
-    assert [poll_task_1(gateway).json()["status"] for _ in range(4)] == ["running", "queued", "running", "odd"]
+    upstream.script(task("running", updated_at=1), task("queued", updated_at=2), task("running"), task("failed"))
+    assert [poll_task_1(gateway).json()["status"] for _ in range(4)] == ["running", "queued", "running", "failed"]
 
 
 def test_simultaneous_polls_of_one_task_all_get_what_the_database_has(sandbox: Sandbox, clock: Clock) -> None:

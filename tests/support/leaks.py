@@ -16,7 +16,7 @@ import pytest
 
 from meshapi_video import AsyncVideoClient, MeshVideoError, VideoClient
 from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults
-from meshapi_video._logging import log_poll
+from meshapi_video._logging import ClientLog
 from meshapi_video._polling.state import PollState
 from meshapi_video._sync.wait_many import Updates, WaitResults
 from support.frames import TESTS, chain
@@ -117,7 +117,7 @@ def watching(key: str) -> Generator[Leaks]:
             patch.setattr(client, "__init__", _then(leaks.search_new, vars(client)["__init__"]))
         for iterator in _ITERATORS:
             patch.setattr(iterator, "_of", _with_result_searched(leaks, iterator._of))
-        patch.setattr("meshapi_video._base_client.log_poll", _with_state_searched(leaks, log_poll))
+        patch.setattr(ClientLog, "poll", _with_state_searched(leaks, ClientLog.poll))
         yield leaks
         leaks.search_the_rest()
 
@@ -150,11 +150,11 @@ def _search_at_deletion(leaks: Leaks) -> Callable[[MeshVideoError], None]:
 
 
 def _with_state_searched(
-    leaks: Leaks, log: Callable[[PollState, PollState, float, float], None]
-) -> Callable[[PollState, PollState, float, float], None]:
-    def wrapped(before: PollState, after: PollState, seconds: float, now: float) -> None:
+    leaks: Leaks, log: Callable[[ClientLog, PollState, PollState, float, float], None]
+) -> Callable[[ClientLog, PollState, PollState, float, float], None]:
+    def wrapped(self: ClientLog, before: PollState, after: PollState, seconds: float, now: float) -> None:
         leaks.search_state(after)
-        log(before, after, seconds, now)
+        log(self, before, after, seconds, now)
 
     return wrapped
 

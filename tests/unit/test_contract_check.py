@@ -42,16 +42,19 @@ URL = "https://cdn.example/v.mp4"
         (None, "$"),
         ({}, "$"),
         ({"id": "t"}, "$"),
-        ({"id": 5, "status": "x"}, "$.id"),
+        ({"id": 5, "status": "running"}, "$.id"),
         ({"id": "t", "status": 5}, "$.status"),
         ({"id": "t", "status": None}, "$.status"),
-        ({"id": "t", "status": "x", "created_at": "x"}, "$.created_at"),
-        ({"id": "t", "status": "x", "created_at": 1.5}, "$.created_at"),
-        ({"id": "t", "status": "x", "content": []}, "$.content"),
-        ({"id": "t", "status": "x", "content": {"video_url": 7}}, "$.content.video_url"),
-        ({"id": "t", "status": "x", "error": {"code": "c"}}, "$.error"),
-        ({"id": "t", "status": "x", "usage": {"completion_tokens": 1, "total_tokens": True}}, "$.usage.total_tokens"),
-        ({"id": "t", "status": "x", "draft": "no"}, "$.draft"),
+        ({"id": "t", "status": "running", "created_at": "x"}, "$.created_at"),
+        ({"id": "t", "status": "running", "created_at": 1.5}, "$.created_at"),
+        ({"id": "t", "status": "running", "content": []}, "$.content"),
+        ({"id": "t", "status": "running", "content": {"video_url": 7}}, "$.content.video_url"),
+        ({"id": "t", "status": "running", "error": {"code": "c"}}, "$.error"),
+        (
+            {"id": "t", "status": "running", "usage": {"completion_tokens": 1, "total_tokens": True}},
+            "$.usage.total_tokens",
+        ),
+        ({"id": "t", "status": "running", "draft": "no"}, "$.draft"),
     ],
 )
 def test_the_error_for_a_violation_has_its_json_path(payload: object, path: str) -> None:
@@ -74,9 +77,9 @@ def test_the_error_for_a_body_that_is_not_json_has_no_path(body: bytes) -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        '{"id": "t", "status": "x", "seed": ' + "9" * 5_000 + "}",
-        {"id": "t", "status": "x", "comment": float("nan")},
-        {"id": "t", "status": "x", "comment": object()},
+        '{"id": "t", "status": "running", "seed": ' + "9" * 5_000 + "}",
+        {"id": "t", "status": "running", "comment": float("nan")},
+        {"id": "t", "status": "running", "comment": object()},
     ],
     ids=["too many digits", "not a number", "not a JSON type"],
 )
@@ -126,7 +129,7 @@ def test_whatever_the_generated_parser_raises_is_an_invalid_response(
 ) -> None:
     monkeypatch.setattr(VideoTaskResponse, "from_dict", raises(error))
     with pytest.raises(InvalidResponse) as caught:
-        parse_task(b'{"id": "t", "status": "x"}')
+        parse_task(b'{"id": "t", "status": "running"}')
     assert (str(caught.value), caught.value.path) == (message, None)
     assert caught.value.__cause__ is caught.value.__context__ is None
 
@@ -155,7 +158,7 @@ def test_a_type_that_msgspec_cannot_use_refuses_each_body(
     fresh = runpy.run_path(str(contract.__file__))
     for _ in range(2):
         with pytest.raises(InvalidResponse, match="the response cannot be checked: "):
-            fresh["check_body"](b'{"id": "t", "status": "x"}')
+            fresh["check_body"](b'{"id": "t", "status": "running"}')
     # Each use would prepare the type again. Two threads that do so at once crash the interpreter.
     assert used == []
 
@@ -171,12 +174,18 @@ def test_whatever_a_type_raises_is_an_invalid_response(monkeypatch: pytest.Monke
     monkeypatch.setattr("meshapi_video_wire.VideoTaskResponse", Raises)
     fresh = runpy.run_path(str(contract.__file__))
     with pytest.raises(InvalidResponse, match="the response cannot be checked: RuntimeError: a bug"):
-        fresh["check_body"](b'{"id": "t", "status": "x"}')
+        fresh["check_body"](b'{"id": "t", "status": "running"}')
 
 
 @pytest.mark.parametrize("as_text", [True, False])
 def test_a_whole_number_is_an_integer_in_any_notation(as_text: bool) -> None:  # noqa: FBT001 - a parameter
-    payload = {"id": "t", "status": "x", "seed": 5.0, "usage": {"completion_tokens": 1e3, "total_tokens": 0}, "n": 5.0}
+    payload = {
+        "id": "t",
+        "status": "running",
+        "seed": 5.0,
+        "usage": {"completion_tokens": 1e3, "total_tokens": 0},
+        "n": 5.0,
+    }
     task = parse_task(json.dumps(payload) if as_text else payload)
     assert isinstance(task.seed, int)
     assert isinstance(task.usage, VideoTaskUsage)
@@ -185,7 +194,7 @@ def test_a_whole_number_is_an_integer_in_any_notation(as_text: bool) -> None:  #
 
 
 def test_any_mapping_is_parsed_as_a_json_object() -> None:
-    task = parse_task(ChainMap({"id": "t", "status": "x", "content": MappingProxyType({"video_url": URL})}))
+    task = parse_task(ChainMap({"id": "t", "status": "running", "content": MappingProxyType({"video_url": URL})}))
     assert task.content == VideoTaskContent(video_url=URL)
 
 

@@ -63,3 +63,56 @@ def test_only_https_loads_the_certificates(tmp_path: Path, monkeypatch: pytest.M
         tls_context("https://api.example")
     monkeypatch.delenv("SSL_CERT_FILE")
     assert tls_context("https://api.example").get_ca_certs() != []
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "url", "is_direct"),
+    [
+        ("10.0.0.0/8", "https://10.1.2.3", True),
+        ("10.0.0.0/8", "https://11.1.2.3", False),
+        ("10.1.2.3/8", "https://10.9.9.9", True),  # the bits of a host do not count
+        ("10.0.0.0/8:8443", "https://10.1.2.3:8443", True),
+        ("10.0.0.0/8:8443", "https://10.1.2.3", False),
+        ("10.0.0.0/33", "https://10.1.2.3", False),  # no network, and so ignored
+        ("10.0.0.0/8", "https://10.example", False),  # a name is not looked up
+        ("10.0.0.0/8", "https://[::ffff:10.1.2.3]", True),
+        ("::ffff:0:0/96", "https://[::ffff:10.1.2.3]", True),
+        ("fd00::/8", "https://[fd00::1]", True),
+        ("fd00::/8", "https://[fe80::1]", False),
+        ("fd00::/8", "https://10.1.2.3", False),
+        ("[fd00::]/8", "https://[fd00::1]:8443", True),
+        ("fd00::1", "https://[fd00:0::1]", True),
+        ("[fd00::1]", "https://[fd00::1]", True),
+        ("[fd00::1]:8443", "https://[fd00::1]:8443", True),
+        ("[fd00::1]:8443", "https://[fd00::1]", False),
+        ("10.1.2.3", "https://10.1.2.3:8443", True),
+        ("*", "https://api.example", True),
+        ("other.example,*", "https://api.example", True),
+        ("*.example", "https://api.example", True),
+        ("*.example", "https://api.example.com", False),
+        (".example", "https://api.example", True),
+        (".example", "https://example", True),
+        ("example", "https://api.example", True),
+        ("ample", "https://api.example", False),
+        ("API.Example", "https://api.example", True),
+        ("api.example", "https://api.example.", True),
+        ("api.example.", "https://api.example", True),
+        ("api.example:443", "https://api.example", True),
+        ("api.example:80", "http://api.example", True),
+        ("api.example:80", "https://api.example", False),
+        ("https://api.example", "https://api.example", True),
+        ("http://api.example", "https://api.example", False),
+        (" 10.0.0.0/8 , api.example", "https://api.example", True),
+        ("10.0.0.0/8 api.example", "https://api.example", True),
+        ("видео.example", "https://видео.example/v1", True),
+        (".видео..example", "https://видео.example", False),
+        ("", "https://api.example", False),
+        (",.,:,[],:80", "https://api.example", False),
+    ],
+)
+def test_no_proxy_names_hosts_by_name_address_network_and_port(
+    no_proxy: str, url: str, *, is_direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", "proxy.example:3128")
+    monkeypatch.setenv("no_proxy", no_proxy)
+    assert (environment_proxy(url) is None) is is_direct

@@ -67,7 +67,7 @@ def run_twice(call):
     first.join()
 
 threading.setprofile(pause)
-run_twice(lambda: parse_task('{"id": "t", "status": "s", "content": {"video_url": "u"}, "seed": 5}').seed)
+run_twice(lambda: parse_task('{"id": "t", "status": "running", "content": {"video_url": "u"}, "seed": 5}').seed)
 run_twice(lambda: AdaptivePolicy.from_json('{"version": 1, "kinds": []}').completed)
 """
 

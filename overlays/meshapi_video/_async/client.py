@@ -169,6 +169,7 @@ class AsyncVideoClient(BaseClient):
             own_seed=options.get("seed") is None,
             session=self._session,
             settings=self._settings,
+            log=self._log,
             clock=self._clock,
             unix_clock=self._unix_clock,
             rand=self._rand,

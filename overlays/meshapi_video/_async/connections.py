@@ -20,6 +20,7 @@ from meshapi_video._transport.httpcore_request import (
     HttpcoreRequest,
     has_surplus,
     map_httpcore_exceptions,
+    map_proxy_errors,
 )
 from meshapi_video._transport.response import BodyReader, Response
 from meshapi_video._transport.user_client import RequestTrace
@@ -44,6 +45,7 @@ class AsyncConnectionPool:
 
     def __init__(self, settings: Settings, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._settings = settings
+        self._proxy = proxy
         # httpcore's pool creates the connections, but does not keep them.
         self._pool = httpcore_pool(tls, proxy)
         self._idle = deque[_IdleConnection]()
@@ -52,7 +54,7 @@ class AsyncConnectionPool:
     async def send(self, request: Request, check: Callable[[Response], None]) -> Response:
         """The whole response to `request`, after `check`. Keeps the connection if nothing is wrong with it."""
         trace = RequestTrace(request).record_async if request.needs_new_connection else None
-        with map_httpcore_exceptions(self._settings):
+        with map_httpcore_exceptions(self._settings), map_proxy_errors(self._proxy):
             return await self._send(HttpcoreRequest(request, trace), check)
 
     async def aclose(self) -> None:

@@ -24,7 +24,6 @@ from meshapi_video._create.result import (
     require_id,
 )
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._logging import log_create
 from meshapi_video._transport.exceptions import typed_errors
 from meshapi_video._transport.generated import generated_async_client
 from meshapi_video._transport.operations import CREATE
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from meshapi_video._async.session import AsyncSession
     from meshapi_video._create.candidates import Listing
+    from meshapi_video._logging import ClientLog
     from meshapi_video._settings import Settings
     from meshapi_video._tasks import CreatedTask
     from meshapi_video_generated.models import VideoGenerationRequest
@@ -50,6 +50,7 @@ class AsyncCreate:
         own_seed: bool,
         session: AsyncSession,
         settings: Settings,
+        log: ClientLog,
         clock: Callable[[], float],
         unix_clock: Callable[[], float],
         rand: Callable[[], float],
@@ -59,6 +60,7 @@ class AsyncCreate:
         self._own_seed = own_seed
         self._session = session
         self._settings = settings
+        self._log = log
         self._seconds = request_seconds(body, settings.timeout)
         self._clock = clock
         self._unix_clock = unix_clock
@@ -83,7 +85,7 @@ class AsyncCreate:
                 # Raises before anything is sent if it cannot be written.
                 await anyio.to_thread.run_sync(entry.begin, state.sent_at)
             state = await self._attempt(state)
-            log_create(state, self._clock())
+            self._log.create(state, self._clock())
         if entry is not None:
             # A cancellation must not lose the id. asyncio's own `Task.cancel` does not respect the shield.
             with interruptions_with_id(state), anyio.CancelScope(shield=True):

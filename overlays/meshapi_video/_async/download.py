@@ -65,7 +65,7 @@ class AsyncDownloadTransports:
             return nullcontext(self._http_client._transport_for_url(request.url))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
         tls = self._tls_contexts.for_url(request.url)
         rules = self.rules if proxy is None else None
-        return AsyncConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules))
+        return AsyncConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules), proxy)
 
 
 @define(kw_only=True)

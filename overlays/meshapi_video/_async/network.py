@@ -18,6 +18,8 @@ from meshapi_video._transport.httpcore_request import (
     httpcore_proxy,
     httpcore_request,
     httpx_response,
+    map_errors_of_connecting,
+    map_proxy_errors,
 )
 
 if TYPE_CHECKING:
@@ -40,22 +42,24 @@ def httpcore_pool(
         ssl_context=tls,
         proxy=httpcore_proxy(proxy),
         keepalive_expiry=KEEPALIVE_EXPIRY,
-        network_backend=_Backend(read_size, rules),
+        network_backend=_Backend(read_size, rules, to_proxy=proxy is not None),
     )
 
 
 class AsyncConnectionTransport(httpx.AsyncBaseTransport):
     """Sends one request over a new connection of the pool, which no other request uses."""
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+    def __init__(self, pool: httpcore.AsyncConnectionPool, proxy: httpx.Proxy | None = None) -> None:
         self._pool = pool
+        self._proxy = proxy
         self._connection: httpcore.AsyncConnectionInterface | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Part of httpx's protocol for transports."""
         sent = httpcore_request(request)
         self._connection = self._pool.create_connection(sent.url.origin)
-        response = await self._connection.handle_async_request(sent)
+        with map_proxy_errors(self._proxy):
+            response = await self._connection.handle_async_request(sent)
         return httpx_response(response, _Body(response))
 
     async def aclose(self) -> None:
@@ -80,9 +84,10 @@ class _Body(httpx.AsyncByteStream):
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    def __init__(self, read_size: int, rules: AddressRules | None) -> None:
+    def __init__(self, read_size: int, rules: AddressRules | None, *, to_proxy: bool) -> None:
         self._read_size = read_size
         self._rules = rules
+        self._to_proxy = to_proxy
         # Type checkers see a placeholder that httpcore defines for the case that anyio is missing.
         self._backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
 
@@ -94,22 +99,23 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        if self._rules is None:
-            return self._opened(await self._backend.connect_tcp(host, port, timeout, local_address, socket_options))
-        # Each attempt gets an equal part of the time that is left.
-        began_at, failure = anyio.current_time(), None
-        addresses = await permitted_addresses(self._rules, host, await addresses_of(host, port))
-        for attempts, address in enumerate(addresses):
-            left = None if timeout is None else max(began_at + timeout - anyio.current_time(), 0)
-            share = None if left is None else left / (len(addresses) - attempts)
-            try:
-                # A second lookup of the name could have another result.
-                stream = await self._backend.connect_tcp(address, port, share, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-            else:
-                return self._opened(stream)
-        raise failure or httpcore.ConnectError(f"{host} has no address")
+        with map_errors_of_connecting(to_proxy=self._to_proxy):
+            if self._rules is None:
+                return self._opened(await self._backend.connect_tcp(host, port, timeout, local_address, socket_options))
+            # Each attempt gets an equal part of the time that is left.
+            began_at, failure = anyio.current_time(), None
+            addresses = await permitted_addresses(self._rules, host, await addresses_of(host, port))
+            for attempts, address in enumerate(addresses):
+                left = None if timeout is None else max(began_at + timeout - anyio.current_time(), 0)
+                share = None if left is None else left / (len(addresses) - attempts)
+                try:
+                    # A second lookup of the name could have another result.
+                    stream = await self._backend.connect_tcp(address, port, share, local_address, socket_options)
+                except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                    failure = error
+                else:
+                    return self._opened(stream)
+            raise failure or httpcore.ConnectError(f"{host} has no address")
 
     def _opened(self, stream: httpcore.AsyncNetworkStream) -> AsyncStream:
         # Below TLS, so that the TLS layer too reads all bytes. httpcore has no public way to put a stream there.

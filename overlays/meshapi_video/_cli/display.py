@@ -97,13 +97,14 @@ class Display:
 
     @contextmanager
     def log_output(self) -> Generator[None]:
-        """Prints the SDK's log lines of level INFO: failed polls, and without a live display each new status."""
-        loggers = [logging.getLogger(name) for name in ((POLLS,) if self._is_live else (POLLS, TASKS))]
+        """Prints the SDK's log lines: failed polls, warnings, and without a live display each new status."""
+        shown = {POLLS: logging.INFO, TASKS: logging.WARNING if self._is_live else logging.INFO}
+        loggers = [logging.getLogger(name) for name in shown]
         levels = [logger.level for logger in loggers]
         handler = _DisplayHandler(self)
-        for logger in loggers:
+        for logger, level in zip(loggers, shown.values(), strict=True):
             logger.addHandler(handler)
-            logger.setLevel(logging.INFO)
+            logger.setLevel(level)
         try:
             yield
         finally:

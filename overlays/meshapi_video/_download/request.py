@@ -85,7 +85,7 @@ class DownloadRequest:
     def start(self, task: VideoTaskResponse | None, file: PartialFile, max_retries: int, now: float) -> TransferState:
         """The first state of the download; `task` is the task if it was fetched for this download."""
         if task is not None and not is_terminal(task):
-            raise file.error(f"the task is {task.status!r} and has no video yet: wait for it first")
+            raise file.error(f"the task is {str(task.status)!r} and has no video yet: wait for it first")
         video = self.video if task is None else video_or_raise(task)
         url = video and (video.last_frame_url if self.kind == "last frame" else video.url)
         if not url:

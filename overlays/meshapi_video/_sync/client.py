@@ -168,6 +168,7 @@ class VideoClient(BaseClient):
             own_seed=options.get("seed") is None,
             session=self._session,
             settings=self._settings,
+            log=self._log,
             clock=self._clock,
             unix_clock=self._unix_clock,
             rand=self._rand,

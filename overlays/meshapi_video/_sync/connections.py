@@ -19,6 +19,7 @@ from meshapi_video._transport.httpcore_request import (
     HttpcoreRequest,
     has_surplus,
     map_httpcore_exceptions,
+    map_proxy_errors,
 )
 from meshapi_video._transport.response import BodyReader, Response
 from meshapi_video._transport.user_client import RequestTrace
@@ -43,6 +44,7 @@ class ConnectionPool:
 
     def __init__(self, settings: Settings, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._settings = settings
+        self._proxy = proxy
         # httpcore's pool creates the connections, but does not keep them.
         self._pool = httpcore_pool(tls, proxy)
         self._idle = deque[_IdleConnection]()
@@ -51,7 +53,7 @@ class ConnectionPool:
     def send(self, request: Request, check: Callable[[Response], None]) -> Response:
         """The whole response to `request`, after `check`. Keeps the connection if nothing is wrong with it."""
         trace = RequestTrace(request).record if request.needs_new_connection else None
-        with map_httpcore_exceptions(self._settings):
+        with map_httpcore_exceptions(self._settings), map_proxy_errors(self._proxy):
             return self._send(HttpcoreRequest(request, trace), check)
 
     def close(self) -> None:

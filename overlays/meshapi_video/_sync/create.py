@@ -21,7 +21,6 @@ from meshapi_video._create.result import (
     require_id,
 )
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._logging import log_create
 from meshapi_video._sync.deadline import request_deadline
 from meshapi_video._transport.exceptions import typed_errors
 from meshapi_video._transport.generated import generated_client
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshapi_video._create.candidates import Listing
+    from meshapi_video._logging import ClientLog
     from meshapi_video._settings import Settings
     from meshapi_video._sync.session import Session
     from meshapi_video._tasks import CreatedTask
@@ -48,6 +48,7 @@ class Create:
         own_seed: bool,
         session: Session,
         settings: Settings,
+        log: ClientLog,
         clock: Callable[[], float],
         unix_clock: Callable[[], float],
         rand: Callable[[], float],
@@ -57,6 +58,7 @@ class Create:
         self._own_seed = own_seed
         self._session = session
         self._settings = settings
+        self._log = log
         self._seconds = request_seconds(body, settings.timeout)
         self._clock = clock
         self._unix_clock = unix_clock
@@ -81,7 +83,7 @@ class Create:
                 # Raises before anything is sent if it cannot be written.
                 entry.begin(state.sent_at)
             state = self._attempt(state)
-            log_create(state, self._clock())
+            self._log.create(state, self._clock())
         if entry is not None:
             with interruptions_with_id(state):
                 entry.end(state.task_id, state.end)

@@ -17,6 +17,8 @@ from meshapi_video._transport.httpcore_request import (
     httpcore_proxy,
     httpcore_request,
     httpx_response,
+    map_errors_of_connecting,
+    map_proxy_errors,
 )
 
 if TYPE_CHECKING:
@@ -36,15 +38,16 @@ def httpcore_pool(
         ssl_context=tls,
         proxy=httpcore_proxy(proxy),
         keepalive_expiry=KEEPALIVE_EXPIRY,
-        network_backend=_Backend(read_size, rules),
+        network_backend=_Backend(read_size, rules, to_proxy=proxy is not None),
     )
 
 
 class ConnectionTransport(httpx.BaseTransport):
     """Sends one request over a new connection of the pool, which no other request uses."""
 
-    def __init__(self, pool: httpcore.ConnectionPool) -> None:
+    def __init__(self, pool: httpcore.ConnectionPool, proxy: httpx.Proxy | None = None) -> None:
         self._pool = pool
+        self._proxy = proxy
         self._connection: httpcore.ConnectionInterface | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -52,7 +55,8 @@ class ConnectionTransport(httpx.BaseTransport):
         sent = httpcore_request(request)
         # Not by the pool's `handle_request`: after ctrl-C it can wait for ever for its lock, which nobody releases.
         self._connection = self._pool.create_connection(sent.url.origin)
-        response = self._connection.handle_request(sent)
+        with map_proxy_errors(self._proxy):
+            response = self._connection.handle_request(sent)
         return httpx_response(response, _Body(response))
 
     def close(self) -> None:
@@ -74,9 +78,10 @@ class _Body(httpx.SyncByteStream):
 
 
 class _Backend(httpcore.SyncBackend):
-    def __init__(self, read_size: int, rules: AddressRules | None) -> None:
+    def __init__(self, read_size: int, rules: AddressRules | None, *, to_proxy: bool) -> None:
         self._read_size = read_size
         self._rules = rules
+        self._to_proxy = to_proxy
 
     def connect_tcp(
         self,
@@ -86,21 +91,22 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        # A name may have several addresses. Each attempt gets an equal part of the time that is left.
-        failure: Exception | None = None
-        addresses = addresses_of(host, port)
-        if self._rules is not None:
-            addresses = permitted_addresses(self._rules, host, addresses)
-        for attempts, address in enumerate(addresses):
-            left = time_left(timeout)
-            share = None if left is None else left / (len(addresses) - attempts)
-            try:
-                stream = super().connect_tcp(address, port, share, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-            else:
-                return Stream(stream, self._read_size)
-        raise failure or httpcore.ConnectError(f"{host} has no address")
+        with map_errors_of_connecting(to_proxy=self._to_proxy):
+            # A name may have several addresses. Each attempt gets an equal part of the time that is left.
+            failure: Exception | None = None
+            addresses = addresses_of(host, port)
+            if self._rules is not None:
+                addresses = permitted_addresses(self._rules, host, addresses)
+            for attempts, address in enumerate(addresses):
+                left = time_left(timeout)
+                share = None if left is None else left / (len(addresses) - attempts)
+                try:
+                    stream = super().connect_tcp(address, port, share, local_address, socket_options)
+                except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                    failure = error
+                else:
+                    return Stream(stream, self._read_size)
+            raise failure or httpcore.ConnectError(f"{host} has no address")
 
 
 def permitted_addresses(rules: AddressRules, host: str, addresses: list[str]) -> list[str]:

@@ -10,18 +10,22 @@ from urllib.parse import urlsplit
 import httpx
 
 from meshapi_video._errors import MeshVideoError
+from meshapi_video._transport.no_proxy import is_exempt
 from meshapi_video._urls import is_loopback
 
 
 def environment_proxy(url: str) -> httpx.Proxy | None:
-    """The proxy that the environment names for `url`; None for this machine itself.
+    """The proxy that the environment names for `url`; None for this machine itself, and for a host in `NO_PROXY`.
 
     Raises `MeshVideoError` for a proxy that cannot be used.
     """
     parts = urlsplit(url)
+    # Some systems have settings of their own, which Python reads.
     if is_loopback(parts.hostname or "") or urllib.request.proxy_bypass(parts.netloc):
         return None
     proxies = urllib.request.getproxies()
+    if is_exempt(httpx.URL(url), proxies.get("no", "")):
+        return None
     name = parts.scheme if proxies.get(parts.scheme) else "all"
     address = proxies.get(name)
     if not address:

@@ -68,6 +68,9 @@ def map_httpx_exceptions(settings: Settings) -> Generator[None]:
         yield
     except httpx.TimeoutException:
         raise TimeoutError from None
+    except httpx.ProxyError as error:
+        refusal = f"the proxy of the http_client refused the connection: {root_message(error)}"
+        raise connection_failed(settings, httpx.ProxyError(refusal)) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # httpx parses the location of a redirect, even if it does not follow it.
         raise connection_failed(settings, error) from None

@@ -10,7 +10,7 @@ import h11
 import httpcore
 import httpx
 
-from meshapi_video._transport.exceptions import connection_failed
+from meshapi_video._transport.exceptions import connection_failed, root_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -112,6 +112,35 @@ def httpcore_proxy(proxy: httpx.Proxy | None) -> httpcore.Proxy | None:
     if proxy is None:
         return None
     return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw)
+
+
+class ProxyUnreachable(httpcore.ProxyError):
+    """No connection to the proxy itself."""
+
+
+@contextmanager
+def map_errors_of_connecting(*, to_proxy: bool) -> Generator[None]:
+    """Raises `ProxyUnreachable` if a connection to the proxy fails."""
+    try:
+        yield
+    except httpcore.ConnectError as error:
+        if not to_proxy:
+            raise
+        raise ProxyUnreachable(root_message(error)) from None
+
+
+@contextmanager
+def map_proxy_errors(proxy: httpx.Proxy | None) -> Generator[None]:
+    """Names the proxy, without its password, in the errors that it causes."""
+    if proxy is None:
+        yield
+        return
+    try:
+        yield
+    except httpcore.ProxyError as error:
+        problem = "cannot be reached" if isinstance(error, ProxyUnreachable) else "refused the connection"
+        name = f"{proxy.url.scheme}://{proxy.url.netloc.decode('ascii')}"
+        raise httpcore.ProxyError(f"the proxy {name} {problem}: {error}") from None
 
 
 @contextmanager
