@@ -25,7 +25,7 @@ from support.server import Response, Server, response, serving, task, task_json
 MODEL = "byteplus/dreamina-seedance-2-0"
 VIDEO = b"a video" * 1000
 # vcrpy has no types.
-use_cassette: Callable[..., AbstractContextManager[object]] = vcr.use_cassette  # pyright: ignore[reportUnknownMemberType]
+use_cassette: Callable[..., AbstractContextManager[object]] = vcr.use_cassette  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 @pytest.fixture

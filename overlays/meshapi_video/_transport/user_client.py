@@ -17,22 +17,33 @@ if TYPE_CHECKING:
     from meshapi_video._transport.request import Request
 
 
+class UserHeaders(Protocol):
+    """The common part of the headers of httpx and of httpx2."""
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]: ...
+
+
 class UserResponse(Protocol):
     """The common part of a response of httpx and of httpx2."""
 
     status_code: int
-    headers: UserHeaders
-    extensions: Mapping[str, Any]
-    http_version: str
     is_closed: bool
-    is_success: bool
-    content: bytes
 
+    @property
+    def extensions(self) -> Mapping[str, Any]: ...
 
-class UserHeaders(Protocol):
-    """The common part of the headers of httpx and of httpx2."""
+    @property
+    def headers(self) -> UserHeaders: ...
 
-    raw: list[tuple[bytes, bytes]]
+    @property
+    def http_version(self) -> str: ...
+
+    @property
+    def is_success(self) -> bool: ...
+
+    @property
+    def content(self) -> bytes: ...
 
 
 _NOTHING_SENT: Final = ("PoolTimeout", "UnsupportedProtocol")
