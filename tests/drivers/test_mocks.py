@@ -215,6 +215,14 @@ def test_a_request_that_a_replaced_part_would_not_see_is_refused(
         client.run(lambda each: each.create(MODEL, "a lake at sunrise"))
 
 
+def test_a_class_without_the_parts_of_httpx_s_client_is_replaced_as_well(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(httpx, "Client", object)
+    with pytest.raises(MeshVideoError, match=r"httpx\.Client has been replaced"):
+        Caller(kind, "https://api.example", settings={"max_retries": 0}).get()
+
+
 @pytest.mark.parametrize("name", BLIND)
 def test_a_request_to_this_machine_is_sent_whatever_has_been_replaced(
     kind: Kind, server: Server, name: str, monkeypatch: pytest.MonkeyPatch

@@ -73,18 +73,17 @@ class AsyncDownloadTransports:
         rules = self._rules if proxy is None else None
         if uses_httpx(self._settings):
             client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
-            return AsyncClientTransport(client, client.aclose)
+            return AsyncClientTransport(client)
         return AsyncConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules))
 
 
 class AsyncClientTransport(httpx.AsyncBaseTransport):
     """Sends the requests of downloads through a client of httpx or httpx2, without its hooks."""
 
-    def __init__(self, client: AsyncHTTPClient, close: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(self, client: AsyncHTTPClient) -> None:
         self._library = library_of(client, "AsyncClient")
         # Nothing public leads to the client's transport for a URL.
         self._client: Any = client
-        self._close = close
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Part of httpx's protocol for transports."""
@@ -102,9 +101,8 @@ class AsyncClientTransport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Closes a client of the SDK's own."""
-        if self._close is not None:
-            await self._close()
+        """Closes a client of the SDK's own. For a user's client, nothing calls this."""
+        await self._client.aclose()
 
 
 @define(kw_only=True)

@@ -66,18 +66,17 @@ class DownloadTransports:
         rules = self._rules if proxy is None else None
         if uses_httpx(self._settings):
             client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
-            return ClientTransport(client, client.close)
+            return ClientTransport(client)
         return ConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules))
 
 
 class ClientTransport(httpx.BaseTransport):
     """Sends the requests of downloads through a client of httpx or httpx2, without its hooks."""
 
-    def __init__(self, client: HTTPClient, close: Callable[[], None] | None = None) -> None:
+    def __init__(self, client: HTTPClient) -> None:
         self._library = library_of(client, "Client")
         # Nothing public leads to the client's transport for a URL.
         self._client: Any = client
-        self._close = close
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Part of httpx's protocol for transports."""
@@ -95,9 +94,8 @@ class ClientTransport(httpx.BaseTransport):
         )
 
     def close(self) -> None:
-        """Closes a client of the SDK's own."""
-        if self._close is not None:
-            self._close()
+        """Closes a client of the SDK's own. For a user's client, nothing calls this."""
+        self._client.close()
 
 
 @define(kw_only=True)
