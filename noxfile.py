@@ -98,7 +98,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all hand-written code with mypy and pyright, both strict."""
-    install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures")
+    install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures", "httpx2")
     session.install("-e", ".[cli,sandbox,aiohttp]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
@@ -120,6 +120,16 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet", env=coverage_file)
     session.run("coverage", "report", env=coverage_file)
     session.run("pytest", *PARALLEL, *SLOW)
+
+
+@nox.session
+def httpx2(session: nox.Session) -> None:
+    """Run the tests of the users' own HTTP clients again, with clients of httpx2."""
+    install_groups(session, "test", "httpx2")
+    session.install("-e", ".[cli,sandbox]")
+    drivers = [path for path in Path("tests/drivers").glob("test_*.py") if "httpx" in path.read_text("utf-8")]
+    files = sorted({str(path) for path in drivers}.difference(SLOW, TIMEOUTS))
+    session.run("pytest", *(session.posargs or [*PARALLEL, *files]), env={"HTTP_LIBRARY": "httpx2"})
 
 
 @nox.session(default=False)

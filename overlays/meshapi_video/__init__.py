@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from meshapi_video._tasks import TERMINAL_STATUSES, CreatedTask, KnownStatus, Video, is_terminal, known_status
     from meshapi_video._token import WaitToken
     from meshapi_video._transport.contract import parse_task
+    from meshapi_video._transport.libraries import AsyncHTTPClient, HTTPClient
     from meshapi_video_generated.models import (
         CreateVideoGenerationResponse,
         HTTPValidationError,
@@ -86,6 +87,7 @@ __all__ = [
     "UNSET",
     "APIError",
     "AdaptivePolicy",
+    "AsyncHTTPClient",
     "AsyncTaskList",
     "AsyncUpdates",
     "AsyncVideoClient",
@@ -101,6 +103,7 @@ __all__ = [
     "CreatedTask",
     "DownloadError",
     "FieldError",
+    "HTTPClient",
     "HTTPValidationError",
     "InvalidResponse",
     "JournalNotWritten",
@@ -167,6 +170,7 @@ if not TYPE_CHECKING:
         "meshapi_video._async.list": ("AsyncTaskList",),
         "meshapi_video._async.wait_many": ("AsyncUpdates", "AsyncWaitResults"),
         "meshapi_video._transport.contract": ("parse_task",),
+        "meshapi_video._transport.libraries": ("AsyncHTTPClient", "HTTPClient"),
         "meshapi_video._create.candidates": ("RequestFacts",),
         "meshapi_video._create.content": (
             "Media",

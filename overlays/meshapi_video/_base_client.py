@@ -31,9 +31,19 @@ class BaseClient:
     """The base of both clients."""
 
     def __init__(
-        self, api_key: ApiKey, *, base_url: str | None, timeout: float, max_retries: int, private_hosts: Collection[str]
+        self,
+        api_key: ApiKey,
+        *,
+        base_url: str | None,
+        timeout: float,
+        max_retries: int,
+        http_client: object,
+        private_hosts: Collection[str],
+        transport: str | None,
     ) -> None:
-        self._settings = Settings.resolve(api_key, base_url, timeout, max_retries, private_hosts)
+        if transport is not None and http_client is not None:
+            raise ValueError("pass http_client= or transport=, not both: your own client is the transport")
+        self._settings = Settings.resolve(api_key, base_url, timeout, max_retries, private_hosts, transport)
         self._log = ClientLog(self._settings.base_url)
         self._is_closed = False
         # Tests replace these to make time virtual.

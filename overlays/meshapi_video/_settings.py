@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from attrs import frozen
 
@@ -22,6 +22,11 @@ DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
 KEY_VARIABLE: Final = "MESHAPI_API_KEY"
 URL_VARIABLE: Final = "MESHAPI_BASE_URL"
 HOSTS_VARIABLE: Final = "MESHAPI_PRIVATE_HOSTS"
+TRANSPORT_VARIABLE: Final = "MESHAPI_TRANSPORT"
+
+Transport = Literal["builtin", "httpx"]
+"""The SDK's built-in connections, or plain httpx."""
+_TRANSPORTS: Final[tuple[Transport, ...]] = get_args(Transport)
 
 CAPACITY: Final = 250
 """The most requests of a client in flight, each on its own connection. Most systems allow a program about
@@ -91,6 +96,8 @@ class Settings:
     """How often `get` and `download` retry."""
     private_hosts: frozenset[str]
     """Hosts from which `download` may download whatever their address is."""
+    transport: Transport | None
+    """None for the built-in connections, or httpx while parts of it are replaced, as in a test."""
     plain_http_hosts: frozenset[str] = frozenset()
     """Those of them from which it may download over plain HTTP, too."""
 
@@ -108,6 +115,7 @@ class Settings:
         timeout: float,
         max_retries: int,
         private_hosts: Collection[str] = (),
+        transport: str | None = None,
     ) -> Settings:
         """Takes missing settings from the environment, and validates all of them."""
         check_count("max_retries", max_retries, least=0)
@@ -121,7 +129,19 @@ class Settings:
             max_retries=max_retries,
             private_hosts=hosts,
             plain_http_hosts=plain_http_hosts,
+            transport=_check_transport(transport or os.environ.get(TRANSPORT_VARIABLE) or None),
         )
+
+
+def _check_transport(name: str | None) -> Transport | None:
+    if name is None:
+        return None
+    for transport in _TRANSPORTS:
+        if name == transport:
+            return transport
+    raise ValueError(
+        f"the transport should be 'builtin' or 'httpx', not {name!r}: check transport= and {TRANSPORT_VARIABLE}"
+    )
 
 
 def _read_hosts(argument: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, ForwardRef
+from typing import Any, Final, ForwardRef, Protocol
 
 import pytest
 
@@ -91,6 +91,9 @@ def _members(cls: type) -> Iterator[str]:
         yield f"{name}: {_text(annotation)}"
     for name, member in sorted(vars(cls).items()):
         if name in annotated or (name.startswith("_") and name not in PROTOCOLS):
+            continue
+        if name == "__init__" and Protocol in cls.__bases__:
+            # `typing` adds it.
             continue
         if isinstance(member, property):
             assert member.fget is not None

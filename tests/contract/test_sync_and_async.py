@@ -36,7 +36,7 @@ NOT_AWAITED: Final = {
 # The differences that are allowed, and the blocking client's version of each.
 DUNDERS: Final = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__anext__": "__next__", "__aiter__": "__iter__"}
 TYPES: Final = {
-    "httpx.AsyncClient": "httpx.Client",
+    "AsyncHTTPClient": "HTTPClient",
     " | AsyncIterable[TaskRef]": "",
     "AsyncTaskList": "TaskList",
     "AsyncUpdates": "Updates",

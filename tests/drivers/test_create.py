@@ -9,7 +9,6 @@ from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from meshapi_video import (
@@ -25,6 +24,7 @@ from meshapi_video import (
 from meshapi_video._create import items
 from meshapi_video._create.media import Inspected, data_uri
 from support.clients import Caller, Kind
+from support.http_library import httpx
 from support.server import Response, Server, close, finished, reset, reset_after, response, serving, task
 
 MODEL = "byteplus/dreamina-seedance-2-0"

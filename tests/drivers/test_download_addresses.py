@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from meshapi_video import AsyncVideoClient, DownloadError, Video, VideoClient, parse_task
 from support.clients import KEY, Caller, Kind
 from support.files import LOCAL, PUBLIC, StoredFile, download, download_through_user_client, names, video_at
+from support.http_library import httpx
 from support.server import Response, Server, response
 
 Lookup = Callable[[str], list[str]]

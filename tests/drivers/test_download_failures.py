@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,6 +27,7 @@ from support.files import (
     ranges,
     video_at,
 )
+from support.http_library import httpx
 from support.marks import unclosed_generators
 from support.server import Response, Server, close, endless, finished, http, raw, reset, response, serving
 

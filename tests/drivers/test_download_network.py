@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
 import pytest
 
 from meshapi_video import (
@@ -23,6 +22,7 @@ from support.files import (
     names,
     video_at,
 )
+from support.http_library import httpx
 from support.marks import unclosed_generators
 from support.server import Response, Server, close, response
 

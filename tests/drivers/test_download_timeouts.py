@@ -10,7 +10,6 @@ from pathlib import Path
 
 import anyio
 import anyio.lowlevel
-import httpx
 import pytest
 
 from meshapi_video import (
@@ -29,6 +28,7 @@ from support.files import (
     names,
     video_at,
 )
+from support.http_library import httpx
 from support.many_tasks import LONG, RealClock
 from support.marks import unclosed_generators
 from support.server import response

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 
 from meshapi_video import AsyncVideoClient, DownloadError, MeshVideoError, Video
 from support.clients import Caller, Kind
 from support.files import LOCAL, PUBLIC, SIGNATURE, StoredFile, download, video_at
 from support.frames import places_of
+from support.http_library import httpx
 from support.marks import unclosed_generators
 from support.server import Response, Server, close, finished, reset, response, until_requested
 

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 
 from meshapi_video import (
@@ -25,6 +24,7 @@ from meshapi_video import (
     WaitResults,
 )
 from support.clients import KEY, Caller, Kind
+from support.http_library import httpx
 from support.many_tasks import (
     INVALID_ID,
     LONG,

@@ -11,7 +11,6 @@ from contextlib import nullcontext
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 
 from meshapi_video import APIError, AsyncVideoClient, ConnectionFailed, InvalidResponse
@@ -19,6 +18,7 @@ from meshapi_video._async.network import _WholeReads  # pyright: ignore[reportPr
 from meshapi_video._transport.generated import ExpectedResponse
 from meshapi_video._transport.user_client import shut_down_connection
 from support.clients import KEY, Caller, Kind
+from support.http_library import httpx
 from support.many_tasks import LONG, QUICK, RealClock
 from support.server import Response, Server, close, finished, http, raw, reset, response, task
 

@@ -7,10 +7,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
-import httpx
 
 from meshapi_video import AsyncVideoClient, Video, VideoClient
 from support.clients import KEY, Caller, Kind
+from support.http_library import httpx
 from support.many_tasks import (
     LONG,
     QUICK,

@@ -10,11 +10,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
-import httpx
 import pytest
 
 from meshapi_video import PollPolicy, VideoClient, WaitResult, WaitStopped
 from support.clients import KEY
+from support.http_library import httpx
 from support.many_tasks import (
     INVALID_ID,
     LONG,

@@ -14,13 +14,13 @@ from types import FrameType
 from typing import Any
 
 import anyio
-import httpx
 import pytest
 
 from meshapi_video import AsyncVideoClient, ConnectionFailed, MeshVideoError
 from meshapi_video._sync.session import Session
 from support.clients import KEY, Caller, Driver, kind_of
 from support.frames import chain, places_of
+from support.http_library import httpx
 from support.marks import unclosed_generators
 from support.server import Response, Server, close, raw, reset, reset_after, response, task, until_requested
 

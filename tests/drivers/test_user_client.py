@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-import httpx
 import pytest
 
 from meshapi_video import (
@@ -22,6 +21,7 @@ from meshapi_video import (
     WaitTimeout,
 )
 from support.clients import KEY, Caller, Kind
+from support.http_library import httpx
 from support.marks import unclosed_generators
 from support.server import Server, raw, response, serving, task, task_json
 

@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from typing import Any, Literal, Self, TypeVar, cast
 
 import anyio
-import httpx
 
 from meshapi_video import AsyncVideoClient, Video, VideoClient, VideoTaskResponse
 from support.clock import Clock
+from support.http_library import httpx
 from support.server import TASK_ID
 
 Kind = Literal["sync", "asyncio", "trio"]

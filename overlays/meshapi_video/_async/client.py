@@ -6,10 +6,9 @@ import inspect
 import weakref
 from collections.abc import AsyncIterable
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import anyio
-import httpx
 
 from meshapi_video._async.download import AsyncDownload, AsyncDownloadTransports
 from meshapi_video._async.session import AsyncSession
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from meshapi_video._async.list import AsyncTaskList
     from meshapi_video._create.content import Media
     from meshapi_video._create.request import CreateOptions
+    from meshapi_video._transport.libraries import AsyncHTTPClient
     from meshapi_video_generated.models import VideoContentItem
 
 
@@ -57,8 +57,8 @@ class AsyncVideoClient(BaseClient):
     it. At most 250 requests are in flight at once besides those of `wait_many`, or 20 with your own
     `http_client`; others wait for a free connection.
 
-    On asyncio, with no proxy in the environment and no `http_client`, polls use aiohttp if the extra
-    `[aiohttp]` is installed, which is faster. Downloads never use it.
+    On asyncio and with no proxy in the environment, the built-in connections for polls use aiohttp if the
+    extra `[aiohttp]` is installed, which is faster. Downloads never use it.
 
     Args:
         api_key: The API key. By default, the environment variable `MESHAPI_API_KEY`.
@@ -66,16 +66,19 @@ class AsyncVideoClient(BaseClient):
             `https://api.meshapi.ai`.
         timeout: Seconds for one request as a whole.
         max_retries: How often `get` and `download` retry after a failure that may be temporary.
-        http_client: Your own `httpx.AsyncClient`, for example with a proxy or certificates of your own.
-            The SDK sends through it and never closes it.
+        http_client: Your own `httpx.AsyncClient` or `httpx2.AsyncClient`, for example with a proxy or
+            certificates of your own. The SDK sends through it and never closes it.
         private_hosts: Hosts with an address inside your network from which `download` may download, as
             they are written in the URL. `http://` before a host allows plain HTTP, too. By default, those in
             the environment variable `MESHAPI_PRIVATE_HOSTS`, separated by commas.
+        transport: `"httpx"` sends every request through plain httpx, at most 20 at once. `"builtin"` always
+            uses the built-in connections. By default, the environment variable `MESHAPI_TRANSPORT`, or else
+            the built-in connections while no test has replaced a part of httpx.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is not an `httpx.AsyncClient`, or `private_hosts` is a single string.
+        TypeError: `http_client` is no `AsyncClient` of httpx or httpx2, or `private_hosts` is a single string.
     """
 
     def __init__(
@@ -85,16 +88,25 @@ class AsyncVideoClient(BaseClient):
         base_url: str | None = None,
         timeout: float = 30.0,
         max_retries: int = 2,
-        http_client: httpx.AsyncClient | None = None,
+        http_client: AsyncHTTPClient | None = None,
         private_hosts: Collection[str] = (),
+        transport: Literal["builtin", "httpx"] | None = None,
     ) -> None:
         key = ApiKey(api_key)
         # From here on, a traceback with local variables does not show the key.
         del api_key
-        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries, private_hosts=private_hosts)
+        super().__init__(
+            key,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            http_client=http_client,
+            private_hosts=private_hosts,
+            transport=transport,
+        )
         self._session = AsyncSession(self._settings, http_client)
         self._http_client = http_client
-        self._download_transports = AsyncDownloadTransports(http_client, self._address_rules())
+        self._download_transports = AsyncDownloadTransports(self._settings, http_client, self._address_rules())
         self._generated = generated_async_client(self._settings.base_url, self._session.expecting(GET.expected))
         self._in_flight = anyio.Semaphore(self._session.capacity, fast_acquire=True)
         # Not a WeakSet, which cannot be read while another thread adds to it.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
 import httpx
 from anyio import to_thread
 from attrs import define
 
-from meshapi_video._async.network import AsyncConnectionTransport, httpcore_pool, permitted_addresses
+from meshapi_video._async.httpx_client import httpx_client
+from meshapi_video._async.network import AsyncConnectionTransport, ResponseBody, httpcore_pool, permitted_addresses
 from meshapi_video._download import state
 from meshapi_video._download.addresses import UnsafeURL, stated_addresses
 from meshapi_video._download.partial_file import PartialFile
@@ -25,11 +26,14 @@ from meshapi_video._download.request import (
     head_of,
     host_of,
     map_network_errors,
+    signed_request,
 )
 from meshapi_video._download.state import Done, GiveUp, SendRequest, TransferState
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
+from meshapi_video._transport.choice import send_is_replaced, uses_httpx
 from meshapi_video._transport.environment import environment_proxy
+from meshapi_video._transport.libraries import library_of
 from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshapi_video._download.addresses import AddressRules
+    from meshapi_video._settings import Settings
+    from meshapi_video._transport.libraries import AsyncHTTPClient
     from meshapi_video_generated.models import VideoTaskResponse
 
 WRITE_BUFFER: Final = 512 * 1024
@@ -48,7 +54,8 @@ FLUSH_INTERVAL: Final = 0.25
 class AsyncDownloadTransports:
     """Transports to file servers. None of them has the key, a cookie or a password."""
 
-    def __init__(self, http_client: httpx.AsyncClient | None, rules: AddressRules) -> None:
+    def __init__(self, settings: Settings, http_client: AsyncHTTPClient | None, rules: AddressRules) -> None:
+        self._settings = settings
         self._http_client = http_client
         self.rules = rules
         self._tls_contexts = TLSContexts()
@@ -61,11 +68,41 @@ class AsyncDownloadTransports:
             host = host_of(request)
             await permitted_addresses(self.rules, host, stated_addresses(host))
         if self._http_client is not None:
-            # The client's `send` would log the signed URL, and its hooks could read a whole video into memory.
-            return nullcontext(self._http_client._transport_for_url(request.url))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
+            return nullcontext(AsyncClientTransport(self._http_client))
         tls = self._tls_contexts.for_url(request.url)
         rules = self.rules if proxy is None else None
+        if uses_httpx(self._settings):
+            client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
+            return AsyncClientTransport(client)
         return AsyncConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules), proxy)
+
+
+class AsyncClientTransport(httpx.AsyncBaseTransport):
+    """Sends the requests of downloads through a client of httpx or httpx2, without its hooks."""
+
+    def __init__(self, client: AsyncHTTPClient) -> None:
+        self._library = library_of(client, "AsyncClient")
+        # Nothing public leads to the client's transport for a URL.
+        self._client: Any = client
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Part of httpx's protocol for transports."""
+        sent = signed_request(request, self._library)
+        if send_is_replaced(self._client):
+            response = await self._client.send(sent, stream=True, auth=self._library.Auth(), follow_redirects=False)
+        else:
+            # `send` would log the signed URL, and its hooks could read a whole video into memory.
+            response = await self._client._transport_for_url(sent.url).handle_async_request(sent)  # noqa: SLF001 - see above
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers.raw,
+            stream=ResponseBody(response),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        """Closes a client of the SDK's own. For a user's client, nothing calls this."""
+        await self._client.aclose()
 
 
 @define(kw_only=True)

@@ -40,6 +40,8 @@ def httpcore_pool(
     """
     return httpcore.AsyncConnectionPool(
         ssl_context=tls,
+        # The client limits the number of requests in flight.
+        max_connections=None,
         proxy=httpcore_proxy(proxy),
         keepalive_expiry=KEEPALIVE_EXPIRY,
         network_backend=_Backend(read_size, rules, to_proxy=proxy is not None),
@@ -60,7 +62,7 @@ class AsyncConnectionTransport(httpx.AsyncBaseTransport):
         self._connection = self._pool.create_connection(sent.url.origin)
         with map_proxy_errors(self._proxy):
             response = await self._connection.handle_async_request(sent)
-        return httpx_response(response, _Body(response))
+        return httpx_response(response, ResponseBody(response))
 
     async def aclose(self) -> None:
         """Closes the connection."""
@@ -68,12 +70,14 @@ class AsyncConnectionTransport(httpx.AsyncBaseTransport):
             await self._connection.aclose()
 
 
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
+class ResponseBody(httpx.AsyncByteStream):
+    """The body of a response of httpcore, or of a user's client, as httpx takes it."""
+
+    def __init__(self, response: httpcore.Response | httpx.Response) -> None:
         self._response = response
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        # httpcore declares one type for the blocking and the asynchronous body.
+        # Both libraries declare one type for the blocking and the asynchronous body.
         return aiter(cast("AsyncIterable[bytes]", self._response.stream))
 
     async def aclose(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from meshapi_video._async.connections import AsyncConnectionPool
+from meshapi_video._async.httpx_client import AsyncChosenTransport, AsyncHTTPXTransport
 from meshapi_video._async.user_client import AsyncUserClientTransport
 from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
 from meshapi_video._transport.api_errors import check_response
@@ -19,13 +20,13 @@ from meshapi_video._transport.request import RequestTemplate
 from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
     from typing import Protocol, Unpack
 
-    import httpx
-
     from meshapi_video._settings import Settings
     from meshapi_video._transport.generated import ExpectedResponse
+    from meshapi_video._transport.libraries import AsyncHTTPClient
     from meshapi_video._transport.request import Request, RequestOptions
     from meshapi_video._transport.response import Response
 
@@ -48,12 +49,13 @@ HAS_AIOHTTP: Final = has_aiohttp()
 class AsyncSession:
     """Sends requests to the API, with the key, and checks the responses. The tasks of one event loop may use it."""
 
-    def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None) -> None:
+    def __init__(self, settings: Settings, http_client: AsyncHTTPClient | None) -> None:
         self._settings = settings
         self._template = RequestTemplate(settings)
         self._proxy = None if http_client is not None else environment_proxy(settings.base_url)
         self._user_client = None if http_client is None else AsyncUserClientTransport(self._template, http_client)
-        self.capacity: Final = CAPACITY if http_client is None else USER_CLIENT_CAPACITY
+        uses_pool_of_httpx = http_client is not None or settings.transport == "httpx"
+        self.capacity: Final = USER_CLIENT_CAPACITY if uses_pool_of_httpx else CAPACITY
         """The number of requests that the transport handles well at once."""
         self._transport: _Transport | None = None
         self.is_closed = False
@@ -103,6 +105,11 @@ class AsyncSession:
 
     def _connect(self) -> _Transport:
         tls = tls_context(self._settings.base_url)
+        if self._settings.transport == "httpx":
+            return AsyncHTTPXTransport(self._template, tls, self._proxy)
+        return AsyncChosenTransport(self._connect_builtin(tls), self._template, tls, self._proxy)
+
+    def _connect_builtin(self, tls: ssl.SSLContext) -> _Transport:
         # aiohttp does not support every kind of proxy, and runs on asyncio only.
         if self._proxy is None and HAS_AIOHTTP and anyio.get_cancelled_exc_class() is asyncio.CancelledError:
             from meshapi_video._async.aiohttp import AiohttpTransport  # noqa: PLC0415 - only the extra has it

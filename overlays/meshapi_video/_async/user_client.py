@@ -1,31 +1,37 @@
-"""Sends requests through the user's own httpx client. The SDK never closes it or changes its settings."""
+"""Sends requests through the user's own client of httpx or httpx2. The SDK never closes it or changes its settings."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from meshapi_video._errors import InvalidResponse
 from meshapi_video._transport.exceptions import map_httpx_exceptions
+from meshapi_video._transport.libraries import errors_named, library_of
 from meshapi_video._transport.response import BodyReader, Response
 from meshapi_video._transport.user_client import RequestTrace, already_read, shut_down_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
+    from typing import Protocol
 
+    import httpx
+
+    from meshapi_video._transport.libraries import AsyncHTTPClient
     from meshapi_video._transport.request import Request, RequestTemplate
+    from meshapi_video._transport.user_client import UserResponse
+
+    class _Response(UserResponse, Protocol):
+        def aiter_raw(self) -> AsyncIterator[bytes]: ...
+
+        async def aclose(self) -> None: ...
 
 
 class AsyncUserClientTransport:
     """The transport over the user's client."""
 
-    def __init__(self, template: RequestTemplate, client: httpx.AsyncClient) -> None:
-        if not isinstance(client, httpx.AsyncClient):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise TypeError(
-                f"http_client of an AsyncVideoClient should be an httpx.AsyncClient, not {type(client).__name__}"
-            )
+    def __init__(self, template: RequestTemplate, client: AsyncHTTPClient) -> None:
+        self._library = library_of(client, "AsyncClient")
         self._template = template
         self._client = client
 
@@ -34,8 +40,8 @@ class AsyncUserClientTransport:
         trace = RequestTrace(request)
         with map_httpx_exceptions(self._template.settings):
             try:
-                return await self._send(self._template.httpx_request(request, trace.record_async), check)
-            except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+                return await self._send(self._template.httpx_request(request, trace.record_async, self._library), check)
+            except errors_named("NetworkError", "RemoteProtocolError") as error:
                 trace.failed(error)
                 # The server may have closed an idle connection. Then the request may go out once more.
                 if not (request.may_repeat and trace.got_nothing_from_kept_connection):
@@ -43,15 +49,16 @@ class AsyncUserClientTransport:
             except BaseException as error:
                 trace.failed(error)
                 raise
-            return await self._send(self._template.httpx_request(request), check)
+            return await self._send(self._template.httpx_request(request, None, self._library), check)
 
     async def aclose(self) -> None:
         """Does nothing: the user closes the client."""
 
     async def _send(self, request: httpx.Request, check: Callable[[Response], None]) -> Response:
+        options: dict[str, Any] = {"auth": self._library.Auth(), "follow_redirects": False}
         try:
-            response = await self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
-        except httpx.HTTPStatusError as error:
+            response: _Response = await self._client.send(request, stream=True, **options)
+        except errors_named("HTTPStatusError") as error:
             # A hook called `raise_for_status`. `check_response` decides which error this is.
             response = error.response
         async with aclosing(response):
@@ -64,10 +71,10 @@ class AsyncUserClientTransport:
             return received
 
 
-async def _read(response: httpx.Response) -> Response:
+async def _read(response: _Response) -> Response:
     if response.is_closed:
         return already_read(response)
-    reader = BodyReader(response.status_code, response.headers)
+    reader = BodyReader(response.status_code, response.headers.raw)
     with reader.lenient:
         async for part in response.aiter_raw():
             reader.feed(part)

@@ -23,6 +23,7 @@ from meshapi_video._tasks import CreatedTask, Video, is_terminal, task_id_of, vi
 from meshapi_video._transport.environment import tls_context
 from meshapi_video._transport.exceptions import root_message
 from meshapi_video._transport.httpcore_request import NETWORK_ERRORS
+from meshapi_video._transport.libraries import errors_named
 from meshapi_video._transport.request import HEADERS
 from meshapi_video._transport.retry_after import retry_after
 from meshapi_video._urls import is_loopback, parse_http_url
@@ -31,6 +32,7 @@ from meshapi_video._validation import deadline_after
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Generator
+    from types import ModuleType
 
     from meshapi_video._download.partial_file import PartialFile
     from meshapi_video_generated.models import VideoTaskResponse
@@ -116,11 +118,30 @@ class TLSContexts:
         return self._for_https if url.scheme == "https" else tls_context(str(url))
 
 
-class SignedRequest(httpx.Request):
+class _HiddenURL:
     """A request whose `repr` hides the path and the query of its URL."""
 
+    method: str
+    url: httpx.URL
+
     def __repr__(self) -> str:
-        return f"<Request({self.method!r}, {host_of(self)!r})>"
+        return f"<Request({self.method!r}, {self.url.host!r})>"
+
+
+class SignedRequest(_HiddenURL, httpx.Request):
+    """A request of a download."""
+
+
+def signed_request(request: httpx.Request, library: ModuleType) -> httpx.Request:
+    """The same request as one of `library`: httpx, or its fork httpx2, whose requests have the same interface."""
+    if library is httpx:
+        return request
+    base: type[httpx.Request] = library.Request
+    of_library = type("SignedRequest", (_HiddenURL, base), {})
+    signed: httpx.Request = of_library(
+        request.method, str(request.url), headers=request.headers.raw, extensions=request.extensions
+    )
+    return signed
 
 
 def build_request(action: SendRequest, timeout: float, plain_http_hosts: Collection[str] = ()) -> SignedRequest:
@@ -172,9 +193,9 @@ def map_network_errors(host: str, seconds: float) -> Generator[None]:
     # `from None`: the original error holds the request, and so the signed URL.
     try:
         yield
-    except (httpx.TimeoutException, httpcore.TimeoutException, TimeoutError):
+    except (*errors_named("TimeoutException"), httpcore.TimeoutException, TimeoutError):
         raise TransferInterrupted(f"no data from {host} for {format_seconds(max(seconds, 0))}") from None
-    except (httpx.HTTPError, *NETWORK_ERRORS) as error:
+    except (*errors_named("HTTPError"), *NETWORK_ERRORS) as error:
         raise TransferInterrupted(f"the connection to {host} failed: {root_message(error)}") from None
 
 

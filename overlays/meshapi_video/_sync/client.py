@@ -5,9 +5,7 @@ from __future__ import annotations
 import time
 import weakref
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Self
-
-import httpx
+from typing import TYPE_CHECKING, Literal, Self
 
 from meshapi_video._base_client import BaseClient, task_and_age
 from meshapi_video._errors import MeshVideoError
@@ -48,6 +46,7 @@ if TYPE_CHECKING:
     from meshapi_video._sync.download import DownloadTransports
     from meshapi_video._sync.list import TaskList
     from meshapi_video._sync.wait_many import Updates, WaitResults
+    from meshapi_video._transport.libraries import HTTPClient
     from meshapi_video_generated.models import VideoContentItem
 
 # Modules that not every program uses are imported where they are used, so that a client is created quickly.
@@ -64,16 +63,19 @@ class VideoClient(BaseClient):
             `https://api.meshapi.ai`.
         timeout: Seconds for one request as a whole.
         max_retries: How often `get` and `download` retry after a failure that may be temporary.
-        http_client: Your own `httpx.Client`, for example with a proxy or certificates of your own. The
-            SDK sends through it and never closes it.
+        http_client: Your own `httpx.Client` or `httpx2.Client`, for example with a proxy or
+            certificates of your own. The SDK sends through it and never closes it.
         private_hosts: Hosts with an address inside your network from which `download` may download, as
             they are written in the URL. `http://` before a host allows plain HTTP, too. By default, those in
             the environment variable `MESHAPI_PRIVATE_HOSTS`, separated by commas.
+        transport: `"httpx"` sends every request through plain httpx, at most 20 at once. `"builtin"` always
+            uses the built-in connections. By default, the environment variable `MESHAPI_TRANSPORT`, or else
+            the built-in connections while no test has replaced a part of httpx.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is not an `httpx.Client`, or `private_hosts` is a single string.
+        TypeError: `http_client` is no `Client` of httpx or httpx2, or `private_hosts` is a single string.
 
     Two delays are not limited by `timeout` in blocking code: the lookup of the server's name; and, with your
     own `http_client`, response headers that arrive byte by byte, because its timeout starts again with each
@@ -87,13 +89,22 @@ class VideoClient(BaseClient):
         base_url: str | None = None,
         timeout: float = 30.0,
         max_retries: int = 2,
-        http_client: httpx.Client | None = None,
+        http_client: HTTPClient | None = None,
         private_hosts: Collection[str] = (),
+        transport: Literal["builtin", "httpx"] | None = None,
     ) -> None:
         key = ApiKey(api_key)
         # From here on, a traceback with local variables does not show the key.
         del api_key
-        super().__init__(key, base_url=base_url, timeout=timeout, max_retries=max_retries, private_hosts=private_hosts)
+        super().__init__(
+            key,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            http_client=http_client,
+            private_hosts=private_hosts,
+            transport=transport,
+        )
         self._session = Session(self._settings, http_client)
         self._http_client = http_client
         self._generated = generated_client(self._settings.base_url, self._session.expecting(GET.expected))
@@ -521,7 +532,7 @@ class VideoClient(BaseClient):
     def _download_transports(self) -> DownloadTransports:
         from meshapi_video._sync.download import DownloadTransports  # noqa: PLC0415
 
-        return DownloadTransports(self._http_client, self._address_rules())
+        return DownloadTransports(self._settings, self._http_client, self._address_rules())
 
     def _advance(self, state: PollState, stop: StopFlag | None = None) -> PollState:
         """The state after the next poll, which is sent when it is due, or after `stop` was set."""

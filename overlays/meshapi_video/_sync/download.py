@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, closing, nullcontext
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 from attrs import define
@@ -21,13 +21,17 @@ from meshapi_video._download.request import (
     head_of,
     host_of,
     map_network_errors,
+    signed_request,
 )
 from meshapi_video._download.state import Done, GiveUp, SendRequest, TransferState
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._sync.deadline import limit_timeouts, request_deadline, time_left
-from meshapi_video._sync.network import ConnectionTransport, httpcore_pool, permitted_addresses
+from meshapi_video._sync.httpx_client import httpx_client
+from meshapi_video._sync.network import ConnectionTransport, ResponseBody, httpcore_pool, permitted_addresses
+from meshapi_video._transport.choice import send_is_replaced, uses_httpx
 from meshapi_video._transport.environment import environment_proxy
+from meshapi_video._transport.libraries import library_of
 from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
@@ -35,13 +39,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshapi_video._download.addresses import AddressRules
+    from meshapi_video._settings import Settings
+    from meshapi_video._transport.libraries import HTTPClient
     from meshapi_video_generated.models import VideoTaskResponse
 
 
 class DownloadTransports:
     """Transports to file servers. None of them has the key, a cookie or a password."""
 
-    def __init__(self, http_client: httpx.Client | None, rules: AddressRules) -> None:
+    def __init__(self, settings: Settings, http_client: HTTPClient | None, rules: AddressRules) -> None:
+        self._settings = settings
         self._http_client = http_client
         self.rules = rules
         self._tls_contexts = TLSContexts()
@@ -54,11 +61,41 @@ class DownloadTransports:
             host = host_of(request)
             permitted_addresses(self.rules, host, stated_addresses(host))
         if self._http_client is not None:
-            # The client's `send` would log the signed URL, and its hooks could read a whole video into memory.
-            return nullcontext(self._http_client._transport_for_url(request.url))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
+            return nullcontext(ClientTransport(self._http_client))
         tls = self._tls_contexts.for_url(request.url)
         rules = self.rules if proxy is None else None
+        if uses_httpx(self._settings):
+            client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
+            return ClientTransport(client)
         return ConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules), proxy)
+
+
+class ClientTransport(httpx.BaseTransport):
+    """Sends the requests of downloads through a client of httpx or httpx2, without its hooks."""
+
+    def __init__(self, client: HTTPClient) -> None:
+        self._library = library_of(client, "Client")
+        # Nothing public leads to the client's transport for a URL.
+        self._client: Any = client
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Part of httpx's protocol for transports."""
+        sent = signed_request(request, self._library)
+        if send_is_replaced(self._client):
+            response = self._client.send(sent, stream=True, auth=self._library.Auth(), follow_redirects=False)
+        else:
+            # `send` would log the signed URL, and its hooks could read a whole video into memory.
+            response = self._client._transport_for_url(sent.url).handle_request(sent)  # noqa: SLF001 - see above
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers.raw,
+            stream=ResponseBody(response),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        """Closes a client of the SDK's own. For a user's client, nothing calls this."""
+        self._client.close()
 
 
 @define(kw_only=True)

@@ -36,6 +36,8 @@ def httpcore_pool(
     """
     return httpcore.ConnectionPool(
         ssl_context=tls,
+        # The client limits the number of requests in flight.
+        max_connections=None,
         proxy=httpcore_proxy(proxy),
         keepalive_expiry=KEEPALIVE_EXPIRY,
         network_backend=_Backend(read_size, rules, to_proxy=proxy is not None),
@@ -57,7 +59,7 @@ class ConnectionTransport(httpx.BaseTransport):
         self._connection = self._pool.create_connection(sent.url.origin)
         with map_proxy_errors(self._proxy):
             response = self._connection.handle_request(sent)
-        return httpx_response(response, _Body(response))
+        return httpx_response(response, ResponseBody(response))
 
     def close(self) -> None:
         """Closes the connection."""
@@ -65,12 +67,14 @@ class ConnectionTransport(httpx.BaseTransport):
             self._connection.close()
 
 
-class _Body(httpx.SyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
+class ResponseBody(httpx.SyncByteStream):
+    """The body of a response of httpcore, or of a user's client, as httpx takes it."""
+
+    def __init__(self, response: httpcore.Response | httpx.Response) -> None:
         self._response = response
 
     def __iter__(self) -> Iterator[bytes]:
-        # httpcore declares one type for the blocking and the asynchronous body.
+        # Both libraries declare one type for the blocking and the asynchronous body.
         return iter(cast("Iterable[bytes]", self._response.stream))
 
     def close(self) -> None:

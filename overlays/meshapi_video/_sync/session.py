@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Protocol, Unpack
 
-    import httpx
-
     from meshapi_video._settings import Settings
     from meshapi_video._transport.generated import ExpectedResponse
+    from meshapi_video._transport.libraries import HTTPClient
     from meshapi_video._transport.request import Request, RequestOptions
     from meshapi_video._transport.response import Response
 
@@ -39,12 +38,13 @@ if TYPE_CHECKING:
 class Session:
     """Sends requests to the API, with the key, and checks the responses. Any number of threads may use it."""
 
-    def __init__(self, settings: Settings, http_client: httpx.Client | None) -> None:
+    def __init__(self, settings: Settings, http_client: HTTPClient | None) -> None:
         self._settings = settings
         self._template = RequestTemplate(settings)
         self._proxy = None if http_client is not None else environment_proxy(settings.base_url)
         self._user_client = None if http_client is None else UserClientTransport(self._template, http_client)
-        self.capacity: Final = CAPACITY if http_client is None else USER_CLIENT_CAPACITY
+        uses_pool_of_httpx = http_client is not None or settings.transport == "httpx"
+        self.capacity: Final = USER_CLIENT_CAPACITY if uses_pool_of_httpx else CAPACITY
         """The number of requests that the transport handles well at once."""
         self._transport: _Transport | None = None
         self._check_response: _CheckResponse
@@ -109,8 +109,13 @@ class Session:
 
     def _connect(self) -> _Transport:
         from meshapi_video._sync.connections import ConnectionPool  # noqa: PLC0415 - see above
+        from meshapi_video._sync.httpx_client import ChosenTransport, HTTPXTransport  # noqa: PLC0415 - see above
 
-        return ConnectionPool(self._settings, tls_context(self._settings.base_url), self._proxy)
+        tls = tls_context(self._settings.base_url)
+        if self._settings.transport == "httpx":
+            return HTTPXTransport(self._template, tls, self._proxy)
+        builtin = ConnectionPool(self._settings, tls, self._proxy)
+        return ChosenTransport(builtin, self._template, tls, self._proxy)
 
 
 class OperationSession:

@@ -1,30 +1,38 @@
-"""Sends requests through the user's own httpx client. The SDK never closes it or changes its settings."""
+"""Sends requests through the user's own client of httpx or httpx2. The SDK never closes it or changes its settings."""
 
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from meshapi_video._errors import InvalidResponse
 from meshapi_video._sync.deadline import limit_timeouts, time_left
 from meshapi_video._transport.exceptions import map_httpx_exceptions
+from meshapi_video._transport.libraries import errors_named, library_of
 from meshapi_video._transport.response import BodyReader, Response
 from meshapi_video._transport.user_client import RequestTrace, already_read, shut_down_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import Protocol
 
+    import httpx
+
+    from meshapi_video._transport.libraries import HTTPClient
     from meshapi_video._transport.request import Request, RequestTemplate
+    from meshapi_video._transport.user_client import UserResponse
+
+    class _Response(UserResponse, Protocol):
+        def iter_raw(self) -> Iterator[bytes]: ...
+
+        def close(self) -> None: ...
 
 
 class UserClientTransport:
     """The transport over the user's client."""
 
-    def __init__(self, template: RequestTemplate, client: httpx.Client) -> None:
-        if not isinstance(client, httpx.Client):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise TypeError(f"http_client of a VideoClient should be an httpx.Client, not {type(client).__name__}")
+    def __init__(self, template: RequestTemplate, client: HTTPClient) -> None:
+        self._library = library_of(client, "Client")
         self._template = template
         self._client = client
 
@@ -33,8 +41,8 @@ class UserClientTransport:
         trace = RequestTrace(request)
         with map_httpx_exceptions(self._template.settings):
             try:
-                return self._send(self._template.httpx_request(request, trace.record), check)
-            except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+                return self._send(self._template.httpx_request(request, trace.record, self._library), check)
+            except errors_named("NetworkError", "RemoteProtocolError") as error:
                 trace.failed(error)
                 # The server may have closed an idle connection. Then the request may go out once more.
                 if not (request.may_repeat and trace.got_nothing_from_kept_connection):
@@ -42,16 +50,17 @@ class UserClientTransport:
             except BaseException as error:
                 trace.failed(error)
                 raise
-            return self._send(self._template.httpx_request(request), check)
+            return self._send(self._template.httpx_request(request, None, self._library), check)
 
     def close(self) -> None:
         """Does nothing: the user closes the client."""
 
     def _send(self, request: httpx.Request, check: Callable[[Response], None]) -> Response:
         limit_timeouts(request)
+        options: dict[str, Any] = {"auth": self._library.Auth(), "follow_redirects": False}
         try:
-            response = self._client.send(request, stream=True, auth=httpx.Auth(), follow_redirects=False)
-        except httpx.HTTPStatusError as error:
+            response: _Response = self._client.send(request, stream=True, **options)
+        except errors_named("HTTPStatusError") as error:
             # A hook called `raise_for_status`. `check_response` decides which error this is.
             response = error.response
         with closing(response):
@@ -64,10 +73,10 @@ class UserClientTransport:
             return received
 
 
-def _read(response: httpx.Response) -> Response:
+def _read(response: _Response) -> Response:
     if response.is_closed:
         return already_read(response)
-    reader = BodyReader(response.status_code, response.headers)
+    reader = BodyReader(response.status_code, response.headers.raw)
     with reader.lenient:
         for part in response.iter_raw():
             time_left()

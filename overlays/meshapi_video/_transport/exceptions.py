@@ -6,8 +6,6 @@ import contextlib
 import traceback
 from typing import TYPE_CHECKING, Final
 
-import httpx
-
 from meshapi_video._errors import (
     APIError,
     ConnectionFailed,
@@ -17,6 +15,7 @@ from meshapi_video._errors import (
     format_seconds,
 )
 from meshapi_video._text import describe
+from meshapi_video._transport.libraries import errors_named
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,18 +62,18 @@ def _is_of_parser(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def map_httpx_exceptions(settings: Settings) -> Generator[None]:
-    """Raises `ConnectionFailed` for httpx's errors, and `TimeoutError` for its timeouts."""
+    """Raises `ConnectionFailed` for the errors of httpx and httpx2, and `TimeoutError` for their timeouts."""
     try:
         yield
-    except httpx.TimeoutException:
+    except errors_named("TimeoutException"):
         raise TimeoutError from None
-    except httpx.ProxyError as error:
+    except errors_named("ProxyError") as error:
         refusal = f"the proxy of the http_client refused the connection: {root_message(error)}"
-        raise connection_failed(settings, httpx.ProxyError(refusal)) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise connection_failed(settings, ConnectionError(refusal)) from None
+    except errors_named("HTTPError", "InvalidURL") as error:
         # httpx parses the location of a redirect, even if it does not follow it.
         raise connection_failed(settings, error) from None
-    except httpx.StreamError:
+    except errors_named("StreamError"):
         raise MeshVideoError(
             "a hook of the http_client consumed the response; it should call read() or aread() to keep the body"
         ) from None

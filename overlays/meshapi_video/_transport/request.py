@@ -12,6 +12,7 @@ from meshapi_video._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 HEADERS: Final = {
     "Accept": "application/json",
@@ -129,12 +130,19 @@ class RequestTemplate:
         target = encoded.url.raw_path.decode("ascii")
         return Request(method, self._root_text + target, self._origin, target, headers, content, repeat)
 
-    def httpx_request(self, request: Request, trace: Callable[[str, Any], object] | None = None) -> httpx.Request:
-        """The same request for an httpx client, with httpx's own timeouts. `trace` is httpcore's extension."""
+    def httpx_request(
+        self, request: Request, trace: Callable[[str, Any], object] | None = None, library: ModuleType = httpx
+    ) -> httpx.Request:
+        """The same request for a client of httpx, or of its fork httpx2, with the timeouts of the library.
+
+        `trace` is httpcore's extension.
+        """
         content = request.content or None
         extensions: dict[str, object] = {"timeout": self._timeouts}
         if trace is not None:
             extensions["trace"] = trace
-        return httpx.Request(
-            request.method, request.url, headers=request.headers, content=content, extensions=extensions
+        # The requests of httpx2 have the same interface.
+        built: httpx.Request = library.Request(
+            request.method, request.url, headers=request.headers.raw, content=content, extensions=extensions
         )
+        return built

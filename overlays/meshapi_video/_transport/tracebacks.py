@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from meshapi_video._settings import ApiKey
 
 _LIBRARIES: Final = sys.stdlib_module_names | {
-    "aiohttp", "anyio", "h11", "httpcore", "httpx", "multidict", "propcache", "socksio", "trio", "uvloop", "yarl",
+    "aiohttp", "anyio", "h11", "httpcore", "httpcore2", "httpx", "httpx2", "multidict", "propcache",
+    "socksio", "trio", "uvloop", "yarl",
 }  # fmt: skip
 _HIDDEN: Final = _LIBRARIES | {"meshapi_video", "meshapi_video_generated"}
 _EXPECTED: Final = _HIDDEN - {"builtins"}

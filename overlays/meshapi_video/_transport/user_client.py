@@ -1,20 +1,52 @@
-"""The parts that the transports over a user's own httpx client share."""
+"""The parts that the transports over a user's own client share. The client is one of httpx, or of its fork httpx2."""
 
 from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 
+from meshapi_video._transport.libraries import errors_named
 from meshapi_video._transport.response import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meshapi_video._transport.request import Request
 
 
-_NOTHING_SENT: Final = (httpx.PoolTimeout, httpx.UnsupportedProtocol)
+class UserHeaders(Protocol):
+    """The common part of the headers of httpx and of httpx2."""
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]: ...
+
+
+class UserResponse(Protocol):
+    """The common part of a response of httpx and of httpx2."""
+
+    status_code: int
+    is_closed: bool
+
+    @property
+    def extensions(self) -> Mapping[str, Any]: ...
+
+    @property
+    def headers(self) -> UserHeaders: ...
+
+    @property
+    def http_version(self) -> str: ...
+
+    @property
+    def is_success(self) -> bool: ...
+
+    @property
+    def content(self) -> bytes: ...
+
+
+_NOTHING_SENT: Final = ("PoolTimeout", "UnsupportedProtocol")
 """What a client raises before any step. `ConnectError` and `ConnectTimeout` prove nothing without the steps: a
 transport over another library may raise them after a connection broke."""
 
@@ -41,7 +73,7 @@ class RequestTrace:
 
     def failed(self, error: BaseException) -> None:
         """Takes the error of a user's client. A transport of the user's own may report no steps."""
-        self._request.was_sent |= not self._steps and not isinstance(error, _NOTHING_SENT)
+        self._request.was_sent |= not self._steps and not isinstance(error, errors_named(*_NOTHING_SENT))
 
     @property
     def got_nothing_from_kept_connection(self) -> bool:
@@ -51,7 +83,7 @@ class RequestTrace:
         return "send_request_headers.started" in self._steps and not is_new and not has_response
 
 
-def shut_down_connection(response: httpx.Response) -> None:
+def shut_down_connection(response: UserResponse) -> None:
     """Makes the pool of a user's client discard the connection of `response`, as far as its transport tells.
 
     Not with HTTP/2, where other requests share the connection, and each response has the number of its request.
@@ -64,16 +96,16 @@ def shut_down_connection(response: httpx.Response) -> None:
             connected.shutdown(socket.SHUT_RDWR)
 
 
-def already_read(response: httpx.Response) -> Response:
+def already_read(response: UserResponse) -> Response:
     """The response of a user's client if a hook has read the body, or a mock transport has no stream."""
     try:
         content = response.content
-    except httpx.ResponseNotRead:
+    except errors_named("ResponseNotRead"):
         # httpx closes a response about which a hook raises. The status of an error is useful without the body.
         if response.is_success:
             raise
         content = b""
     # These headers describe the body as sent, and not as read.
     as_sent = {"content-encoding", "content-length", "transfer-encoding"}
-    headers = [(name, value) for name, value in response.headers.multi_items() if name not in as_sent]
+    headers = [each for each in httpx.Headers(response.headers.raw).multi_items() if each[0] not in as_sent]
     return Response(response.status_code, httpx.Headers(headers), content)
