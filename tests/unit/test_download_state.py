@@ -11,12 +11,14 @@ from attrs import evolve
 
 from meshapi_video._download import state as state_module
 from meshapi_video._download.addresses import UnsafeURL
+from meshapi_video._download.content import Content
 from meshapi_video._download.headers import ResponseHead, ResumeRecord
 from meshapi_video._download.request import TransferInterrupted, after_failure, build_request
 from meshapi_video._download.state import (
     MAX_REDIRECTS,
     Done,
     GiveUp,
+    RefreshURL,
     SendRequest,
     TransferState,
     attempt_failed,
@@ -24,6 +26,7 @@ from meshapi_video._download.state import (
     decide,
     head_received,
     start_transfer,
+    url_refreshed,
 )
 from meshapi_video._polling.state import Sleep
 from support.tables import rows_of
@@ -105,6 +108,22 @@ def test_after_any_other_206_and_after_a_416_the_whole_file_is_requested_at_once
         assert decide(after, 0) == SendRequest(ADDRESS, {}, math.inf)
 
 
+@row("206 from the first byte, to a request without a range", "take the body, from the start of the file")
+def test_a_206_that_was_not_requested_is_taken_if_it_begins_with_the_first_byte() -> None:
+    for transfer in (new_transfer(), new_transfer(evolve(RECORD, validator=None), 500)):
+        whole = after_head(206, transfer, content_range="bytes 0-999/1000", content_length="1000")
+        assert (whole.accepts_body, whole.kept) == (True, 0)
+        assert decide(body_ended(whole, 1000, 0, 0), 0) == Done()
+    part = after_head(206, content_range="bytes 0-499/1000", content_length="500", etag='"v1"')
+    rest = body_ended(part, 500, 0, 0)
+    assert rest.last_failure == "the response ended after 500 of 1,000 bytes"
+    assert decide(rest, 0.5) == SendRequest(ADDRESS, {"Range": "bytes=500-", "If-Range": '"v1"'}, math.inf)
+    chunked = after_head(206, content_range="bytes 0-999/1000", transfer_encoding="chunked")
+    assert body_ended(chunked, 999, 0, 0).last_failure == "the response ended after 999 of 1,000 bytes"
+    for wrong in ({"content_range": "bytes 1-999/1000"}, {"content_range": "bytes 0-999/1000", "content_length": "9"}):
+        assert after_head(206, **wrong).end == GiveUp("files.example responded 206 Partial Content")
+
+
 @row("a redirect, except the sixth in a row", "request its target at once")
 def test_the_target_of_a_redirect_is_requested_at_once_except_of_the_sixth_in_a_row() -> None:
     transfer = new_transfer(RECORD, 500)
@@ -124,8 +143,20 @@ def test_a_body_of_the_stated_length_ends_the_download() -> None:
         assert decide(body_ended(after_head(200, **headers), 1000, 0, 0), 0) == Done()
 
 
+@row("a body that ends with its connection", "done if the format of the file shows that the file is complete")
+def test_a_body_that_ends_with_its_connection_is_complete_if_its_format_shows_it() -> None:
+    transfer = after_head(200, etag='"v1"')
+    assert decide(body_ended(transfer, 1000, 0, 0, Content.COMPLETE), 0) == Done()
+    truncated = body_ended(transfer, 1000, 0, 0, Content.TRUNCATED)
+    assert truncated.last_failure == "the connection ended before the end of the video"
+    assert (decide(truncated, 0), truncated.kept) == (Sleep(0.5), 1000)
+    unknown = body_ended(transfer, 1000, 0, 0, Content.UNKNOWN)
+    assert unknown.end == GiveUp("the server does not state the length, so a truncated file could not be detected")
+    assert (unknown.record, unknown.kept) == (None, 0)
+
+
 @row(
-    "408, 425, 429, 5xx, or an HTML page",
+    "408, 425, 429, 5xx, or a page: HTML, JSON, XML, text",
     "retry after a backoff, longer for each consecutive failure, and not before the server's `Retry-After`",
 )
 def test_after_a_temporary_status_or_a_page_the_download_is_retried_after_a_backoff_and_retry_after() -> None:
@@ -142,6 +173,10 @@ def test_after_a_temporary_status_or_a_page_the_download_is_retried_after_a_back
     page = after_head(200, content_type="text/html; charset=utf-8", content_length="50")
     assert (decide(page, 0), page.accepts_body) == (Sleep(0.5), False)
     assert page.last_failure == "the response is an HTML page instead of the video"
+    # The type says that it is a video, but its bytes are text.
+    page = body_ended(after_head(200, content_length="50", etag='"v1"'), 50, 0, 0, Content.PAGE)
+    assert (decide(page, 0), page.kept, page.record) == (Sleep(0.5), 0, None)
+    assert page.last_failure == "the response is a page of text instead of the video"
 
 
 @row(
@@ -174,7 +209,26 @@ def test_a_failure_after_the_last_retry_ends_the_download_unless_a_new_byte_was_
         assert decide(progress, 0) == Sleep(0.5)
 
 
-@row("401, 403, 404, 410", "give up: the URL has expired")
+@row(
+    "401, 403, 404, 410 to a URL that worked before",
+    "if the download is by id: get the task again, for a new URL, after a backoff",
+)
+def test_a_url_that_expires_during_a_download_by_id_is_replaced() -> None:
+    accepted = after_head(200, new_transfer(is_fresh=True), content_length="1000", etag='"v1"')
+    refused = after_head(403, attempt_failed(accepted, "a reset", 500, 0, 0))
+    assert decide(refused, 0) == Sleep(1)
+    assert decide(refused, 1) == RefreshURL()
+    refreshed = url_refreshed(refused, "https://files.example/new")
+    headers = {"Range": "bytes=500-", "If-Range": '"v1"'}
+    assert decide(refreshed, 1) == SendRequest("https://files.example/new", headers, math.inf)
+    # A new URL that is refused is not replaced again.
+    assert "this URL is new" in str(after_head(403, refreshed).end)
+    # Each failure counts, so that a server cannot make a client ask for URLs for ever.
+    again = after_head(206, refreshed, content_range="bytes 500-999/1000", etag='"v1"')
+    assert attempt_failed(again, "a reset", 500, 1, 0).end == GiveUp("a reset")
+
+
+@row("401, 403, 404, 410 otherwise", "give up: the URL has expired")
 def test_a_url_that_has_expired_ends_the_download() -> None:
     for status in (401, 403, 404, 410):
         advices = {False: "get the task again, for a new URL", True: "the video may have been deleted"}
@@ -227,7 +281,10 @@ def test_the_rows_above_are_the_ones_in_the_docstring() -> None:
             {"content_length": "5", "content_encoding": "gzip"},
             "has the content encoding 'gzip', which was not requested",
         ),
-        ({}, "the server does not state the length, so a truncated file could not be detected"),
+        (
+            {"content_length": "5", "content_encoding": "aws-chunked, br"},
+            "the content encoding 'br', which was not requested",
+        ),
     ],
 )
 def test_a_200_whose_body_would_not_be_the_whole_file_ends_the_download(headers: dict[str, str], reason: str) -> None:
@@ -359,11 +416,46 @@ def test_a_206_without_a_date_continues_a_version_that_is_identified_by_its_date
         ({"content_length": "9" * 5000}, "HTTP/1.1", False),
     ],
 )
-def test_a_body_is_accepted_only_if_a_truncated_one_can_be_detected(
+def test_the_length_or_the_chunks_show_whether_a_body_is_complete(
     headers: dict[str, str], version: str, *, ends: bool
 ) -> None:
     transfer = head_received(new_transfer(), evolve(head(200, **headers), version=version), 0, 0)
-    assert transfer.accepts_body is ends
+    assert (transfer.accepts_body, transfer.has_detectable_end) == (True, ends)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "aws-chunked", "AWS-Chunked, identity", "", "binary", "none"])
+def test_an_encoding_that_changes_no_byte_is_none(encoding: str) -> None:
+    assert after_head(200, content_length="5", content_encoding=encoding).accepts_body
+
+
+def test_the_chunks_count_and_not_a_length_beside_them() -> None:
+    transfer = after_head(200, content_length="5", transfer_encoding="chunked")
+    assert decide(body_ended(transfer, 1000, 0, 0), 0) == Done()
+
+
+@pytest.mark.parametrize(
+    ("media_type", "page"),
+    [
+        ("text/html", "an HTML page"),
+        ("Application/XHTML+XML", "XML"),
+        ("application/json; charset=utf-8", "JSON"),
+        ("application/problem+json", "JSON"),
+        ("text/json", "JSON"),
+        ("application/xml", "XML"),
+        ("text/xml", "XML"),
+        ("text/plain", "text"),
+        ("video/mp4", None),
+        ("binary/octet-stream", None),
+        ("application/octet-stream", None),
+        ("application/mp4", None),
+        ("image/svg+xml", None),
+        ("", None),
+    ],
+)
+def test_a_page_is_known_by_its_type(media_type: str, page: str | None) -> None:
+    transfer = after_head(200, content_type=media_type, content_length="5")
+    assert transfer.accepts_body is (page is None)
+    assert transfer.last_failure == (f"the response is {page} instead of the video" if page else "")
 
 
 def test_the_delay_doubles_and_a_new_byte_resets_it() -> None:

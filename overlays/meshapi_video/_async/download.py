@@ -28,7 +28,7 @@ from meshapi_video._download.request import (
     map_network_errors,
     signed_request,
 )
-from meshapi_video._download.state import Done, GiveUp, SendRequest, TransferState
+from meshapi_video._download.state import Done, GiveUp, RefreshURL, SendRequest, TransferState
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._transport.choice import send_is_replaced, uses_httpx
@@ -135,6 +135,9 @@ class AsyncDownload:
                     case SendRequest() as action:
                         transfer = await self._send(action, transfer, file)
                         log_attempt(transfer, self.clock())
+                    case RefreshURL():
+                        with hidden_frames():
+                            transfer = state.url_refreshed(transfer, request.url_of(await get(request.task_id), file))
                     case Sleep(seconds):
                         await self.sleep(seconds)
                     case Done():
@@ -161,7 +164,12 @@ class AsyncDownload:
                         return transfer
                     await to_thread.run_sync(file.prepare, transfer.record, transfer.kept)
                     received = await self._receive(response, host, transfer, file)
-                    return state.body_ended(transfer, received, self.clock(), self.rand())
+                    content = await to_thread.run_sync(file.content)
+                    transfer = state.body_ended(transfer, received, self.clock(), self.rand(), content)
+                    if transfer.kept == 0:
+                        # No later call may take these bytes for the beginning of the file.
+                        await to_thread.run_sync(file.discard)
+                    return transfer
         except (TransferInterrupted, UnsafeURL) as error:
             return after_failure(transfer, error, file.size, self.clock(), self.rand())
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]{0,1024}"')
 _DATE: Final = re.compile(r"[\x20-\x7e]{1,100}")
 _COUNT: Final = re.compile(r"[0-9]{1,18}")
+# Object storage states `aws-chunked` for files that were uploaded in this encoding, and sends them without it.
+_WITHOUT_EFFECT: Final = frozenset({"", "identity", "aws-chunked", "binary", "none"})
+_PAGES: Final = {"html": "an HTML page", "xml": "XML", "json": "JSON"}
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 
 
@@ -60,25 +63,44 @@ class ResponseHead:
 
     @property
     def length(self) -> int | None:
-        """The size of the body in bytes, if stated."""
+        """The size of the body in bytes, if stated. A chunked body has its own sizes, and they count."""
+        if self._is_chunked:
+            return None
         stated = self.headers.get("content-length", "").strip()
         return int(stated) if _COUNT.fullmatch(stated) else None
 
     @property
     def has_detectable_end(self) -> bool:
         """Whether a truncated body can be told from a complete one."""
-        chunked = "chunked" in self.headers.get("transfer-encoding", "").lower()
-        return chunked or self.length is not None or not self.version.startswith("HTTP/1")
+        return self._is_chunked or self.length is not None or not self.version.startswith("HTTP/1")
 
     @property
-    def is_html(self) -> bool:
-        """Whether the body is an HTML page, such as the login page of a network."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/html"
+    def _is_chunked(self) -> bool:
+        return "chunked" in self.headers.get("transfer-encoding", "").lower()
 
     @property
-    def encoding(self) -> str:
-        """The content encoding."""
-        return self.headers.get("content-encoding", "identity").strip().lower()
+    def page(self) -> str | None:
+        """The kind of page that the body is by its type, such as the HTML of a network's login; None for a file."""
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind, _, subtype = media_type.partition("/")
+        if kind == "text":
+            return _PAGES.get(subtype.rpartition("+")[2], "text")
+        return _PAGES.get(subtype.rpartition("+")[2]) if kind == "application" else None
+
+    @property
+    def encoding(self) -> str | None:
+        """The content encoding that changes the bytes; None without one."""
+        stated = {name.strip().lower() for name in self.headers.get("content-encoding", "").split(",")}
+        return ", ".join(sorted(stated - _WITHOUT_EFFECT)) or None
+
+    @property
+    def whole(self) -> ResponseHead | None:
+        """The head of the 200 that a 206 without a requested range means: its part begins with the first byte."""
+        stated = _CONTENT_RANGE.fullmatch(self.headers.get("content-range", "").strip())
+        if stated is None or int(stated[1]) != 0 or self.length not in {None, int(stated[2]) + 1}:
+            return None
+        others = {name: value for name, value in self.headers.items() if name != "transfer-encoding"}
+        return evolve(self, status=http.HTTPStatus.OK, headers={**others, "content-length": stated[3]})
 
     @property
     def validator(self) -> str | None:

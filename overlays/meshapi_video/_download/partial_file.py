@@ -11,6 +11,7 @@ its own user. It deletes everything else with these names.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -25,8 +26,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from meshapi_video._download.content import Content, content_of
 from meshapi_video._download.file_lock import try_lock
 from meshapi_video._download.headers import ResumeRecord
+from meshapi_video._download.target import target_problem
 from meshapi_video._errors import DownloadError
 
 if TYPE_CHECKING:
@@ -95,12 +98,14 @@ class PartialFile:
         """Locks the partial file, and reads what an earlier download has kept."""
         with self._map_os_errors(f"{self.path} cannot be written"):
             if not self.path.parent.is_dir():
-                raise self.error(f"there is no folder {self.path.parent}")
-            self._check_not_there()
+                raise self.error(f"there is no folder {self.path.parent}") from FileNotFoundError(
+                    errno.ENOENT, "no folder"
+                )
+            self._check_target()
             self._record_file = self._open_and_lock_record()
             try:
                 # Another download may have finished before this one got the lock.
-                self._check_not_there()
+                self._check_target()
                 self._data_file = self._open_own(self._data_path)
             except BaseException:
                 self._delete_record()
@@ -127,6 +132,11 @@ class PartialFile:
             self.record = record
             self._record_file.write(msgspec.json.encode(record))
 
+    def content(self) -> Content:
+        """What the kept bytes are."""
+        with self._map_os_errors("the partial file cannot be read"):
+            return content_of(self._data_file)
+
     def discard(self) -> None:
         """Deletes the kept bytes."""
         with self._map_os_errors("the partial file cannot be emptied"):
@@ -152,6 +162,8 @@ class PartialFile:
             # Some systems cannot rename an open file.
             self._data_file.close()
             if self._overwrite:
+                # Another program may have replaced the file since the download began.
+                self._check_target()
                 self._data_path.replace(self.path)
             else:
                 _rename_without_overwrite(self._data_path, self.path)
@@ -195,9 +207,9 @@ class PartialFile:
             except OSError as error:
                 raise self.error(f"{failure}: {error.strerror or error}") from error
 
-    def _check_not_there(self) -> None:
-        if not self._overwrite and os.path.lexists(self.path):
-            raise self.error(f"{self.path} already exists, and overwrite is not set")
+    def _check_target(self) -> None:
+        if problem := target_problem(self.path, overwrite=self._overwrite):
+            raise self.error(f"{self.path} {problem.strerror}") from problem
 
     def _check_space(self, needed: int) -> None:
         usage = shutil.disk_usage(self.path.parent)
@@ -205,7 +217,7 @@ class PartialFile:
         if usage.total and needed > usage.free:
             raise self.error(
                 f"the {self._kind} needs {needed:,} bytes more, but the disk has {usage.free:,} bytes free"
-            )
+            ) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _open_and_lock_record(self) -> FileIO:
         while True:
@@ -229,6 +241,8 @@ class PartialFile:
             with suppress(FileNotFoundError):
                 found = path.lstat()
                 if not _is_own(found):
+                    if stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode):
+                        raise OSError(errno.EINVAL, f"{path} is a device")
                     path.unlink()
                     continue
                 self._opened.append(file := FileIO(path, "r+"))

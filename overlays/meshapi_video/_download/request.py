@@ -86,16 +86,10 @@ class DownloadRequest:
 
     def start(self, task: VideoTaskResponse | None, file: PartialFile, max_retries: int, now: float) -> TransferState:
         """The first state of the download; `task` is the task if it was fetched for this download."""
-        if task is not None and not is_terminal(task):
-            raise file.error(f"the task is {str(task.status)!r} and has no video yet: wait for it first")
-        video = self.video if task is None else video_or_raise(task)
-        url = video and (video.last_frame_url if self.kind == "last frame" else video.url)
-        if not url:
-            raise file.error("the task has no last frame; request one when you create the task")
         return state.start_transfer(
             self.task_id,
             self.kind,
-            url,
+            self.url_of(task, file),
             is_fresh=task is not None,
             record=file.record,
             kept=file.size,
@@ -103,6 +97,16 @@ class DownloadRequest:
             now=now,
             deadline=self.deadline,
         )
+
+    def url_of(self, task: VideoTaskResponse | None, file: PartialFile) -> str:
+        """The URL of the file, from a task that was fetched for this download, or else from the caller's video."""
+        if task is not None and not is_terminal(task):
+            raise file.error(f"the task is {str(task.status)!r} and has no video yet: wait for it first")
+        video = self.video if task is None else video_or_raise(task)
+        url = video and (video.last_frame_url if self.kind == "last frame" else video.url)
+        if not url:
+            raise file.error("the task has no last frame; request one when you create the task")
+        return url
 
 
 class TLSContexts:

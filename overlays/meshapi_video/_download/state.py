@@ -8,15 +8,20 @@ the head of a response, `body_ended` the regular end of its body, and `attempt_f
 | 200                                                   | take the body, from the start of the file     |
 | 206 that continues the kept bytes of the same version | append the body                               |
 | any other 206, and 416, to a request with a range     | request the whole file at once                |
+| 206 from the first byte, to a request without a range | take the body, from the start of the file     |
 | a redirect, except the sixth in a row                 | request its target at once                    |
 | a body of the stated length                           | done                                          |
-| 408, 425, 429, 5xx, or an HTML page                   | retry after a backoff, longer for each        |
+| a body that ends with its connection                  | done if the format of the file shows that     |
+|                                                       | the file is complete                          |
+| 408, 425, 429, 5xx, or a page: HTML, JSON, XML, text  | retry after a backoff, longer for each        |
 |                                                       | consecutive failure, and not before the       |
 |                                                       | server's `Retry-After`                        |
 | no response, or a body that is truncated or stalls    | retry after a backoff, longer for each        |
 |                                                       | consecutive failure                           |
 | a failure after the last retry, with no new byte      | give up                                       |
-| 401, 403, 404, 410                                    | give up: the URL has expired                 |
+| 401, 403, 404, 410 to a URL that worked before        | if the download is by id: get the task again, |
+|                                                       | for a new URL, after a backoff                |
+| 401, 403, 404, 410 otherwise                          | give up: the URL has expired                 |
 | a body that is longer than its headers state          | delete the bytes, retry after a backoff       |
 | a body without a stated length, of more than 4 GiB    | delete the bytes, give up                     |
 | any other status, or the deadline                     | give up                                       |
@@ -32,6 +37,7 @@ from urllib.parse import urljoin, urlsplit
 
 from attrs import evolve, field, frozen
 
+from meshapi_video._download.content import Content
 from meshapi_video._download.headers import ResponseHead, ResumeRecord
 from meshapi_video._errors import format_seconds
 from meshapi_video._polling.policy import RETRY_BACKOFF
@@ -59,6 +65,11 @@ class SendRequest:
 
 
 @frozen
+class RefreshURL:
+    """Get the task again now: its URL has expired during the download."""
+
+
+@frozen
 class Done:
     """All bytes are there."""
 
@@ -70,7 +81,7 @@ class GiveUp:
     reason: str
 
 
-Decision = SendRequest | Sleep | Done | GiveUp
+Decision = SendRequest | RefreshURL | Sleep | Done | GiveUp
 
 
 @frozen(kw_only=True)
@@ -83,7 +94,11 @@ class TransferState:
     url: str = field(repr=False)
     """The URL of the file, as the task states it."""
     is_fresh: bool
-    """Whether the URL was requested for this download."""
+    """Whether the URL was requested for this download, which can then request another one."""
+    has_worked: bool = False
+    """Whether the server has accepted this URL."""
+    has_expired: bool = False
+    """Whether a new URL is needed for the next request."""
     max_retries: int
     """Consecutive failures that are retried."""
     started: float
@@ -102,6 +117,8 @@ class TransferState:
     """The most bytes that were kept at any time."""
     accepts_body: bool = False
     """Whether the body of the current response is kept: after the kept bytes, or in place of them if `kept` is 0."""
+    has_detectable_end: bool = True
+    """Whether the end of the current body shows that it is complete."""
     end: Done | GiveUp | None = None
 
     @property
@@ -157,6 +174,8 @@ def decide(transfer: TransferState, now: float) -> Decision:
         return GiveUp(f"the file is not complete after {format_seconds(now - transfer.started)}, the timeout")
     if now < transfer.next_attempt_at:
         return Sleep(transfer.next_attempt_at - now)
+    if transfer.has_expired:
+        return RefreshURL()
     headers: dict[str, str] = {}
     if transfer.can_resume and transfer.record and transfer.record.validator:
         headers = {"Range": f"bytes={transfer.kept}-", "If-Range": transfer.record.validator}
@@ -167,17 +186,20 @@ def head_received(transfer: TransferState, head: ResponseHead, now: float, rand:
     """The state after the head of a response. If it `accepts_body`, the body follows."""
     transfer = evolve(transfer, last_failure="")
     host = urlsplit(transfer.next_url).hostname
+    if head.status == 206 and not transfer.can_resume:
+        head = head.whole or head
     match head.status:
         case 200:
             return _start_of_file(transfer, head, now, rand)
         case 206 | 416 if transfer.can_resume:
             record = head.continued(transfer.record, transfer.kept) if transfer.record else None
             kept = transfer.kept if record else 0
-            return evolve(transfer, record=record, kept=kept, accepts_body=record is not None)
+            is_rest = record is not None
+            return evolve(transfer, record=record, kept=kept, accepts_body=is_rest, has_worked=True)
         case 301 | 302 | 303 | 307 | 308:
             return _redirected(transfer, head)
         case 401 | 403 | 404 | 410:
-            return give_up(transfer, _expired(transfer, f"{host} responded {head.title}"))
+            return _refused(transfer, f"{host} responded {head.title}", now, rand)
         case status if status >= 500 or status in _TRANSIENT_HTTP_STATUSES:
             reason = f"{host} responded {head.title}"
             return attempt_failed(transfer, reason, transfer.kept, now, rand, head.retry_after or 0)
@@ -185,14 +207,24 @@ def head_received(transfer: TransferState, head: ResponseHead, now: float, rand:
             return give_up(transfer, f"{host} responded {head.title}")
 
 
-def body_ended(transfer: TransferState, kept: int, now: float, rand: float) -> TransferState:
+def url_refreshed(transfer: TransferState, url: str) -> TransferState:
+    """The state with a new URL, at which the download continues."""
+    return evolve(transfer, url=url, next_url=url, has_worked=False, has_expired=False)
+
+
+def body_ended(
+    transfer: TransferState, kept: int, now: float, rand: float, content: Content = Content.UNKNOWN
+) -> TransferState:
     """The state after the regular end of a body with which the file has `kept` bytes, or after `max_size` bytes."""
     total = transfer.record.total if transfer.record else None
-    if kept == 0:
-        return attempt_failed(transfer, f"the response has no body instead of the {transfer.kind}", kept, now, rand)
+    if kept == 0 or content is Content.PAGE:
+        reason = f"the response {'is a page of text' if kept else 'has no body'} instead of the {transfer.kind}"
+        return attempt_failed(evolve(transfer, record=None), reason, 0, now, rand)
     if total is None and kept > LARGEST_UNSTATED:
         reason = f"the response states no length, and is longer than the limit of {LARGEST_UNSTATED // 1024**3} GiB"
         return give_up(evolve(transfer, record=None, kept=0), reason)
+    if total is None and not transfer.has_detectable_end:
+        return _ended_with_the_connection(transfer, kept, content, now, rand)
     if total is None or kept == total:
         return evolve(transfer, kept=kept, end=Done())
     if kept > total:
@@ -234,15 +266,29 @@ def give_up(transfer: TransferState, reason: str) -> TransferState:
 
 
 def _start_of_file(transfer: TransferState, head: ResponseHead, now: float, rand: float) -> TransferState:
-    if head.is_html:
-        reason = f"the response is an HTML page instead of the {transfer.kind}"
+    if head.page:
+        reason = f"the response is {head.page} instead of the {transfer.kind}"
         return attempt_failed(transfer, reason, transfer.kept, now, rand)
-    if head.encoding != "identity":
+    if head.encoding:
         return give_up(transfer, f"the response has the content encoding {head.encoding!r}, which was not requested")
-    if not head.has_detectable_end:
-        return give_up(transfer, "the server does not state the length, so a truncated file could not be detected")
     record = ResumeRecord(task_id=transfer.task_id, kind=transfer.kind, validator=head.validator, total=head.length)
-    return evolve(transfer, record=record, kept=0, accepts_body=True)
+    end = head.has_detectable_end
+    return evolve(transfer, record=record, kept=0, accepts_body=True, has_worked=True, has_detectable_end=end)
+
+
+def _ended_with_the_connection(
+    transfer: TransferState, kept: int, content: Content, now: float, rand: float
+) -> TransferState:
+    """The state after a body of which only the format of the file can show that nothing is missing."""
+    match content:
+        case Content.COMPLETE:
+            return evolve(transfer, kept=kept, end=Done())
+        case Content.TRUNCATED:
+            reason = f"the connection ended before the end of the {transfer.kind}"
+            return attempt_failed(transfer, reason, kept, now, rand)
+        case _:
+            reason = "the server does not state the length, so a truncated file could not be detected"
+            return give_up(evolve(transfer, record=None, kept=0), reason)
 
 
 def _redirected(transfer: TransferState, head: ResponseHead) -> TransferState:
@@ -259,8 +305,15 @@ def _redirected(transfer: TransferState, head: ResponseHead) -> TransferState:
     return evolve(transfer, next_url=next_url, redirects=transfer.redirects + 1)
 
 
-def _expired(transfer: TransferState, reason: str) -> str:
+def _refused(transfer: TransferState, reason: str, now: float, rand: float) -> TransferState:
+    """The state after a response of a server that does not accept the URL, or has no file there."""
+    if transfer.is_fresh and transfer.has_worked:
+        # A server that accepts each new URL once, and sends nothing, still comes to the last retry.
+        return evolve(
+            attempt_failed(transfer, f"{reason} to a URL that worked before", transfer.kept, now, rand),
+            has_expired=True,
+        )
     message = f"{reason}. A URL expires 24 hours after the video was made"
     if transfer.is_fresh:
-        return f"{message}; this URL is new, so the {transfer.kind} may have been deleted"
-    return f"{message}; download by the task's id, or get the task again, for a new URL"
+        return give_up(transfer, f"{message}; this URL is new, so the {transfer.kind} may have been deleted")
+    return give_up(transfer, f"{message}; download by the task's id, or get the task again, for a new URL")

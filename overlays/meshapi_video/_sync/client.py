@@ -483,7 +483,8 @@ class VideoClient(BaseClient):
 
         Args:
             video_or_task_id: A video, or the id of a task that has succeeded, which is fetched first.
-            path: The file, or a folder. In a folder, the file is named after the task's id.
+            path: The file, or a folder. In a folder, the file is named after the task's id. A download never
+                replaces a device, a named pipe, a socket or a symbolic link.
             overwrite: Replaces an existing file.
             last_frame: Downloads the picture of the last frame instead.
             timeout: Seconds for the whole call; None for no limit. A connection without a byte for the
@@ -494,6 +495,7 @@ class VideoClient(BaseClient):
         Raises:
             DownloadError: The download failed; it says why, and which bytes are kept. Temporary failures
                 are retried, at most `max_retries` times in a row without a new byte.
+                After a failure of your disk, `__cause__` is its `OSError`.
             TaskError: The task ended without a video: `TaskFailed`, `TaskExpired` or `TaskCancelled`.
             APIError: As from `get`, if you pass an id.
             ConnectionFailed: As from `get`, if you pass an id.

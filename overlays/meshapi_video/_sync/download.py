@@ -23,7 +23,7 @@ from meshapi_video._download.request import (
     map_network_errors,
     signed_request,
 )
-from meshapi_video._download.state import Done, GiveUp, SendRequest, TransferState
+from meshapi_video._download.state import Done, GiveUp, RefreshURL, SendRequest, TransferState
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._sync.deadline import limit_timeouts, request_deadline, time_left
@@ -127,6 +127,9 @@ class Download:
                     case SendRequest() as action:
                         transfer = self._send(action, transfer, file)
                         log_attempt(transfer, self.clock())
+                    case RefreshURL():
+                        with hidden_frames():
+                            transfer = state.url_refreshed(transfer, request.url_of(get(request.task_id), file))
                     case Sleep(seconds):
                         self.sleep(seconds)
                     case Done():
@@ -151,7 +154,12 @@ class Download:
                         return transfer
                     file.prepare(transfer.record, transfer.kept)
                     received = self._receive(response, host, transfer, file)
-                    return state.body_ended(transfer, received, self.clock(), self.rand())
+                    content = file.content()
+                    transfer = state.body_ended(transfer, received, self.clock(), self.rand(), content)
+                    if transfer.kept == 0:
+                        # No later call may take these bytes for the beginning of the file.
+                        file.discard()
+                    return transfer
         except (TransferInterrupted, UnsafeURL) as error:
             return after_failure(transfer, error, file.size, self.clock(), self.rand())
 
