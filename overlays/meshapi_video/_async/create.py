@@ -94,7 +94,7 @@ class AsyncCreate:
         operation = self._session.expecting(CREATE.expected, {"X-Request-Id": state.request_id})
         try:
             with typed_errors(None, self._settings, self._seconds):
-                self._session.open()
+                await self._session.open()
                 with anyio.fail_after(self._seconds):
                     client = generated_async_client(self._settings.base_url, operation)
                     response = await CREATE.awaited(client=client, body=self._body)

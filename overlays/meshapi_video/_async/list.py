@@ -95,7 +95,7 @@ async def request_page(
     """The page of a list at an offset."""
     seconds = settings.timeout
     with typed_errors(None, settings, seconds):
-        session.open()
+        await session.open()
         with anyio.fail_after(seconds):
             response = await LIST.awaited(
                 client=generated_async_client(settings.base_url, session.expecting(LIST.expected)),

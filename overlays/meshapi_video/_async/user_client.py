@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshapi_video._transport.request import Request, RequestTemplate
+
+_ANOTHER_LOOP: Final = (
+    "Perhaps the http_client was used on another event loop before. An httpx.AsyncClient works on one event loop: "
+    "create one for each, with an AsyncVideoClient for each. An AsyncVideoClient without http_client works on all."
+)
 
 
 class AsyncUserClientTransport:
@@ -42,6 +47,8 @@ class AsyncUserClientTransport:
                     raise
             except BaseException as error:
                 trace.failed(error)
+                if isinstance(error, RuntimeError) and "loop" in str(error):
+                    error.add_note(_ANOTHER_LOOP)
                 raise
             return await self._send(self._template.httpx_request(request), check)
 
