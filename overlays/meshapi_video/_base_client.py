@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from meshapi_video._clock import monotonic
 from meshapi_video._logging import log_poll
 from meshapi_video._polling.policy import Policy, PollPolicy
 from meshapi_video._polling.state import GiveUp, PollState, gave_up, poll_failed, poll_succeeded, start_wait
@@ -36,7 +37,7 @@ class BaseClient:
         self._settings = Settings.resolve(api_key, base_url, timeout, max_retries, private_hosts)
         self._is_closed = False
         # Tests replace these to make time virtual.
-        self._clock: Callable[[], float] = time.monotonic
+        self._clock: Callable[[], float] = monotonic
         self._unix_clock: Callable[[], float] = time.time
         self._rand: Callable[[], float] = random.random
 

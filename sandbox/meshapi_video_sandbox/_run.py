@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from anyio.from_thread import start_blocking_portal
 
+from meshapi_video_sandbox._clock import EventLoop
 from meshapi_video_sandbox._example import EXAMPLE
 from meshapi_video_sandbox._sandbox import Sandbox
 from meshapi_video_sandbox._server import open_resources, run_servers
@@ -74,7 +75,8 @@ def _instructions(sandbox: Sandbox, *, simulated: bool) -> list[str]:
 
 @contextmanager
 def _running(settings: Settings) -> Generator[Sandbox]:
-    with open_resources(settings) as resources, start_blocking_portal() as portal:
+    options = {"loop_factory": EventLoop}
+    with open_resources(settings) as resources, start_blocking_portal("asyncio", options) as portal:
         servers, stop = portal.start_task(run_servers, settings, resources)
         try:
             yield Sandbox(resources.gateway.url, settings.keys[0], resources.upstream.url)

@@ -13,8 +13,10 @@ import httpx
 
 from meshapi_video._async.download import AsyncDownload, AsyncDownloadTransports
 from meshapi_video._async.session import AsyncSession
+from meshapi_video._async.timers import fail_after, move_on_after, sleep
 from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults, Poller
 from meshapi_video._base_client import BaseClient, task_and_age
+from meshapi_video._clock import monotonic
 from meshapi_video._download.request import DownloadRequest
 from meshapi_video._errors import ConnectionFailed, MeshVideoError, format_seconds
 from meshapi_video._polling.adaptive import AdaptivePolicy
@@ -98,7 +100,7 @@ class AsyncVideoClient(BaseClient):
         self._generated = generated_async_client(self._settings.base_url, self._session.expecting(GET.expected))
         # Not a WeakSet, which cannot be read while another thread adds to it.
         self._wait_results: weakref.WeakValueDictionary[int, AsyncWaitResults] = weakref.WeakValueDictionary()
-        self._sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+        self._sleep: Callable[[float], Awaitable[None]] = sleep
 
     async def __aenter__(self) -> Self:
         return self
@@ -512,12 +514,12 @@ class AsyncVideoClient(BaseClient):
 
     async def _poll_when_free(self, state: PollState, seconds: float) -> PollState:
         """The state after a poll, for which a connection must become free first."""
-        began_at, deadline, in_flight = self._clock(), anyio.current_time() + seconds, self._session.in_flight
+        began_at, deadline, in_flight = self._clock(), monotonic() + seconds, self._session.in_flight
         try:
             in_flight.acquire_nowait()
         except anyio.WouldBlock:
             # This time counts toward the deadline of the wait, but not toward the time of the request.
-            with anyio.move_on_after(seconds) as scope:
+            with move_on_after(seconds) as scope:
                 await in_flight.acquire()
             if scope.cancelled_caught:
                 capacity = self._session.capacity
@@ -525,7 +527,7 @@ class AsyncVideoClient(BaseClient):
                 error = with_task_id(ConnectionFailed(reason), state.task_id)
                 return self._poll_failed(state, error, began_at, was_sent=False)
         try:
-            return await self._poll(state, deadline - anyio.current_time())
+            return await self._poll(state, deadline - monotonic())
         finally:
             in_flight.release()
 
@@ -551,6 +553,6 @@ class AsyncVideoClient(BaseClient):
     async def _request_task(self, task_id: str, seconds: float) -> tuple[VideoTaskResponse, float | None]:
         with typed_errors(task_id, self._settings, seconds):
             await self._session.open()
-            with anyio.fail_after(seconds):
+            with fail_after(seconds):
                 response = await GET.awaited(task_id, client=self._generated)
             return task_and_age(response.parsed, response.headers)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from meshapi_video._async.timers import fail_after
 from meshapi_video._create.attempts import (
     CreateState,
     attempt_failed,
@@ -95,7 +96,7 @@ class AsyncCreate:
         try:
             with typed_errors(None, self._settings, self._seconds):
                 await self._session.open()
-                with anyio.fail_after(self._seconds):
+                with fail_after(self._seconds):
                     client = generated_async_client(self._settings.base_url, operation)
                     response = await CREATE.awaited(client=client, body=self._body)
                 task_id = require_id(response.parsed)

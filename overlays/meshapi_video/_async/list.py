@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-import anyio
-
+from meshapi_video._async.timers import fail_after
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._listing.pages import PAGE_SIZE, Pages, require_page
 from meshapi_video._transport.exceptions import typed_errors
@@ -96,7 +95,7 @@ async def request_page(
     seconds = settings.timeout
     with typed_errors(None, settings, seconds):
         await session.open()
-        with anyio.fail_after(seconds):
+        with fail_after(seconds):
             response = await LIST.awaited(
                 client=generated_async_client(settings.base_url, session.expecting(LIST.expected)),
                 status=filters.status,

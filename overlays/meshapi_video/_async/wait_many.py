@@ -16,6 +16,7 @@ import anyio
 import anyio.lowlevel
 
 from meshapi_video._async.event_loops import call_threadsafe, current_loop
+from meshapi_video._async.timers import move_on_after
 from meshapi_video._polling.iteration import (
     Finish,
     ReportProgress,
@@ -305,7 +306,7 @@ class Poller:
             self.cancel_threadsafe()
             return
         self.cancel()
-        with anyio.move_on_after(SHUTDOWN_TIMEOUT, shield=True):
+        with move_on_after(SHUTDOWN_TIMEOUT, shield=True):
             await self.ended.wait()
 
     def notify(self) -> None:
@@ -347,7 +348,7 @@ class Poller:
             if self.scheduler.has_results:
                 self.notify()
             changed, self._asleep_until = self.changed, self._clock() + action
-            with anyio.move_on_after(action):
+            with move_on_after(action):
                 await changed.wait()
 
     async def _run_poll(self, poll: ScheduledPoll) -> None:
@@ -361,7 +362,7 @@ class Poller:
 
     async def _take_arriving_ids(self, task_ids: AsyncIterable[TaskRef]) -> None:
         """Adds the ids of an asynchronous iterable, which may take its time for each."""
-        with anyio.move_on_after(self._deadline - self._clock()):
+        with move_on_after(self._deadline - self._clock()):
             async for task in task_ids:
                 self.add(task)
                 # Let other coroutines run: there may be very many ids, all of them duplicates.
