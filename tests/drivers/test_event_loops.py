@@ -249,6 +249,8 @@ def test_closing_in_one_event_loop_ends_the_waits_and_closes_the_connections_of_
         left.extend(token.task_id for token in results.tokens)
         with pytest.raises(RuntimeError, match="has been closed"):
             await client.get("t")
+        # Before this event loop ends.
+        await eventually_async(lambda: open_connections() == 0)
 
     with ThreadPoolExecutor(1) as pool:
         ended = pool.submit(partial(anyio.run, main, backend=backend))
