@@ -60,19 +60,31 @@ def drop_equal_forms(document: dict[str, Json], notes: list[Note]) -> None:
     for _path, _method, operation in operations(document):
         body = as_object(operation.get("requestBody"))
         content = as_object(body.get("content"))
-        for kept in [name for name in content if media_use(name) is Use.JSON]:
-            schema = as_object(content[kept]).get("schema")
-            equal = [
-                name
-                for name, media in content.items()
-                if media_use(name) & (Use.FORM | Use.MULTIPART) and _same(as_object(media).get("schema"), schema)
-            ]
-            # A form with a file says more than JSON can.
-            if equal and is_object(schema) and not _has_file(document, schema):
-                for name in equal:
-                    del content[name]
-                meaning = f"Only {_plain(kept)} is sent, of several media types with the same schema."
-                notes.append(Note(f"{place_of(body)}/content", meaning))
+        forms = equal_forms(document, content)
+        for form in forms:
+            del content[form]
+        for kept in dict.fromkeys(forms.values()):
+            meaning = f"Only {_plain(kept)} is sent, of several media types with the same schema."
+            notes.append(Note(f"{place_of(body)}/content", meaning))
+
+
+def equal_forms(document: dict[str, Json], content: dict[str, Json]) -> dict[str, str]:
+    """The media type of each form with the schema of a JSON body, and the media type of that body.
+
+    A form with a file says more than JSON can, and is not among them.
+    """
+    return {
+        form: kept
+        for kept in content
+        if media_use(kept) is Use.JSON
+        for form in content
+        if media_use(form) & (Use.FORM | Use.MULTIPART) and _is_equal_form(document, content[form], content[kept])
+    }
+
+
+def _is_equal_form(document: dict[str, Json], form: Json, kept: Json) -> bool:
+    schema = as_object(kept).get("schema")
+    return is_object(schema) and _same(as_object(form).get("schema"), schema) and not _has_file(document, schema)
 
 
 def _same(schema: Json, other: Json) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from codegen.adaptation.places import Use, media_use
+from codegen.adaptation.bodies import equal_forms
 from codegen.client_names import python_name
 from codegen.diff.effective import argument_names, is_json, media_types, parameter, parsed_media_type
 from codegen.diff.schemas import SchemaComparison
@@ -274,7 +274,7 @@ class _DocumentComparison(SchemaComparison):
             place = f"{pointer}/{escape(media_type)}"
             unread = is_read and media_type not in (parsed_media_type(old), parsed_media_type(new))
             if media_type not in new:
-                unread = unread or _is_equal_form(media_type, old)
+                unread = unread or media_type in equal_forms(self.old, old)
                 severity = Severity.COSMETIC if unread else Severity.BREAKING
                 self.add(severity, place, f"{subject} is no longer described as {media_type}.")
             elif media_type not in old:
@@ -282,7 +282,7 @@ class _DocumentComparison(SchemaComparison):
                 known = {name for each in old.values() for name in types_of(as_object(each).get("schema")).names}
                 is_same_type = bool(types_of(as_object(new[media_type]).get("schema")).names & known)
                 severity = Severity.BREAKING if not is_read and is_same_type else Severity.ADDITIVE
-                severity = Severity.COSMETIC if is_read or _is_equal_form(media_type, new) else severity
+                severity = Severity.COSMETIC if is_read or media_type in equal_forms(self.new, new) else severity
                 self.add(severity, place, f"{subject} is now also described as {media_type}.")
             elif unread and not same(old[media_type], new[media_type]):
                 self.add(Severity.COSMETIC, place, f"{subject} is not parsed as {media_type}.")
@@ -349,11 +349,3 @@ def _fits(response: Json, others: dict[str, Json], status: str) -> bool:
 
 def _without(mapping: dict[str, Json], keys: Iterable[str]) -> dict[str, Json]:
     return {key: value for key, value in mapping.items() if key not in set(keys)}
-
-
-def _is_equal_form(media_type: str, content: dict[str, Json]) -> bool:
-    """Whether a body of this type is a form with the schema of the JSON body: the adaptation leaves it out."""
-    schema = as_object(content[media_type]).get("schema")
-    return bool(media_use(media_type) & (Use.FORM | Use.MULTIPART)) and any(
-        media_use(name) is Use.JSON and same(as_object(media).get("schema"), schema) for name, media in content.items()
-    )

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-PROGRAM: Final = Path(__file__).with_name("program.py")
+PROGRAM: Final = Path(__file__).with_name("program") / "__main__.py"
 TIMEOUT = 10.0
 """Seconds for one step: the import of one module, one decoder, or one trial. A large document has thousands of them."""
 # `faulthandler` writes this line when a step hangs.

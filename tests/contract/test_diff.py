@@ -65,6 +65,16 @@ CASES: dict[str, tuple[Step, Step, Severity | None]] = {
         put("#/components/requestBodies/Shared", required=True),
         BREAKING,
     ),
+    "a form with the schema of the JSON body is left out": (
+        nothing,
+        put(f"{POST}/requestBody/content", **{"multipart/form-data": {"schema": REQUEST}}),
+        COSMETIC,
+    ),
+    "a form with a file and the schema of the JSON body is sent": (
+        put(f"{P}/properties", picture={"type": "string", "format": "binary"}),
+        put(f"{POST}/requestBody/content", **{"multipart/form-data": {"schema": REQUEST}}),
+        BREAKING,
+    ),
     "parameters move to the path": (nothing, move_up, COSMETIC),
     "a schema has the name of a request body": (
         both(

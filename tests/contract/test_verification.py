@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import httpx
@@ -26,7 +28,8 @@ from codegen.verification import process, sample_faults, verify
 from codegen.verification.checked import checked_part
 from codegen.verification.findings import Finding, refusal
 from codegen.verification.json_schema import Judge
-from codegen.verification.program import sent_otherwise
+from codegen.verification.program import output
+from codegen.verification.program.comparison import sent_otherwise
 from codegen.verification.requests import form, only_in_forms, parts_of, sent
 from codegen.verification.samples import Maker
 from codegen.verification.type_check import type_faults
@@ -152,58 +155,65 @@ def test_wrong_code_is_refused_with_its_place_and_a_reason(
 
 def faults_of(folder: Path, modules: dict[str, str], wire: str = "", trials: Json = ()) -> list[process.Fault]:
     """The faults of two small packages: the modules of the client, and the text of the wire package."""
-    for path, text in {f"small_client/{name}.py": text for name, text in modules.items()}.items():
-        (folder / path).parent.mkdir(exist_ok=True, parents=True)
-        (folder / path).write_text(text, encoding="utf-8")
-    for path, text in {"small_client/models.py": "", "small_client/__init__.py": "", "small_wire.py": wire}.items():
-        (folder / path).write_text(text, encoding="utf-8")
+    (folder / "small_client").mkdir()
+    for name, text in {"__init__": "", "models": "", **modules}.items():
+        (folder / "small_client" / f"{name}.py").write_text(text, encoding="utf-8")
+    (folder / "small_wire.py").write_text(wire, encoding="utf-8")
     task = {"folder": str(folder), "client": "small_client", "wire": "small_wire", "trials": [*trials]}
     return process.run_trials(task)
 
 
-CATASTROPHE: Final = """
-from typing import Annotated
-import msgspec
-It = Annotated[str, msgspec.Meta(pattern="^(a|a)*$")]
-Alias = list[It]
+HANGS: Final = """
+import re
+re.match("(a|a)*$", "a" * 99 + "b")
+"""
+# Hours pass between two steps of the program, and the limit of the last step is over as soon as this step hangs.
+HANGS_IN_A_STEP: Final = f"""
+import faulthandler, itertools, time
+clock, limit, options = itertools.count(time.monotonic(), 9999.0), faulthandler.dump_traceback_later, {{}}
+time.monotonic = lambda: next(clock)
+faulthandler.dump_traceback_later = lambda timeout, **others: options.update(others)
+
+class It:
+    @staticmethod
+    def from_dict(value):
+        if value == "hangs":
+            limit(0.01, **options)
+            exec({HANGS!r})
+        return value
 """
 
 
-def test_a_trial_that_hangs_is_named_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "TIMEOUT", 2.0)
-    texts = ["a", "a" * 99 + "b", "a"]
-    trials = [{"kind": "wire", "name": "It", "text": json.dumps(text), "valid": True} for text in texts]
-    assert faults_of(tmp_path, {"one": ""}, CATASTROPHE, trials) == [process.Fault(1, "does not end within 2 s")]
+def test_a_trial_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The real limit of the imports. They are not to reach it on any machine.
+    monkeypatch.setattr(process, "TIMEOUT", 600.0)
+    trials = [{"kind": "model", "name": "It", "text": f'"{text}"'} for text in ("text", "hangs", "text")]
+    faults = faults_of(tmp_path, {"models": HANGS_IN_A_STEP}, trials=trials)
+    assert faults == [process.Fault(1, "does not end within 600 s")]
 
 
-# A clock on which each step takes 8 of the 10 seconds. It ends the process at the limit, as `faulthandler` does.
-SLOW_STEPS: Final = """
-import faulthandler, os, time
-now = limit = time.monotonic()
-def dump_traceback_later(timeout, **_):
-    global limit
-    limit = now + timeout
-def monotonic():
-    global now
-    if now > limit:
-        os._exit(1)
-    now += 8
-    return now
-dump_traceback_later(10)
-faulthandler.dump_traceback_later, time.monotonic = dump_traceback_later, monotonic
-"""
+def test_a_module_that_hangs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT", 1.0)
+    # No step comes before this one, so no other one can reach the limit.
+    assert faults_of(tmp_path, {"__init__": HANGS}) == [process.Fault("small_client", "does not end within 1 s")]
 
 
-def test_the_limit_of_time_is_for_each_step(tmp_path: Path) -> None:
-    modules = {"clock": SLOW_STEPS, **{f"slow{number}": "" for number in range(7)}}
-    assert faults_of(tmp_path, modules) == []
+def test_the_limit_of_time_is_for_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = list[float]()
+    now = 0.0
 
+    def limit(timeout: float, **_options: object) -> None:
+        ends.append(now + timeout)
 
-def test_a_module_that_hangs_is_named(fresh_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "TIMEOUT", 2.0)
-    hanging = broken(fresh_code, tmp_path, USAGE, "", "while True: pass")
-    with pytest.raises(CodegenError, match=f"{AT_USAGE}: .*does not end within 2 s"):
-        verify(hanging)
+    monkeypatch.setattr(output, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(output, "faulthandler", SimpleNamespace(dump_traceback_later=limit))
+    program = output.Output(io.StringIO(), 10.0)
+    for step in range(100):
+        program.begin(step)
+        # To set the limit takes time: a step may have a tenth less.
+        assert 9 <= ends[-1] - now <= 10
+        now += 0.25
+    assert len(ends) < 100 / 4
 
 
 @pytest.mark.parametrize(

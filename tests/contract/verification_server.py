@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import json
 import os
+import runpy
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 _THIRD_PARTY = ("attrs", "httpx", "msgspec")
@@ -47,24 +46,19 @@ def _serve() -> None:
         importlib.import_module(name)
     for line in sys.stdin:
         path, task = json.loads(line)
-        output = _forked(Path(path), task)
+        output = _forked(path, task)
         sys.stdout.buffer.write(f"{len(output)}\n".encode() + output)
         sys.stdout.buffer.flush()
 
 
-def _forked(path: Path, task: dict[str, Any]) -> bytes:
+def _forked(path: str, task: dict[str, Any]) -> bytes:
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
         # A child that ends in any other way would go on to serve.
         try:
             os.close(reader)
-            spec = importlib.util.spec_from_file_location("program", path)
-            assert spec is not None
-            assert spec.loader is not None
-            program = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(program)
-            program.run(task, os.fdopen(writer, "w", encoding="utf-8"))
+            runpy.run_path(path)["run"](task, os.fdopen(writer, "w", encoding="utf-8"))
         finally:
             os._exit(1)
     os.close(writer)

@@ -166,10 +166,11 @@ def test_a_cancellation_by_asyncio_leaves_no_writing_thread_and_no_lock(
                 running = asyncio.create_task(client.download(video, out))
                 await asyncio.to_thread(entered.wait, LONG)
                 running.cancel()
+                # The download waits for a step that has the lock of the partial file, and for no other one.
+                await asyncio.wait([running], timeout=0.1)
+                may_continue.set()
                 with pytest.raises(asyncio.CancelledError):
                     await running
-            # Now the thread continues its step.
-            may_continue.set()
             await asyncio.to_thread(left.wait, LONG)
             await client.download(video, out, overwrite=True)
 

@@ -85,6 +85,15 @@ def test_a_connection_that_holds_more_than_the_response_is_not_used_again(
     assert list(connections.requests.values()) == [1] * len(TASKS)
 
 
+def test_a_connection_that_the_server_says_it_closes_is_not_used_again(kind: Kind, server: Server) -> None:
+    def with_an_announcement(connection: socket.socket, body: bytes) -> None:
+        connection.sendall(http(200, body).replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+
+    connections = CountedConnections(server, with_an_announcement)
+    assert Caller(kind, server.base_url, RealClock()).run(results_of) == dict.fromkeys(TASKS)
+    assert list(connections.requests.values()) == [1] * len(TASKS)
+
+
 # Over aiohttp too. It forgets bytes that are no whole response, and refuses a response that ends in a letter too many.
 def test_a_connection_that_holds_a_second_response_is_not_used_again(real_time_client: Caller, server: Server) -> None:
     connections = CountedConnections(server, sent_with(NOT_FOUND))
