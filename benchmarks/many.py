@@ -120,7 +120,7 @@ def sdk_transport_over_aiohttp(base_url: str) -> polls.AsyncPoll:
 
     async def poll(task_id: str) -> object:
         request = session._template.build("GET", polls.PATH + task_id)  # noqa: SLF001
-        response = await session.open().send(request, check=lambda _response: None)
+        response = await (await session.open()).send(request, check=lambda _response: None)
         return json.loads(response.content)
 
     return polls.limited(poll, session.capacity)

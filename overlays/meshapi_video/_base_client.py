@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from meshapi_video._clock import monotonic
 from meshapi_video._logging import ClientLog
 from meshapi_video._polling.policy import Policy, PollPolicy
 from meshapi_video._polling.state import GiveUp, PollState, gave_up, poll_failed, poll_succeeded, start_wait
@@ -47,7 +48,7 @@ class BaseClient:
         self._log = ClientLog(self._settings.base_url)
         self._is_closed = False
         # Tests replace these to make time virtual.
-        self._clock: Callable[[], float] = time.monotonic
+        self._clock: Callable[[], float] = monotonic
         self._unix_clock: Callable[[], float] = time.time
         self._rand: Callable[[], float] = random.random
 

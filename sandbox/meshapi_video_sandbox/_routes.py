@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sqlite3
+import warnings
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import unquote_to_bytes
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from meshapi_video_sandbox._gateway import Gateway
+
+# FastAPI imports this when it makes the first route, which fails while freezegun has replaced `datetime.date`.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", UserWarning)
+    importlib.import_module("pydantic.v1")
 
 _PATH: Final = "/v1/video/generations"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from anyio.from_thread import start_blocking_portal
 
 from meshapi_video_sandbox._banner import instructions, warnings
+from meshapi_video_sandbox._clock import EventLoop
 from meshapi_video_sandbox._sandbox import Sandbox
 from meshapi_video_sandbox._server import open_resources, run_servers
 from meshapi_video_sandbox._settings import DEFAULT_KEY, Settings
@@ -61,7 +62,8 @@ def _sigterm_is_ctrl_c() -> Generator[None]:
 @contextmanager
 def _running(settings: Settings, host: str | None = None) -> Generator[Sandbox]:
     """`host` is the name or address in the URL of the sandbox."""
-    with open_resources(settings) as resources, start_blocking_portal() as portal:
+    options = {"loop_factory": EventLoop}
+    with open_resources(settings) as resources, start_blocking_portal("asyncio", options) as portal:
         servers, stop = portal.start_task(run_servers, settings, resources)
         try:
             yield Sandbox(resources.gateway.url(host), settings.keys[0], resources.upstream.url)

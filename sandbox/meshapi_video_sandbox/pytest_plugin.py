@@ -8,7 +8,8 @@ def test_the_video_is_published(meshapi_sandbox, make_video_task):
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import importlib
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
     from meshapi_video import AsyncVideoClient, VideoClient
     from meshapi_video_sandbox import Sandbox
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Imports the sandbox if a test needs it. Pydantic cannot be imported while freezegun freezes the time."""
+    used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if any(name.startswith("meshapi_") for name in used):
+        # The fixture reports a package that is missing.
+        with suppress(ImportError):
+            importlib.import_module("meshapi_video_sandbox._run")
 
 
 @contextmanager

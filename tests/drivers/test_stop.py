@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
 
@@ -174,7 +173,7 @@ def test_close_waits_one_second_for_all_polls_that_cannot_be_ended_early(
         eventually(lambda: server.in_flight == 20)
         timeouts = list[float]()
         with monkeypatch.context() as patch:
-            patch.setattr("meshapi_video._sync.wait_many.time", SimpleNamespace(monotonic=lambda: sum(timeouts)))
+            patch.setattr("meshapi_video._sync.wait_many.monotonic", lambda: sum(timeouts))
             patch.setattr(results._poller._exited, "wait", timeouts.append)
             results.close()
             assert sum(timeouts) == pytest.approx(1)

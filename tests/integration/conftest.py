@@ -20,7 +20,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """One clock for the sandbox and for the clients that the tested code creates. The SDK's sleeps move it."""
     clock = Clock(now=1_700_000_000.0)
     monkeypatch.setattr("meshapi_video_sandbox._clock.time", SimpleNamespace(time=clock))
-    monkeypatch.setattr("meshapi_video._base_client.time", SimpleNamespace(monotonic=clock, time=clock))
+    monkeypatch.setattr("meshapi_video_sandbox._clock.monotonic", clock)
+    monkeypatch.setattr("meshapi_video._base_client.time", SimpleNamespace(time=clock))
+    monkeypatch.setattr("meshapi_video._base_client.monotonic", clock)
     monkeypatch.setattr("meshapi_video._sync.client.time", SimpleNamespace(sleep=clock.sleep))
     return clock
 

@@ -398,7 +398,7 @@ def test_a_batch_creates_nothing_twice_on_a_machine_whose_clock_takes_local_time
     def ahead() -> float:
         return clock() + 14 * 3600
 
-    monkeypatch.setattr("meshapi_video._base_client.time", SimpleNamespace(monotonic=clock, time=ahead))
+    monkeypatch.setattr("meshapi_video._base_client.time", SimpleNamespace(time=ahead))
     monkeypatch.setattr("meshapi_video._cli.create.time", SimpleNamespace(time=ahead))
     mesh.plan_creates(create_faults=["lost_response"])
     assert generate_batch(batch, "--settled-after", "0.001") == 5

@@ -6,7 +6,6 @@ import socket
 import ssl
 from collections.abc import Callable, Generator
 from contextlib import closing
-from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -78,7 +77,7 @@ class Stream(httpcore.NetworkStream):
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     fake = Network()
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", fake.connect)
-    monkeypatch.setattr("meshapi_video._sync.deadline.time", SimpleNamespace(monotonic=lambda: fake.now))
+    monkeypatch.setattr("meshapi_video._sync.deadline.monotonic", lambda: fake.now)
     return fake
 
 

@@ -81,6 +81,11 @@ class _Connector(aiohttp.TCPConnector):
             self.transports.update(attempt.transports)
         return connection
 
+    # Each event loop closes the connections before it ends (see `event_loops`). If its owner stopped it earlier,
+    # aiohttp's own finalizers would only log errors.
+    def __del__(self, _warnings: object = None) -> None:
+        """Does nothing: the transports of asyncio close themselves."""
+
 
 def _should_close(handler: ResponseHandler | None) -> bool:
     return handler is None or handler.should_close
@@ -153,6 +158,9 @@ class AiohttpTransport:
                     transport.abort()
                 raise
             return received
+
+    def __del__(self) -> None:
+        self._session.detach()
 
     async def aclose(self) -> None:
         """Closes every connection."""

@@ -12,8 +12,10 @@ import anyio
 
 from meshapi_video._async.download import AsyncDownload, AsyncDownloadTransports
 from meshapi_video._async.session import AsyncSession
+from meshapi_video._async.timers import fail_after, move_on_after, sleep
 from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults, Poller
 from meshapi_video._base_client import BaseClient, task_and_age
+from meshapi_video._clock import monotonic
 from meshapi_video._download.request import DownloadRequest
 from meshapi_video._errors import ConnectionFailed, MeshVideoError, format_seconds
 from meshapi_video._polling.adaptive import AdaptivePolicy
@@ -53,9 +55,9 @@ if TYPE_CHECKING:
 class AsyncVideoClient(BaseClient):
     """Creates video tasks at Mesh API, gets them and waits for them, on asyncio or trio.
 
-    Use the client as an async context manager, or await `close`. The tasks of one event loop may share
-    it. At most 250 requests are in flight at once besides those of `wait_many`, or 20 with your own
-    `http_client`; others wait for a free connection.
+    Use the client as an async context manager, or await `close`. The tasks of several event loops may share
+    it: each event loop has connections of its own. At most 250 requests are in flight at once on one event
+    loop besides those of `wait_many`, or 20 with your own `http_client`; others wait for a free connection.
 
     On asyncio and with no proxy in the environment, the built-in connections for polls use aiohttp if the
     extra `[aiohttp]` is installed, which is faster. Downloads never use it.
@@ -108,10 +110,9 @@ class AsyncVideoClient(BaseClient):
         self._http_client = http_client
         self._download_transports = AsyncDownloadTransports(self._settings, http_client, self._address_rules())
         self._generated = generated_async_client(self._settings.base_url, self._session.expecting(GET.expected))
-        self._in_flight = anyio.Semaphore(self._session.capacity, fast_acquire=True)
         # Not a WeakSet, which cannot be read while another thread adds to it.
         self._wait_results: weakref.WeakValueDictionary[int, AsyncWaitResults] = weakref.WeakValueDictionary()
-        self._sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+        self._sleep: Callable[[float], Awaitable[None]] = sleep
 
     async def __aenter__(self) -> Self:
         return self
@@ -187,7 +188,7 @@ class AsyncVideoClient(BaseClient):
             rand=self._rand,
             sleep=self._sleep,
         )
-        async with self._in_flight:
+        async with self._session.in_flight:
             return await create.run(journal, journal_key, lambda after: self.list(created_after=after))
 
     async def generate(
@@ -528,22 +529,22 @@ class AsyncVideoClient(BaseClient):
 
     async def _poll_when_free(self, state: PollState, seconds: float) -> PollState:
         """The state after a poll, for which a connection must become free first."""
-        began_at, deadline = self._clock(), anyio.current_time() + seconds
+        began_at, deadline, in_flight = self._clock(), monotonic() + seconds, self._session.in_flight
         try:
-            self._in_flight.acquire_nowait()
+            in_flight.acquire_nowait()
         except anyio.WouldBlock:
             # This time counts toward the deadline of the wait, but not toward the time of the request.
-            with anyio.move_on_after(seconds) as scope:
-                await self._in_flight.acquire()
+            with move_on_after(seconds) as scope:
+                await in_flight.acquire()
             if scope.cancelled_caught:
                 capacity = self._session.capacity
                 reason = f"no free connection within {format_seconds(seconds)}: {capacity} requests are in flight"
                 error = with_task_id(ConnectionFailed(reason), state.task_id)
                 return self._poll_failed(state, error, began_at, was_sent=False)
         try:
-            return await self._poll(state, deadline - anyio.current_time())
+            return await self._poll(state, deadline - monotonic())
         finally:
-            self._in_flight.release()
+            in_flight.release()
 
     async def _poll_one_of_many(self, state: PollState, seconds: float) -> PollState:
         """The same as `_poll`, but an unexpected exception ends the wait for this task only."""
@@ -566,7 +567,7 @@ class AsyncVideoClient(BaseClient):
 
     async def _request_task(self, task_id: str, seconds: float) -> tuple[VideoTaskResponse, float | None]:
         with typed_errors(task_id, self._settings, seconds):
-            self._session.open()
-            with anyio.fail_after(seconds):
+            await self._session.open()
+            with fail_after(seconds):
                 response = await GET.awaited(task_id, client=self._generated)
             return task_and_age(response.parsed, response.headers)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from meshapi_video._async.timers import fail_after
 from meshapi_video._create.attempts import (
     CreateState,
     attempt_failed,
@@ -96,8 +97,8 @@ class AsyncCreate:
         operation = self._session.expecting(CREATE.expected, {"X-Request-Id": state.request_id})
         try:
             with typed_errors(None, self._settings, self._seconds):
-                self._session.open()
-                with anyio.fail_after(self._seconds):
+                await self._session.open()
+                with fail_after(self._seconds):
                     client = generated_async_client(self._settings.base_url, operation)
                     response = await CREATE.awaited(client=client, body=self._body)
                 task_id = require_id(response.parsed)

@@ -13,6 +13,7 @@ from attrs import define
 
 from meshapi_video._async.httpx_client import httpx_client
 from meshapi_video._async.network import AsyncConnectionTransport, ResponseBody, httpcore_pool, permitted_addresses
+from meshapi_video._async.timers import fail_after
 from meshapi_video._download import state
 from meshapi_video._download.addresses import UnsafeURL, stated_addresses
 from meshapi_video._download.partial_file import PartialFile
@@ -156,7 +157,7 @@ class AsyncDownload:
                 opened = await self.transports.open(request)
             host, seconds = host_of(request), min(self.timeout, action.seconds)
             async with opened as transport:
-                with hidden_frames(), map_network_errors(host, seconds), anyio.fail_after(seconds):
+                with hidden_frames(), map_network_errors(host, seconds), fail_after(seconds):
                     response = await transport.handle_async_request(request)
                 async with aclosing(response):
                     transfer = state.head_received(transfer, head_of(response), self.clock(), self.rand())
@@ -188,7 +189,7 @@ class AsyncDownload:
                     if inspect.isawaitable(returned):
                         await returned
                 seconds = min(self.timeout, transfer.deadline - self.clock())
-                with hidden_frames(), map_network_errors(host, seconds), anyio.fail_after(seconds):
+                with hidden_frames(), map_network_errors(host, seconds), fail_after(seconds):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     return writer.size

@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-import anyio
-
+from meshapi_video._async.timers import fail_after
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._listing.pages import PAGE_SIZE, Pages, require_page
 from meshapi_video._transport.exceptions import typed_errors
@@ -95,8 +94,8 @@ async def request_page(
     """The page of a list at an offset."""
     seconds = settings.timeout
     with typed_errors(None, settings, seconds):
-        session.open()
-        with anyio.fail_after(seconds):
+        await session.open()
+        with fail_after(seconds):
             response = await LIST.awaited(
                 client=generated_async_client(settings.base_url, session.expecting(LIST.expected)),
                 status=filters.status,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from meshapi_video._async.connections import AsyncConnectionPool
+from meshapi_video._async.event_loops import EventLoops
 from meshapi_video._async.httpx_client import AsyncChosenTransport, AsyncHTTPXTransport
 from meshapi_video._async.user_client import AsyncUserClientTransport
 from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
@@ -21,19 +22,15 @@ from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
-    from typing import Protocol, Unpack
+    from collections.abc import Mapping
+    from typing import Unpack
 
+    from meshapi_video._async.event_loops import Transport
     from meshapi_video._settings import Settings
     from meshapi_video._transport.generated import ExpectedResponse
     from meshapi_video._transport.libraries import AsyncHTTPClient
-    from meshapi_video._transport.request import Request, RequestOptions
+    from meshapi_video._transport.request import RequestOptions
     from meshapi_video._transport.response import Response
-
-    class _Transport(Protocol):
-        async def send(self, request: Request, check: Callable[[Response], None]) -> Response: ...
-
-        async def aclose(self) -> None: ...
 
 
 def has_aiohttp() -> bool:
@@ -47,7 +44,7 @@ HAS_AIOHTTP: Final = has_aiohttp()
 
 
 class AsyncSession:
-    """Sends requests to the API, with the key, and checks the responses. The tasks of one event loop may use it."""
+    """Sends requests to the API, with the key, and checks the responses. Any number of event loops may use it."""
 
     def __init__(self, settings: Settings, http_client: AsyncHTTPClient | None) -> None:
         self._settings = settings
@@ -57,19 +54,28 @@ class AsyncSession:
         uses_pool_of_httpx = http_client is not None or settings.transport == "httpx"
         self.capacity: Final = USER_CLIENT_CAPACITY if uses_pool_of_httpx else CAPACITY
         """The number of requests that the transport handles well at once."""
-        self._transport: _Transport | None = None
+        self._event_loops = EventLoops(self.capacity)
         self.is_closed = False
 
-    def open(self) -> _Transport:
-        """Opens the transport on the running event loop if it is not open.
+    @property
+    def in_flight(self) -> anyio.Semaphore:
+        """Limits the requests in flight on the running event loop."""
+        return self._event_loops.current().in_flight
+
+    async def open(self) -> Transport:
+        """The transport of the running event loop, which is opened if it is not open.
 
         Call this before the time of a request starts. Raises `RuntimeError` after `aclose`.
         """
         if self.is_closed:
             raise RuntimeError("this client has been closed")
-        if self._transport is None:
-            self._transport = self._user_client or self._connect()
-        return self._transport
+        if self._user_client is not None:
+            return self._user_client
+        resources = self._event_loops.current()
+        if (transport := resources.transport) is None:
+            transport = self._connect()
+            await resources.hold(transport)
+        return transport
 
     def expecting(self, expected: ExpectedResponse, headers: Mapping[str, str] | None = None) -> AsyncOperationSession:
         """The session for the generated function of an operation that returns `expected`.
@@ -86,7 +92,7 @@ class AsyncSession:
         Raises `APIError` or `InvalidResponse` for a response that is not the operation's, `ConnectionFailed`,
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
-        transport, expected = self.open(), operation.expected
+        transport, expected = await self.open(), operation.expected
         check = partial(check_response, settings=self._settings, expected=expected, path=url)
         with hidden_frames(self._settings.api_key):
             request = self._template.build(method, url, expected.repeat, **options)
@@ -96,20 +102,17 @@ class AsyncSession:
                 operation.was_sent = request.was_sent
 
     async def aclose(self) -> None:
-        """Closes the transport."""
+        """Closes the transports of all event loops."""
         self.is_closed = True
-        if self._transport is not None:
-            # Completely, even if the caller is being cancelled.
-            with anyio.CancelScope(shield=True):
-                await self._transport.aclose()
+        await self._event_loops.aclose()
 
-    def _connect(self) -> _Transport:
+    def _connect(self) -> Transport:
         tls = tls_context(self._settings.base_url)
         if self._settings.transport == "httpx":
             return AsyncHTTPXTransport(self._template, tls, self._proxy)
         return AsyncChosenTransport(self._connect_builtin(tls), self._template, tls, self._proxy)
 
-    def _connect_builtin(self, tls: ssl.SSLContext) -> _Transport:
+    def _connect_builtin(self, tls: ssl.SSLContext) -> Transport:
         # aiohttp does not support every kind of proxy, and runs on asyncio only.
         if self._proxy is None and HAS_AIOHTTP and anyio.get_cancelled_exc_class() is asyncio.CancelledError:
             from meshapi_video._async.aiohttp import AiohttpTransport  # noqa: PLC0415 - only the extra has it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from meshapi_video._errors import InvalidResponse
 from meshapi_video._transport.exceptions import map_httpx_exceptions
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
         async def aclose(self) -> None: ...
 
 
+_ANOTHER_LOOP: Final = (
+    "Perhaps the http_client was used on another event loop before. An httpx.AsyncClient works on one event loop: "
+    "create one for each, with an AsyncVideoClient for each. An AsyncVideoClient without http_client works on all."
+)
+
+
 class AsyncUserClientTransport:
     """The transport over the user's client."""
 
@@ -48,6 +54,8 @@ class AsyncUserClientTransport:
                     raise
             except BaseException as error:
                 trace.failed(error)
+                if isinstance(error, RuntimeError) and "loop" in str(error):
+                    error.add_note(_ANOTHER_LOOP)
                 raise
             return await self._send(self._template.httpx_request(request, None, self._library), check)
 

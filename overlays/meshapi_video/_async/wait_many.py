@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 import anyio
 import anyio.lowlevel
 
+from meshapi_video._async.event_loops import call_threadsafe, current_loop
+from meshapi_video._async.timers import move_on_after
 from meshapi_video._polling.iteration import (
     Finish,
     ReportProgress,
@@ -23,6 +25,7 @@ from meshapi_video._polling.iteration import (
     YieldResult,
     closed_early,
     forked,
+    on_another_loop,
 )
 from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
@@ -39,7 +42,8 @@ if TYPE_CHECKING:
     StartWait: TypeAlias = Callable[[TaskRef], PollState]
     Advance: TypeAlias = Callable[[PollState], Awaitable[PollState]]
     SendPoll: TypeAlias = Callable[[PollState, float], Awaitable[PollState]]
-    CallThreadsafe: TypeAlias = Callable[[Callable[[], object]], object]
+
+    from meshapi_video._async.event_loops import EventLoop
 
 T = TypeVar("T")
 
@@ -96,8 +100,8 @@ class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
 class AsyncWaitResults(AsyncIterator[WaitResult]):
     """One `WaitResult` for each task, in the order in which the tasks end.
 
-    `AsyncVideoClient.wait_many` creates it. All pending waits end with this iterator, or at `close`. A
-    forked process cannot use it: read `tokens` before the fork.
+    `AsyncVideoClient.wait_many` creates it. All pending waits end with this iterator, or at `close`. Another event
+    loop, or a forked process, cannot continue it: pass its `tokens` to a new `wait_many` there.
     """
 
     _poller: Poller
@@ -166,6 +170,8 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
 
     async def __anext__(self) -> WaitResult:
         self._poller.check_process()
+        if not (self._closed or self._finished):
+            self._poller.check_loop()
         try:
             return await self._next()
         except GeneratorExit:
@@ -176,7 +182,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
             raise
 
     async def _next(self) -> WaitResult:
-        while not (self._closed or self._is_client_closed()):
+        while not (self._closed or self._finished or self._is_client_closed()):
             self._poller.start()
             # Get the event before the decision: any change after this line, in a callback too, sets it.
             changed = self._poller.changed
@@ -244,18 +250,25 @@ class Poller:
         self._process = os.getpid()
         self._failure: BaseException | None = None
         self._scope: anyio.CancelScope | None = None
-        self._call_threadsafe: CallThreadsafe | None = None
+        self._loop: EventLoop | None = None
 
     def check_process(self) -> None:
         """Raises `RuntimeError` in a forked process, where the event loop does not run."""
         if self._process != os.getpid():
             raise forked()
 
+    def check_loop(self) -> None:
+        """Raises `RuntimeError` on another event loop than the one that polls. No other one can run its tasks."""
+        if self._loop not in {None, current_loop()}:
+            raise on_another_loop()
+
     def start(self) -> None:
         """Starts, unless it was started before or has ended."""
         if self._scope is None and not self.ended.is_set():
-            self._scope = anyio.CancelScope()
-            self._call_threadsafe = _start_task(partial(self._run, self._scope), self._finish)
+            # The iterator may have been created on another event loop.
+            self.changed, self.ended = anyio.Event(), anyio.Event()
+            self._scope, self._loop = anyio.CancelScope(), current_loop()
+            _start_task(self._loop, partial(self._run, self._scope), self._finish)
 
     def add(self, task: TaskRef) -> None:
         """Adds a task."""
@@ -291,19 +304,22 @@ class Poller:
 
     def call_threadsafe(self, function: Callable[[], object]) -> None:
         """Calls a function on the event loop, from any thread. Does nothing before polling begins and after its end."""
-        if self._call_threadsafe is not None and not self.ended.is_set():
+        if self._loop is not None and not self.ended.is_set():
             # The loop may be closed, and then no task runs.
             with contextlib.suppress(RuntimeError):
-                self._call_threadsafe(function)
+                call_threadsafe(self._loop, function)
 
     async def aclose(self) -> None:
-        """Cancels all background tasks, and waits until they have ended."""
+        """Cancels all background tasks, and waits until they have ended. Does not wait for another event loop."""
         if self._process != os.getpid():
             return
-        if self._scope is None:
+        if self._loop is None:
             self.ended.set()
+        elif self._loop is not current_loop():
+            self.cancel_threadsafe()
+            return
         self.cancel()
-        with anyio.move_on_after(SHUTDOWN_TIMEOUT, shield=True):
+        with move_on_after(SHUTDOWN_TIMEOUT, shield=True):
             await self.ended.wait()
 
     def notify(self) -> None:
@@ -345,7 +361,7 @@ class Poller:
             if self.scheduler.has_results:
                 self.notify()
             changed, self._asleep_until = self.changed, self._clock() + action
-            with anyio.move_on_after(action):
+            with move_on_after(action):
                 await changed.wait()
 
     async def _run_poll(self, poll: ScheduledPoll) -> None:
@@ -359,7 +375,7 @@ class Poller:
 
     async def _take_arriving_ids(self, task_ids: AsyncIterable[TaskRef]) -> None:
         """Adds the ids of an asynchronous iterable, which may take its time for each."""
-        with anyio.move_on_after(self._deadline - self._clock()):
+        with move_on_after(self._deadline - self._clock()):
             async for task in task_ids:
                 self.add(task)
                 # Let other coroutines run: there may be very many ids, all of them duplicates.
@@ -374,18 +390,18 @@ _running: Final[set[asyncio.Task[None]]] = set()
 """An event loop itself holds only weak references to its tasks."""
 
 
-def _start_task(run: Callable[[], Coroutine[Any, Any, None]], on_end: Callable[[], None]) -> CallThreadsafe:
-    """Starts a background task on the running event loop. Returns a function that any thread may call in with."""
+def _start_task(loop: EventLoop, run: Callable[[], Coroutine[Any, Any, None]], on_end: Callable[[], None]) -> None:
+    """Starts a background task on the running event loop."""
     # A task group of anyio would have to stay open between two results, and the caller may leave the loop there.
-    if anyio.get_cancelled_exc_class() is not asyncio.CancelledError:
+    if not isinstance(loop, asyncio.AbstractEventLoop):
         import trio  # noqa: PLC0415 - without asyncio, trio is running
 
         trio.lowlevel.spawn_system_task(run, context=contextvars.copy_context())
-        return trio.lowlevel.current_trio_token().run_sync_soon
-    loop = asyncio.get_running_loop()
+        return
+    # An event loop that was closed before its tasks had ended never calls back.
+    _running.difference_update([each for each in list(_running) if each.get_loop().is_closed()])
     task = loop.create_task(run())
     _running.add(task)
     task.add_done_callback(_running.discard)
     # A task that is cancelled before its first step runs nothing, not even its `finally`.
     task.add_done_callback(lambda _: on_end())
-    return loop.call_soon_threadsafe

@@ -106,3 +106,11 @@ def forked() -> RuntimeError:
         "this iterator belongs to the process that created it, and cannot continue in a forked process. Read its "
         "`tokens` before the fork, and pass them to wait_many in the new process"
     )
+
+
+def on_another_loop() -> RuntimeError:
+    """The error of an iterator that was begun on one event loop and is continued on another."""
+    return RuntimeError(
+        "this iterator began on another event loop, such as an earlier asyncio.run, and cannot continue on this one. "
+        "Pass its `tokens` to a new wait_many. Ids that the iterator had not taken are still in your iterable"
+    )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol
+
+from meshapi_video._clock import monotonic
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,7 +40,7 @@ def request_deadline(seconds: float, stop: StopFlag | None = None) -> Generator[
     httpx's own timeouts limit each single read, so that a response of one byte a second never ends.
     `stop` ends the request early, except while it connects. Asynchronous code uses cancellation instead.
     """
-    tokens = _deadline.set(time.monotonic() + seconds), _stop.set(stop)
+    tokens = _deadline.set(monotonic() + seconds), _stop.set(stop)
     try:
         yield
     finally:
@@ -53,7 +54,7 @@ def time_left(timeout: float | None = None) -> float | None:
     Raises `TimeoutError` after the deadline, and after `stop` was set.
     """
     stop = _stop.get()
-    left = _deadline.get() - time.monotonic()
+    left = _deadline.get() - monotonic()
     if left <= 0 or (stop is not None and stop.is_set()):
         raise TimeoutError("the deadline has passed")
     least = left if timeout is None else min(left, timeout)

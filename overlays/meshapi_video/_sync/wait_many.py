@@ -6,11 +6,11 @@ import math
 import os
 import queue
 import threading
-import time
 from collections.abc import Iterator, Sized
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
+from meshapi_video._clock import monotonic
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling.iteration import (
     Finish,
@@ -325,8 +325,8 @@ class Poller:
     def join(self) -> None:
         """Waits until every thread has ended, at most `SHUTDOWN_TIMEOUT` seconds."""
         # Not `Thread.join`, which holds locks and must not be called for a thread that is about to start.
-        deadline = time.monotonic() + SHUTDOWN_TIMEOUT
-        while self._running and self._process == os.getpid() and (left := deadline - time.monotonic()) > 0:
+        deadline = monotonic() + SHUTDOWN_TIMEOUT
+        while self._running and self._process == os.getpid() and (left := deadline - monotonic()) > 0:
             self._exited.wait(min(left, STOP_CHECK_INTERVAL))
 
     def _start_thread(self, run: Callable[[], None]) -> None:

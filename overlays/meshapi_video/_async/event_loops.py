@@ -1,0 +1,146 @@
+"""Keeps a transport and a limit for each event loop: connections of one event loop cannot be used on another.
+
+Each event loop closes its own connections. An asynchronous generator holds them: every event loop finishes its
+asynchronous generators before it ends (`asyncio.run` and `trio.run` do this), and those that are garbage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    import trio
+
+    from meshapi_video._transport.request import Request
+    from meshapi_video._transport.response import Response
+
+    EventLoop: TypeAlias = asyncio.AbstractEventLoop | trio.lowlevel.TrioToken
+
+
+class Transport(Protocol):
+    """Sends requests over the connections of one event loop."""
+
+    async def send(self, request: Request, check: Callable[[Response], None]) -> Response:
+        """The whole response to `request`, after `check`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        ...
+
+
+class LoopResources:
+    """The transport of one event loop, and the limit of its requests in flight."""
+
+    def __init__(self, capacity: int) -> None:
+        self.in_flight = anyio.Semaphore(capacity, fast_acquire=True)
+        # Empty, or the open transport. The generator may empty it at any time, when its event loop finishes it.
+        self._open: list[Transport] = []
+        self._holder: AsyncGenerator[None] | None = None
+
+    @property
+    def transport(self) -> Transport | None:
+        """The transport, if it is open."""
+        return self._open[0] if self._open else None
+
+    async def hold(self, transport: Transport) -> None:
+        """Keeps the transport open until `aclose`, the end of the event loop, or the end of this object."""
+        self._open.append(transport)
+        self._holder = _close_at_end(self._open)
+        # Runs to the `yield` without a pause. From here on, the event loop knows the generator.
+        await anext(self._holder)
+
+    async def aclose(self) -> None:
+        """Closes the transport. Call it on its own event loop."""
+        if self._holder is not None:
+            await self._holder.aclose()
+
+
+class EventLoops:
+    """The resources of the event loops that use one client. Several may run at the same time, each in its thread."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._resources: dict[EventLoop, LoopResources] = {}
+
+    def current(self) -> LoopResources:
+        """The resources of the running event loop."""
+        loop = current_loop()
+        found = self._resources.get(loop)
+        if found is None:
+            # An event loop that does not run may never run again. If it does, it opens a connection anew.
+            for each in [each for each in list(self._resources) if not _is_running(each)]:
+                self._resources.pop(each, None)
+            found = self._resources[loop] = LoopResources(self._capacity)
+        return found
+
+    async def aclose(self) -> None:
+        """Closes the connections of this event loop, and tells every other one to close its own."""
+        found = self._resources.pop(current_loop(), None)
+        while self._resources:
+            loop, resources = self._resources.popitem()
+            # asyncio closes what is garbage, from any thread. trio does so as well, but warns.
+            if not isinstance(loop, asyncio.AbstractEventLoop):
+                with contextlib.suppress(RuntimeError):
+                    loop.run_sync_soon(_close_on_trio, resources)
+        if found is not None:
+            await found.aclose()
+
+
+def current_loop() -> EventLoop:
+    """The running event loop: of asyncio, or trio's token for it."""
+    if anyio.get_cancelled_exc_class() is asyncio.CancelledError:
+        return asyncio.get_running_loop()
+    import trio  # noqa: PLC0415 - without asyncio, trio is running
+
+    return trio.lowlevel.current_trio_token()
+
+
+def call_threadsafe(loop: EventLoop, function: Callable[[], object]) -> None:
+    """Calls a function on an event loop, from any thread. Raises `RuntimeError` if the event loop has ended."""
+    if isinstance(loop, asyncio.AbstractEventLoop):
+        loop.call_soon_threadsafe(function)
+    else:
+        loop.run_sync_soon(function)
+
+
+def _is_running(loop: EventLoop) -> bool:
+    if isinstance(loop, asyncio.AbstractEventLoop):
+        return loop.is_running()
+    try:
+        loop.run_sync_soon(_nothing)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _nothing() -> None:
+    """Asks trio whether it still runs."""
+
+
+def _close_on_trio(resources: LoopResources) -> None:
+    import trio  # noqa: PLC0415 - trio calls this
+
+    async def close() -> None:
+        # An error in a system task would end the whole program.
+        with contextlib.suppress(Exception):
+            await resources.aclose()
+
+    # trio's run may be about to end, and then it finishes every generator.
+    with contextlib.suppress(RuntimeError):
+        trio.lowlevel.spawn_system_task(close)
+
+
+async def _close_at_end(transports: list[Transport]) -> AsyncGenerator[None]:
+    try:
+        yield
+    finally:
+        # Completely, even if the caller is being cancelled.
+        with anyio.CancelScope(shield=True):
+            await transports.pop().aclose()
