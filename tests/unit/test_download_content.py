@@ -49,6 +49,11 @@ def test_a_complete_file_is_told_from_each_shorter_one(data: bytes) -> None:
         assert content_of(io.BytesIO(data[:size])) is Content.TRUNCATED, size
 
 
+@pytest.mark.parametrize("signature", [b"", b";chunk-signature=" + b"0f" * 32])
+def test_the_chunks_of_an_upload_are_no_video(signature: bytes) -> None:
+    assert content_of(io.BytesIO(b"1F4" + signature + b"\r\n" + VIDEO)) is Content.UPLOAD_CHUNKS
+
+
 @pytest.mark.parametrize(
     "data",
     [

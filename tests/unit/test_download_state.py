@@ -210,22 +210,24 @@ def test_a_failure_after_the_last_retry_ends_the_download_unless_a_new_byte_was_
 
 
 @row(
-    "401, 403, 404, 410 to a URL that worked before",
+    "400, 401, 403, 404, 410 to a URL that worked before",
     "if the download is by id: get the task again, for a new URL, after a backoff",
 )
 def test_a_url_that_expires_during_a_download_by_id_is_replaced() -> None:
     accepted = after_head(200, new_transfer(is_fresh=True), content_length="1000", etag='"v1"')
     refused = after_head(403, attempt_failed(accepted, "a reset", 500, 0, 0))
-    assert decide(refused, 0) == Sleep(1)
+    assert decide(refused, 0) == Sleep(0.5)
     assert decide(refused, 1) == RefreshURL()
+    assert refused.last_failure == "files.example responded 403 Forbidden, so the URL has expired"
     refreshed = url_refreshed(refused, "https://files.example/new")
     headers = {"Range": "bytes=500-", "If-Range": '"v1"'}
     assert decide(refreshed, 1) == SendRequest("https://files.example/new", headers, math.inf)
     # A new URL that is refused is not replaced again.
     assert "this URL is new" in str(after_head(403, refreshed).end)
-    # Each failure counts, so that a server cannot make a client ask for URLs for ever.
+    # A new URL is no progress: a server cannot make a client ask for URLs for ever.
     again = after_head(206, refreshed, content_range="bytes 500-999/1000", etag='"v1"')
-    assert attempt_failed(again, "a reset", 500, 1, 0).end == GiveUp("a reset")
+    failed = attempt_failed(again, "a reset", 500, 1, 0)
+    assert attempt_failed(failed, "a reset", 500, 2, 0).end == GiveUp("a reset")
 
 
 @row("401, 403, 404, 410 otherwise", "give up: the URL has expired")
@@ -421,6 +423,20 @@ def test_the_length_or_the_chunks_show_whether_a_body_is_complete(
 ) -> None:
     transfer = head_received(new_transfer(), evolve(head(200, **headers), version=version), 0, 0)
     assert (transfer.accepts_body, transfer.has_detectable_end) == (True, ends)
+
+
+def test_the_chunks_of_an_upload_end_the_download() -> None:
+    after = body_ended(after_head(200, content_length="1000"), 1000, 0, 0, Content.UPLOAD_CHUNKS)
+    assert after.end == GiveUp("the server stores the video in the chunks of its upload (aws-chunked)")
+    assert (after.record, after.kept) == (None, 0)
+
+
+def test_a_server_that_sends_less_than_the_rest_is_asked_for_the_next_part() -> None:
+    headers = {"content_range": "bytes 500-599/1000", "etag": '"v1"'}
+    part = after_head(206, new_transfer(RECORD, 500), content_length="100", **headers)
+    rest = body_ended(part, 600, 0, 0)
+    assert decide(rest, 0.5) == SendRequest(ADDRESS, {"Range": "bytes=600-", "If-Range": '"v1"'}, math.inf)
+    assert not after_head(206, new_transfer(RECORD, 500), **headers).accepts_body
 
 
 @pytest.mark.parametrize("encoding", ["identity", "aws-chunked", "AWS-Chunked, identity", "", "binary", "none"])

@@ -37,8 +37,8 @@ def chain_of_links(path: Path) -> None:
 
 
 SPECIAL: dict[str, Callable[[Path], AbstractContextManager[None]]] = {
-    "is a named pipe, and a download writes only to regular files": lambda path: made(os.mkfifo, path),
-    "is a socket, and a download writes only to regular files": socket_at,
+    "is a named pipe, and only a regular file is replaced: choose another path": lambda path: made(os.mkfifo, path),
+    "is a socket, and only a regular file is replaced: choose another path": socket_at,
 }
 LINKS: dict[str, Callable[[Path], None]] = {
     "to a file": lambda path: path.symlink_to(Path(__file__)),
@@ -46,7 +46,7 @@ LINKS: dict[str, Callable[[Path], None]] = {
     "to a device": lambda path: path.symlink_to(os.devnull),
     "to itself": chain_of_links,
 }
-LINK = "is a symbolic link, which a download does not replace: pass the path of its target"
+LINK = "is a symbolic link, and only a regular file is replaced: pass the path of its target"
 
 
 def refusal(path: Path, *, overwrite: bool) -> str:
@@ -80,7 +80,7 @@ def test_a_device_is_refused(tmp_path: Path, device: int, *, overwrite: bool, mo
     # Only root can create a device.
     monkeypatch.setattr(stat, "S_IFMT", mock.Mock(return_value=device))
     monkeypatch.setattr(stat, "S_ISREG", mock.Mock(return_value=False))
-    assert refusal(path, overwrite=overwrite) == "is a device, and a download writes only to regular files"
+    assert refusal(path, overwrite=overwrite) == "is a device, and only a regular file is replaced: choose another path"
 
 
 @pytest.mark.parametrize("make", LINKS.values(), ids=LINKS)
@@ -104,7 +104,7 @@ def test_a_link_to_a_folder_is_a_folder(tmp_path: Path) -> None:
 def test_a_folder_with_the_name_of_the_file_is_refused(tmp_path: Path, *, overwrite: bool) -> None:
     path = tmp_path / "task-1.mp4"
     path.mkdir()
-    reason = "is a folder, and a download writes only to regular files"
+    reason = "is a folder, and only a regular file is replaced"
     with PartialFile(path, "task-1", "video", overwrite=overwrite) as file, pytest.raises(DownloadError, match=reason):
         file.open()
     assert names(tmp_path) == ["task-1.mp4"]

@@ -105,6 +105,16 @@ def test_a_path_is_a_folder_if_the_folder_exists_or_the_path_ends_with_a_slash(t
     assert target_path(tmp_path / "new", "task-1", "video") == tmp_path / "new"
 
 
+def test_a_page_that_an_earlier_release_kept_is_not_resumed(path: Path) -> None:
+    with partial_file(path) as file:
+        file.open()
+        file.restart(RECORD)
+        file.write(b"<err>")
+    with partial_file(path) as file:
+        file.open()
+        assert file.record is None
+
+
 # The lock.
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import enum
 import os
+import re
 from typing import IO, Final
 
 _BEGINNING: Final = 512
@@ -15,6 +16,7 @@ _BYTE_ORDER_MARKS: Final = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+_UPLOAD_CHUNK: Final = re.compile(rb"[0-9A-Fa-f]{1,16}(?:;chunk-signature=[0-9A-Fa-f]{64})?\r\n")
 _JPEG: Final = b"\xff\xd8\xff"
 _JPEG_END: Final = b"\xff\xd9"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -30,6 +32,8 @@ class Content(enum.Enum):
     """A video or a picture whose own structure says that nothing is missing."""
     TRUNCATED = enum.auto()
     """A video or a picture whose end is missing."""
+    UPLOAD_CHUNKS = enum.auto()
+    """A file in the chunks in which it was uploaded to object storage."""
     UNKNOWN = enum.auto()
     """Bytes of a format that does not say where it ends."""
 
@@ -42,6 +46,8 @@ def content_of(file: IO[bytes]) -> Content:
         beginning = file.read(_BEGINNING)
         if _is_page(beginning):
             return Content.PAGE
+        if _UPLOAD_CHUNK.match(beginning):
+            return Content.UPLOAD_CHUNKS
         if beginning[4:8] == b"ftyp":
             return _content_of_mp4(file, size)
         for signature, end in ((_JPEG, _JPEG_END), (_PNG, _PNG_END)):

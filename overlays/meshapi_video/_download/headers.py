@@ -115,7 +115,10 @@ class ResponseHead:
         return modified if modified_at is not None and (now is None or now > modified_at) else None
 
     def continued(self, record: ResumeRecord, kept: int) -> ResumeRecord | None:
-        """The record with the stated size if the body is the rest after the first `kept` bytes of that version."""
+        """The record with the stated size if the body follows the first `kept` bytes of that version.
+
+        A server may send less than the rest, if it states the length of this part.
+        """
         stated = _CONTENT_RANGE.fullmatch(self.headers.get("content-range", "").strip())
         if self.status != http.HTTPStatus.PARTIAL_CONTENT or stated is None or record.validator is None:
             return None
@@ -125,8 +128,9 @@ class ResponseHead:
             is_same = self.headers.get("etag", "").strip() == record.validator
         else:
             is_same = self.headers.get("last-modified", record.validator).strip() == record.validator
-        is_rest = first == kept and last + 1 == total and self.length in {None, total - first}
-        return evolve(record, total=total) if is_same and is_rest and record.total in {None, total} else None
+        lengths = {None, last + 1 - first} if last + 1 == total else {last + 1 - first}
+        follows = first == kept and first <= last < total and self.length in lengths
+        return evolve(record, total=total) if is_same and follows and record.total in {None, total} else None
 
 
 def _is_etag_or_date(text: str) -> bool:

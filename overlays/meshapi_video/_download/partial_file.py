@@ -29,8 +29,8 @@ import msgspec
 from meshapi_video._download.content import Content, content_of
 from meshapi_video._download.file_lock import try_lock
 from meshapi_video._download.headers import ResumeRecord
-from meshapi_video._download.target import target_problem
 from meshapi_video._errors import DownloadError
+from meshapi_video._files import problem_of_target
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -113,7 +113,9 @@ class PartialFile:
             self._is_open = True
             self.size = self._data_file.seek(0, os.SEEK_END)
             record = _decode(self._record_file.read(_LARGEST_RECORD))
-            if record is not None and (record.task_id, record.kind) == (self._task_id, self._kind):
+            is_own = record is not None and (record.task_id, record.kind) == (self._task_id, self._kind)
+            # Earlier releases kept an error page whose type was that of a video.
+            if is_own and content_of(self._data_file) is not Content.PAGE:
                 self.record = record
 
     def prepare(self, record: ResumeRecord, kept: int) -> None:
@@ -208,7 +210,7 @@ class PartialFile:
                 raise self.error(f"{failure}: {error.strerror or error}") from error
 
     def _check_target(self) -> None:
-        if problem := target_problem(self.path, overwrite=self._overwrite):
+        if problem := problem_of_target(self.path, overwrite=self._overwrite):
             raise self.error(f"{self.path} {problem.strerror}") from problem
 
     def _check_space(self, needed: int) -> None:

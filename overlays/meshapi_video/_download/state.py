@@ -19,7 +19,7 @@ the head of a response, `body_ended` the regular end of its body, and `attempt_f
 | no response, or a body that is truncated or stalls    | retry after a backoff, longer for each        |
 |                                                       | consecutive failure                           |
 | a failure after the last retry, with no new byte      | give up                                       |
-| 401, 403, 404, 410 to a URL that worked before        | if the download is by id: get the task again, |
+| 400, 401, 403, 404, 410 to a URL that worked before   | if the download is by id: get the task again, |
 |                                                       | for a new URL, after a backoff                |
 | 401, 403, 404, 410 otherwise                          | give up: the URL has expired                 |
 | a body that is longer than its headers state          | delete the bytes, retry after a backoff       |
@@ -198,8 +198,8 @@ def head_received(transfer: TransferState, head: ResponseHead, now: float, rand:
             return evolve(transfer, record=record, kept=kept, accepts_body=is_rest, has_worked=True)
         case 301 | 302 | 303 | 307 | 308:
             return _redirected(transfer, head)
-        case 401 | 403 | 404 | 410:
-            return _refused(transfer, f"{host} responded {head.title}", now, rand)
+        case 400 | 401 | 403 | 404 | 410:
+            return _refused(transfer, head.status, f"{host} responded {head.title}", now, rand)
         case status if status >= 500 or status in _TRANSIENT_HTTP_STATUSES:
             reason = f"{host} responded {head.title}"
             return attempt_failed(transfer, reason, transfer.kept, now, rand, head.retry_after or 0)
@@ -220,8 +220,12 @@ def body_ended(
     if kept == 0 or content is Content.PAGE:
         reason = f"the response {'is a page of text' if kept else 'has no body'} instead of the {transfer.kind}"
         return attempt_failed(evolve(transfer, record=None), reason, 0, now, rand)
+    reason = ""
     if total is None and kept > LARGEST_UNSTATED:
         reason = f"the response states no length, and is longer than the limit of {LARGEST_UNSTATED // 1024**3} GiB"
+    elif content is Content.UPLOAD_CHUNKS:
+        reason = f"the server stores the {transfer.kind} in the chunks of its upload (aws-chunked)"
+    if reason:
         return give_up(evolve(transfer, record=None, kept=0), reason)
     if total is None and not transfer.has_detectable_end:
         return _ended_with_the_connection(transfer, kept, content, now, rand)
@@ -305,14 +309,21 @@ def _redirected(transfer: TransferState, head: ResponseHead) -> TransferState:
     return evolve(transfer, next_url=next_url, redirects=transfer.redirects + 1)
 
 
-def _refused(transfer: TransferState, reason: str, now: float, rand: float) -> TransferState:
+def _refused(transfer: TransferState, status: int, reason: str, now: float, rand: float) -> TransferState:
     """The state after a response of a server that does not accept the URL, or has no file there."""
     if transfer.is_fresh and transfer.has_worked:
-        # A server that accepts each new URL once, and sends nothing, still comes to the last retry.
+        # This is no failure: the URL has brought a body before, or its failure was counted then.
         return evolve(
-            attempt_failed(transfer, f"{reason} to a URL that worked before", transfer.kept, now, rand),
+            transfer,
             has_expired=True,
+            last_failure=f"{reason}, so the URL has expired",
+            next_attempt_at=now + RETRY_BACKOFF.delay(0, rand, 1),
+            next_url=transfer.url,
+            redirects=0,
         )
+    if status == 400:
+        # Some object storage says so of a URL that has expired, and every server of a request that it cannot read.
+        return give_up(transfer, reason)
     message = f"{reason}. A URL expires 24 hours after the video was made"
     if transfer.is_fresh:
         return give_up(transfer, f"{message}; this URL is new, so the {transfer.kind} may have been deleted")

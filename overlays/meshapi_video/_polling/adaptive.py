@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 import msgspec
 from attrs import define, field
 
+from meshapi_video._files import problem_of_target
 from meshapi_video._polling.adaptive_file import MAX_KINDS, VERSION, Kind, KindRecord, PolicyFile, read_policy_file
 from meshapi_video._polling.life_table import LifeTable, PollPlan, Span, cumulative_hazard, span_between
 from meshapi_video._polling.policy import PollPolicy, backoff
@@ -186,9 +187,11 @@ class AdaptivePolicy:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything learned to the file at `path`, completely or not at all. Raises `OSError`.
 
-        An existing file is replaced. Only you may read the new file.
+        An existing file is replaced, but no symbolic link, device or pipe. Only you may read the new file.
         """
         path = Path(path)
+        if problem := problem_of_target(path, overwrite=True):
+            raise problem
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 - it is a file descriptor
