@@ -312,7 +312,7 @@ def _redirected(transfer: TransferState, head: ResponseHead) -> TransferState:
 def _refused(transfer: TransferState, status: int, reason: str, now: float, rand: float) -> TransferState:
     """The state after a response of a server that does not accept the URL, or has no file there."""
     if transfer.is_fresh and transfer.has_worked:
-        # This is no failure: the URL has brought a body before, or its failure was counted then.
+        # This is no failure: the URL has led to a body before, or its failure was counted then.
         return evolve(
             transfer,
             has_expired=True,
