@@ -19,7 +19,7 @@ import httpx
 import pytest
 from asgiref.sync import async_to_sync
 
-from meshapi_video import AsyncVideoClient, AsyncWaitResults, Video, WaitResult
+from meshapi_video import AsyncVideoClient, AsyncWaitResults, Video, WaitProgress, WaitResult
 from meshapi_video._async import wait_many
 from support.clients import ASYNC_DRIVERS, KEY, Driver, kind_of
 from support.files import StoredFile
@@ -243,7 +243,12 @@ def test_closing_in_one_event_loop_ends_the_waits_and_closes_the_connections_of_
     running, left = threading.Event(), list[str]()
 
     async def main() -> None:
-        results = client.wait_many(["t"], poll=SLOW, on_progress=lambda _: running.set())
+        def report(_progress: WaitProgress) -> None:
+            # The first poll has ended, and its connection is kept.
+            if results.waiting()[0].status is not None:
+                running.set()
+
+        results = client.wait_many(["t"], poll=SLOW, on_progress=report)
         with pytest.raises(RuntimeError, match="has been closed"):
             await anext(results)
         left.extend(token.task_id for token in results.tokens)
@@ -350,7 +355,10 @@ def test_a_wait_for_many_whose_event_loop_was_closed_is_forgotten_and_closing_ra
     results = client.wait_many(["a", "b"], poll=SLOW)
 
     async def first(results: AsyncWaitResults) -> str:
-        return (await anext(results)).task_id
+        task_id = (await anext(results)).task_id
+        # No request is in flight: Python cannot end one without its event loop.
+        await eventually_async(lambda: results.waiting()[0].status is not None)
+        return task_id
 
     # The polls cannot end without their event loop, and Python says so. pytest would keep what is in the traceback.
     monkeypatch.setattr(sys, "unraisablehook", list)
@@ -360,6 +368,8 @@ def test_a_wait_for_many_whose_event_loop_was_closed_is_forgotten_and_closing_ra
     assert not wait_many._running
     asyncio.run(results.close())
     asyncio.run(client.close())
+    assert [token.task_id for token in [*results.tokens, *other.tokens]] == ["b", "c"]
+    # Their polls live as long as the iterators.
+    del results, other
     gc.collect()
     eventually(lambda: open_connections() == 0)
-    assert [token.task_id for token in [*results.tokens, *other.tokens]] == ["b", "c"]

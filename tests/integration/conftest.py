@@ -74,8 +74,9 @@ def module_sandbox() -> Generator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(module_sandbox: Sandbox, clock: Clock) -> Sandbox:  # noqa: ARG001 - for its effect
+def sandbox(module_sandbox: Sandbox, clock: Clock) -> Sandbox:
     """A sandbox in virtual time."""
+    module_sandbox.set_time(clock.now)
     return module_sandbox
 
 

@@ -125,7 +125,8 @@ class AsyncVideoClient(BaseClient):
 
         The client cannot be used afterwards. Do not call this from a signal handler: cancel a task instead.
         """
-        self._is_closed = True
+        # Other event loops run in other threads.
+        self._is_closed = self._session.is_closed = True
         for results in [found for reference in self._wait_results.valuerefs() if (found := reference())]:
             await results.close()
         await self._session.aclose()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+import contextvars
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import anyio
 
@@ -76,21 +78,28 @@ class EventLoops:
         if found is None:
             # An event loop that does not run may never run again. If it does, it opens a connection anew.
             for each in [each for each in list(self._resources) if not _is_running(each)]:
-                self._resources.pop(each, None)
+                self._close_elsewhere(each)
             found = self._resources[loop] = LoopResources(self._capacity)
         return found
 
     async def aclose(self) -> None:
         """Closes the connections of this event loop, and tells every other one to close its own."""
         found = self._resources.pop(current_loop(), None)
-        while self._resources:
-            loop, resources = self._resources.popitem()
-            # asyncio closes what is garbage, from any thread. trio does so as well, but warns.
-            if not isinstance(loop, asyncio.AbstractEventLoop):
-                with contextlib.suppress(RuntimeError):
-                    loop.run_sync_soon(_close_on_trio, resources)
+        for loop in list(self._resources):
+            self._close_elsewhere(loop)
         if found is not None:
             await found.aclose()
+
+    def __del__(self) -> None:
+        for loop in list(self._resources):
+            self._close_elsewhere(loop)
+
+    def _close_elsewhere(self, loop: EventLoop) -> None:
+        """Has an event loop close its connections, from any thread. Does nothing if it has ended."""
+        resources = self._resources.pop(loop, None)
+        if resources is not None and resources.transport is not None:
+            with contextlib.suppress(RuntimeError):
+                call_threadsafe(loop, partial(_start_closing, loop, resources))
 
 
 def current_loop() -> EventLoop:
@@ -105,7 +114,8 @@ def current_loop() -> EventLoop:
 def call_threadsafe(loop: EventLoop, function: Callable[[], object]) -> None:
     """Calls a function on an event loop, from any thread. Raises `RuntimeError` if the event loop has ended."""
     if isinstance(loop, asyncio.AbstractEventLoop):
-        loop.call_soon_threadsafe(function)
+        # In a context of its own: that of a trio task would make anyio take this event loop for trio.
+        loop.call_soon_threadsafe(function, context=contextvars.Context())
     else:
         loop.run_sync_soon(function)
 
@@ -124,7 +134,16 @@ def _nothing() -> None:
     """Asks trio whether it still runs."""
 
 
-def _close_on_trio(resources: LoopResources) -> None:
+_closing: Final[set[asyncio.Task[None]]] = set()
+"""An event loop itself holds only weak references to its tasks."""
+
+
+def _start_closing(loop: EventLoop, resources: LoopResources) -> None:
+    if isinstance(loop, asyncio.AbstractEventLoop):
+        task = loop.create_task(resources.aclose())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+        return
     import trio  # noqa: PLC0415 - trio calls this
 
     async def close() -> None:
