@@ -42,11 +42,12 @@ class Clock:
     """Begins at the process's time, and runs as fast as the machine's clock, from any time that it was set to."""
 
     def __init__(self) -> None:
-        self._offset = time.time() - monotonic()
+        self._offset = 0.0
+        self.reset()
 
     def reset(self) -> None:
-        """Shows the machine's time again."""
-        self._offset = 0.0
+        """Shows the process's time again."""
+        self._offset = time.time() - monotonic()
 
     def now(self) -> float:
         """Seconds since 1970."""

@@ -11,6 +11,7 @@ import pytest
 
 from meshapi_video import AsyncVideoClient, MeshVideoError, VideoClient, WaitProgress, WaitStopped
 from meshapi_video._sync.connections import ConnectionPool
+from meshapi_video._sync.httpx_client import ChosenTransport
 from support.clients import KEY, Caller
 from support.many_tasks import (
     INVALID_ID,
@@ -172,7 +173,9 @@ def test_close_in_a_signal_handler_is_noticed_by_a_first_poll_that_opens_the_con
     monkeypatch.setattr(session, "_connect", connect_and_close)
     with pytest.raises(RuntimeError, match="this client has been closed"):
         client.get("t0")
-    [pool] = opened
+    [transport] = opened
+    assert isinstance(transport, ChosenTransport)
+    pool = transport._builtin
     assert isinstance(pool, ConnectionPool)
     assert pool._closed
     assert server.requests == []
