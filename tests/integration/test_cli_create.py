@@ -63,6 +63,7 @@ def run_in_thread(main: Callable[..., Coroutine[Any, Any, object]], *args: objec
 @pytest.fixture
 def mesh(env_sandbox: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Mesh:
     monkeypatch.setattr("meshapi_video._cli.create.time", SimpleNamespace(time=clock))
+    monkeypatch.setattr("meshapi_video._cli.journal_ends.time", SimpleNamespace(time=clock))
     monkeypatch.setattr("meshapi_video._cli.create.anyio.sleep", clock.sleep_async)
     monkeypatch.setattr("meshapi_video._cli.create.anyio.run", run_in_thread)
     # Each test is on its own day, so that no list has the tasks of another test.
@@ -399,7 +400,7 @@ def test_a_batch_creates_nothing_twice_on_a_machine_whose_clock_takes_local_time
         return clock() + 14 * 3600
 
     monkeypatch.setattr("meshapi_video._base_client.time", SimpleNamespace(monotonic=clock, time=ahead))
-    monkeypatch.setattr("meshapi_video._cli.create.time", SimpleNamespace(time=ahead))
+    monkeypatch.setattr("meshapi_video._cli.journal_ends.time", SimpleNamespace(time=ahead))
     mesh.plan_creates(create_faults=["lost_response"])
     assert generate_batch(batch, "--settled-after", "0.001") == 5
     assert len(mesh.creates()) == 3

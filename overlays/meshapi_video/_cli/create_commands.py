@@ -243,7 +243,7 @@ def journal(
     is found is written into the journal. The exit code is 5 if the end of a create is still not known.
     """
     from meshapi_video import AsyncVideoClient, read_journal  # noqa: PLC0415
-    from meshapi_video._cli.create import look_and_write, refuse_other_account, unresolved_text  # noqa: PLC0415
+    from meshapi_video._cli.journal_ends import look_and_write, refuse_other_account, unresolved_text  # noqa: PLC0415
     from meshapi_video._create.journal import resolve  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER, is_open  # noqa: PLC0415
 
