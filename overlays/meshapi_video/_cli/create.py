@@ -8,7 +8,7 @@ import time
 import warnings
 from collections import Counter
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import click
@@ -19,7 +19,8 @@ from meshapi_video._cli.batch import first_exception
 from meshapi_video._cli.create_options import json_object, split_fields
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.journal_ends import account_of, look, refuse_other_account, unresolved_text, write
-from meshapi_video._cli.output import print_error, print_status
+from meshapi_video._cli.output import print_error, print_exception, print_status
+from meshapi_video._cli.words import in_terminal_words, with_options
 from meshapi_video._create.models import doubts
 from meshapi_video._create.recovery import is_of_another_account, is_open
 from meshapi_video._create.request import build_request
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         Media,
         VideoGenerationRequest,
     )
+    from meshapi_video._cli.text_files import InputFile
 
 _MOST_IN_FLIGHT: Final = 4
 """Creates in flight. The service behind Mesh makes only a few videos at a time."""
@@ -65,26 +67,26 @@ class Item:
         try:
             return build_request(self.model, self.prompt, self.content, self.options, self.extra_body)
         except (ValueError, TypeError) as error:
-            raise click.UsageError(f"{self.place}{error}") from None
+            raise click.UsageError(f"{self.place}{self._in_words(str(error))}") from error
+
+    def _in_words(self, mistakes: str) -> str:
+        # The lines of a batch have the names of the API.
+        return in_terminal_words(mistakes) if self.place else with_options(mistakes)
 
     def check(self) -> VideoGenerationRequest:
         """The request, after its warnings were printed. Raises a usage error with all mistakes."""
         request = self.request()
         for doubt in doubts(request):
-            print_error(f"{self.place}warning: {doubt}")
+            print_error(f"{self.place}warning: {self._in_words(doubt)}")
         return request
 
 
-def read_batch(file: IO[str], model: str | None) -> list[Item]:
+def read_batch(file: InputFile, model: str | None) -> list[Item]:
     """The videos of a batch file: JSON lines. Raises a usage error with all mistakes of the first wrong line."""
     items: list[Item] = []
     seen = Counter[str]()
-    try:
-        lines = file.readlines()
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{file.name} is not a text file in UTF-8") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
+    for number, line in enumerate(file.lines(), 1):
+        if line:
             item = _item(line, f"line {number} of {file.name}: ", model, seen)
             item.check()
             items.append(item)
@@ -118,6 +120,8 @@ class Creates:
         self._created = dict[int, str]()
         """The id of the task, by the index of the item."""
         self._codes = list[ExitCode]()
+        self._may_exist = 0
+        """Creates that ctrl-C interrupted after they were sent."""
         self._candidates = dict[str, list[str]]()
         """The ids of the tasks that may be the one of a create without a known end, by the id of its request."""
 
@@ -179,6 +183,19 @@ class Creates:
         ]
         return [task_id for task_id in ids if task_id is not None]
 
+    def print_interrupted(self) -> None:
+        """Prints after ctrl-C which tasks exist, are paid for, and continue on the server."""
+        if self._is_batch:
+            print_error(
+                f"{len(self._created)} tasks were created in this run and continue, and {len(self.missing)} videos are "
+                f"not created yet. The journal {self._journal} is kept: run the same command again, which creates only "
+                "the missing ones"
+            )
+        elif self._created:
+            print_error(f"task {self._created[0]} continues, and has been paid for: wait on this id")
+        elif not self._may_exist:
+            print_error("no task was created")
+
     @property
     def _is_batch(self) -> bool:
         return any(item.key is not None for item in self._items)
@@ -214,15 +231,16 @@ class Creates:
             except anyio.get_cancelled_exc_class() as interruption:
                 # Ctrl-C: a task may exist.
                 for note in getattr(interruption, "__notes__", ()):
+                    self._may_exist += 1
                     print_error(f"{item.place}{note}")
                 raise
             except ValueError as error:
                 # A file was changed or deleted since `Item.check`.
                 self._codes.append(ExitCode.IO_ERROR)
-                print_error(f"{item.place}{error}")
+                print_exception(error, item.place)
             except MeshVideoError as error:
                 self._codes.append(exit_code_for(error))
-                print_error(f"{item.place}{error}")
+                print_exception(error, item.place)
                 if isinstance(error, CreateUncertain) and not self._is_batch:
                     await print_candidates(error)
             else:
@@ -243,7 +261,7 @@ class Creates:
                 await anyio.sleep(interval)
         except MeshVideoError as error:
             # The tasks of the other lines are still waited for.
-            print_error(f"the list of tasks cannot be read: {error}")
+            print_exception(error, "the list of tasks cannot be read: ")
 
     async def _look(self, client: AsyncVideoClient) -> list[JournalRecord]:
         """Writes the ends that the list tells into the journal; returns the creates that still have none."""
@@ -270,6 +288,9 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
             return anyio.run(main)
     except BaseExceptionGroup as group:
         raise first_exception(group) from None
+    except KeyboardInterrupt:
+        creates.print_interrupted()
+        raise
 
 
 @contextmanager
@@ -293,6 +314,6 @@ async def print_candidates(error: CreateUncertain) -> None:
     try:
         found = [f"{task.id} ({task.status})" async for task in error.candidates()]
     except MeshVideoError as failure:
-        print_error(f"the list of tasks cannot be read: {failure}")
+        print_exception(failure, "the list of tasks cannot be read: ")
         return
     print_error(f"tasks that may be the one: {', '.join(found)}" if found else "no task in the list may be the one yet")
