@@ -9,10 +9,9 @@ from typing import Final, Self
 
 import anyio
 from attrs import define, field, frozen
-from rich.console import Console
 
 from meshapi_video import AsyncVideoClient, AuthenticationError, MeshVideoError, Video, WaitResult
-from meshapi_video._cli.display import Display
+from meshapi_video._cli.display import Display, can_move, stderr_console
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.json_output import result_to_json
 from meshapi_video._cli.output import print_error, print_exception, print_line, print_status
@@ -42,8 +41,8 @@ class WaitOptions:
 
 def wait_for(options: WaitOptions, client: AsyncVideoClient) -> ExitCode:
     """Waits for all tasks, prints their results, and returns the exit code."""
-    console = Console(stderr=True)
-    live = console.is_terminal and not options.as_json and not options.debug
+    console = stderr_console()
+    live = can_move(console) and not options.as_json and not options.debug
     batch = Batch(options, Display(console, live=live))
     # The log of `--debug` already holds all lines of `log_output`.
     with batch, nullcontext() if options.debug else batch.display.log_output():
