@@ -194,12 +194,8 @@ IDS = ["47ffbf5e-2789-4095-8238-7f2d6cc97a61", "cgt-20261126091500-abcde", "t"]
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("count", [1, 3])
 def test_each_width_shows_the_whole_state_the_time_and_the_countdown(width: int, count: int) -> None:
-    pending = [
-        PendingTask(task_id, status, age, 4.4)
-        for task_id, status, age in zip(
-            IDS[:count], ["running", "queued", "running"], [33.0, 3723.0, 0.0], strict=False
-        )
-    ]
+    states, ages = ["running", "queued", "running"], [33.0, 3723.0, 0.0]
+    pending = [PendingTask(*each, 4.4) for each in zip(IDS[:count], states, ages, strict=False)]
     lines = rendered(WaitProgress(count, 0, 2, {"running": count}), pending, {}, width)[-count:]
     assert all(len(line) <= width for line in lines)
     for line, state, age in zip(lines, states, ["0:33", "1:02:03", "0:00"], strict=False):
