@@ -7,11 +7,11 @@ import sys
 def main() -> None:
     """The entry point of the command: always exits with one of `ExitCode`."""
     try:
-        from meshapi_video._cli.main import run_main  # noqa: PLC0415 - see above
+        from meshapi_video._cli.process import run_process  # noqa: PLC0415 - see above
 
-        code = run_main()
+        code = run_process()
     except KeyboardInterrupt:
-        # While a command imports, or at a second ctrl-C: all that is to be said of tasks was said at the first.
+        # While this program is imported; or at a second ctrl-C, while it prints what the first one ended.
         if sys.stderr is not None:
             sys.stderr.write("meshapi-video: interrupted\n")
         code = 130

@@ -31,11 +31,12 @@ from meshapi_video._cli.options import (
     validate_timeout,
 )
 from meshapi_video._cli.output import (
-    print_error,
     print_exception,
+    print_interrupted,
     print_line,
     print_status,
     print_usage_error,
+    set_begun,
     set_debug,
 )
 from meshapi_video._cli.text_files import text_file
@@ -65,6 +66,7 @@ def run(arguments: list[str] | None = None) -> int:
     if instruction := os.environ.get(COMPLETE_VARIABLE):
         return shell_complete(cli, {}, "meshapi-video", COMPLETE_VARIABLE, instruction)
     set_debug(debug=False)
+    set_begun(has_begun=False)
     try:
         # `cli.main` would exit with 1 after a broken pipe.
         with cli.make_context("meshapi-video", list(arguments)) as ctx:
@@ -73,7 +75,7 @@ def run(arguments: list[str] | None = None) -> int:
         return exit_.exit_code
     except (KeyboardInterrupt, click.Abort):
         # click raises Abort for ctrl-C while it prompts for the key.
-        print_error("interrupted")
+        print_interrupted()
         return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the unexpected ones are raised again
         return _print_expected(error)
@@ -398,3 +400,5 @@ def _require_sandbox_extra() -> None:
     missing = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
         raise click.UsageError(f"this command needs {' and '.join(missing)}: pip install 'meshapi-video[cli,sandbox]'")
+    # These commands send requests only to this machine.
+    set_begun(has_begun=True)

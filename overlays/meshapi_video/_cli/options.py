@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from meshapi_video._cli.exit_codes import ExitCode
-from meshapi_video._cli.output import set_debug
+from meshapi_video._cli.output import set_begun, set_debug
 from meshapi_video._cli.text_files import decode, read_stdin, text_file
 from meshapi_video._cli.words import in_terminal_words
 from meshapi_video._text import printable
@@ -114,6 +114,8 @@ def settings_errors_are_usage_errors() -> Generator[None]:
         yield
     except (MeshVideoError, ValueError) as error:
         raise click.UsageError(in_terminal_words(str(error))) from error
+    # The clients are made: requests follow.
+    set_begun(has_begun=True)
 
 
 def read_api_key(file: InputFile | None, *, from_stdin: bool) -> str:

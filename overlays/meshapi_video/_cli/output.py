@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import click
 
 _debug = False
+_has_begun = False
 
 
 def print_line(text: object) -> None:
@@ -56,6 +57,17 @@ def set_debug(*, debug: bool) -> None:
     """Sets whether errors are printed with a traceback."""
     global _debug  # noqa: PLW0603 - a process runs one command
     _debug = debug
+
+
+def set_begun(*, has_begun: bool) -> None:
+    """Sets whether the command has begun to send requests."""
+    global _has_begun  # noqa: PLW0603 - a process runs one command
+    _has_begun = has_begun
+
+
+def print_interrupted() -> None:
+    """Prints that ctrl-C ended the command. Before, the command itself prints what is kept, and what continues."""
+    print_error("interrupted" if _has_begun else "interrupted before anything was sent")
 
 
 def print_usage_error(error: click.ClickException) -> None:

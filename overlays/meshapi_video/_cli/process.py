@@ -12,7 +12,7 @@ from meshapi_video._cli.words import in_terminal_words
 from meshapi_video._text import one_line
 
 
-def run_main() -> int:
+def run_process() -> int:
     """Runs the command line with the arguments of the process, and returns the exit code."""
     code = _run()
     flush_output()
