@@ -1,5 +1,30 @@
-"""`python -m meshapi_video` runs the command line."""
+"""`python -m meshapi_video` and `meshapi-video`: the command line in a process of its own."""
 
-from meshapi_video._cli import main
+import os
+import signal
+import sys
 
-main()
+
+def program() -> None:
+    """Runs the command line. Ctrl-C and SIGTERM end it with 130 at any moment, also at its end, without a traceback."""
+    # A process that was told to ignore ctrl-C, as by `nohup`, still ends at SIGTERM.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    code: object = 130
+    try:
+        from meshapi_video._cli import main  # noqa: PLC0415 - ctrl-C may come while it is imported
+
+        main()
+    except SystemExit as exit_:
+        code = exit_.code
+    except KeyboardInterrupt:
+        pass
+    # All is said and written. Python still waits for threads, such as the lookup of a name: not after ctrl-C.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    if code == 130:
+        os._exit(130)
+    sys.exit(code)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the code of `SystemExit`
+
+
+if __name__ == "__main__":
+    program()

@@ -41,6 +41,11 @@ _SHORTEST_SECRET: Final = 8
 """Characters. A shorter key can be a part of a response by chance."""
 
 
+def _stripped(text: str) -> str:
+    """`text` without spaces around it, and without the byte order mark that files of Windows begin with."""
+    return text.strip().removeprefix("\ufeff").strip()
+
+
 class ApiKey:
     """An API key whose `repr` hides it, so that a traceback with local variables does not show it."""
 
@@ -49,7 +54,7 @@ class ApiKey:
     def __init__(self, value: str | None) -> None:
         # This raises nothing, whatever the value is: this frame and the caller's frame hold the bare key.
         given = os.environ.get(KEY_VARIABLE) if value is None else value
-        self._value = given.strip() if isinstance(given, str) else ""
+        self._value = _stripped(given) if isinstance(given, str) else ""
         # JSON may write any character as an escape, and some servers do.
         self._pattern = "".join(rf"(?:\\?{re.escape(c)}|\\u(?i:{ord(c):04x}))" for c in self._value)
 
@@ -170,7 +175,7 @@ def _check_host(host: str, source: str) -> str:
 
 
 def _check_base_url(text: str) -> str:
-    text = text.strip()
+    text = _stripped(text)
     if reason := _why_not_a_base_url(text):
         # The error does not quote the URL: one with a password in it should not reach a log.
         raise ValueError(

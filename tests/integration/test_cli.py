@@ -12,7 +12,7 @@ import pytest
 
 from meshapi_video import PollPolicy, __version__
 from meshapi_video._cli.commands import run
-from meshapi_video._cli.exit_codes import ExitCode
+from meshapi_video._cli.exit_codes import WORST_FIRST, ExitCode
 from meshapi_video._validation import MAX_IN_FLIGHT
 from meshapi_video_sandbox import Outcome, Sandbox
 from support.cli import Output, exit_code_of_main
@@ -56,6 +56,17 @@ def test_every_exit_code_is_in_the_help_and_in_both_tables(code: ExitCode, capsy
     row = f"\n| {code.value} | {code.meaning} |\n"
     assert row in (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8").replace("`", "")
     assert row in (ROOT / "README.md").read_text(encoding="utf-8").replace("`", "")
+
+
+def test_the_order_of_the_exit_codes_is_in_the_help_and_on_both_pages(capsys: Output) -> None:
+    assert run(["wait", "--help"]) == 0
+    # The creates of `wait` are those of other programs: it never ends with 5.
+    assert f"From the worst on: {', '.join(str(code.value) for code in WORST_FIRST[1:])}." in " ".join(
+        capsys.readouterr().out.split()
+    )
+    for page in ("docs/command-line.md", "README.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert f"From the worst on: {', '.join(str(code.value) for code in WORST_FIRST)}." in text
 
 
 def test_the_default_of_max_in_flight_is_the_default_of_the_library(capsys: Output) -> None:

@@ -14,13 +14,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
 from meshapi_video import ConnectionFailed, CreateUncertain, PermissionDeniedError, VideoTaskResponse, read_journal
 from meshapi_video._cli.commands import run
 from meshapi_video._cli.create import Item, read_batch
+from meshapi_video._cli.text_files import InputFile
 from meshapi_video._download.file_lock import try_lock
 from meshapi_video_sandbox import CreateRecord, Sandbox, running_sandbox
 from support.cli import COMMAND, Output
@@ -63,6 +64,7 @@ def run_in_thread(main: Callable[..., Coroutine[Any, Any, object]], *args: objec
 @pytest.fixture
 def mesh(env_sandbox: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Mesh:
     monkeypatch.setattr("meshapi_video._cli.create.time", SimpleNamespace(time=clock))
+    monkeypatch.setattr("meshapi_video._cli.journal_ends.time", SimpleNamespace(time=clock))
     monkeypatch.setattr("meshapi_video._cli.create.anyio.sleep", clock.sleep_async)
     monkeypatch.setattr("meshapi_video._cli.create.anyio.run", run_in_thread)
     # Each test is on its own day, so that no list has the tasks of another test.
@@ -103,9 +105,9 @@ def test_a_dry_run_cuts_the_contents_of_a_file(tmp_path: Path, capsys: Output) -
     ("arguments", "message"),
     [
         (["a lake"], "no model: give --model"),
-        (["a lake", *MODEL, "--frames", "29", "--duration", "5"], "frames and duration exclude each other"),
+        (["a lake", *MODEL, "--frames", "29", "--duration", "5"], "--frames and --duration exclude each other"),
         (["a lake", *MODEL, "--priority", "11"], "priority should be a whole number from 0 to 9"),
-        ([*MODEL], "prompt and content are both missing"),
+        ([*MODEL], "PROMPT is missing: give it, or a picture"),
         (["a lake", *MODEL, "--first-frame", "none.png"], "none.png"),
         (["a lake", *MODEL, "--extra-body", "[]"], "this should be a JSON object"),
         (["a lake", *MODEL, "--extra-body", "{"], "this is not JSON"),
@@ -181,15 +183,15 @@ def test_generate_downloads_the_video(mesh: Mesh, capsys: Output, tmp_path: Path
     assert run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4")]) == 0
     assert (tmp_path / "lake.mp4").read_bytes()[4:8] == b"ftyp"
     assert capsys.readouterr().out == f"{tmp_path / 'lake.mp4'}\n"
-    with pytest.raises(FileExistsError):
-        run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4")])
+    assert run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4")]) == 74
+    assert "already exists: give --overwrite to replace it" in capsys.readouterr().err
     assert len(mesh.creates()) == 1
     assert run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4"), "--overwrite"]) == 0
 
 
 def test_a_wrong_private_host_is_wrong_usage_before_anything_is_paid_for(mesh: Mesh, capsys: Output) -> None:
     assert run(["generate", "a lake", *MODEL, "--private-host", "a/b"]) == 2
-    assert "private_hosts should contain names" in capsys.readouterr().err
+    assert "--private-host should be a name" in capsys.readouterr().err
     assert mesh.creates() == []
 
 
@@ -294,7 +296,7 @@ def test_a_file_that_changes_during_a_batch_is_an_error_of_its_line(
     lines = [{"prompt": "a boat", "first_frame": os.fspath(image)}, {"prompt": "a lake"}]
     batch.write_text("\n".join(json.dumps(line) for line in lines))
 
-    def check_and_delete(file: IO[str], model: str | None) -> list[Item]:
+    def check_and_delete(file: InputFile, model: str | None) -> list[Item]:
         found = read_batch(file, model)
         image.unlink()
         return found
@@ -399,7 +401,8 @@ def test_a_batch_creates_nothing_twice_on_a_machine_whose_clock_takes_local_time
         return clock() + 14 * 3600
 
     monkeypatch.setattr("meshapi_video._base_client.time", SimpleNamespace(time=ahead))
-    monkeypatch.setattr("meshapi_video._cli.create.time", SimpleNamespace(time=ahead))
+    for module in ("create", "journal_ends"):
+        monkeypatch.setattr(f"meshapi_video._cli.{module}.time", SimpleNamespace(time=ahead))
     mesh.plan_creates(create_faults=["lost_response"])
     assert generate_batch(batch, "--settled-after", "0.001") == 5
     assert len(mesh.creates()) == 3

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +16,7 @@ from rich.console import Console
 from meshapi_video import PendingTask, WaitProgress
 from meshapi_video._cli.commands import run
 from meshapi_video._cli.display import Display, DownloadProgress, format_duration, render
+from meshapi_video._cli.rows import shorten_middle
 from meshapi_video._logging import POLLS, TASKS
 from support.cli import Output, video_tasks
 from support.many_tasks import respond_by_id
@@ -68,7 +71,7 @@ def test_a_line_never_wraps() -> None:
 
 def test_a_narrow_terminal_shortens_the_id_and_not_the_status() -> None:
     pending = [PendingTask("47ffbf5e-2789-4095-8238-7f2d6cc97a61", "running", 33.0, 4.4)]
-    line = "47ffbf5e-2789-4095-8…  running  0:33  next poll in 5 s"
+    line = "47ffbf5e-27…f2d6cc97a61  running  0:33  next poll in 5 s"
     assert rendered(WaitProgress(1, 0, 2, {"running": 1}), pending, {}, width=len(line)) == [line]
 
 
@@ -94,11 +97,13 @@ def test_a_duration_has_hours_only_from_one_hour_on() -> None:
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:  # noqa: ARG001 - it replaces stderr
     """A stderr that is a terminal of 20 lines."""
     console = functools.partial(Console, force_terminal=True, width=100, height=20, legacy_windows=False)
-    monkeypatch.setattr("meshapi_video._cli.batch.Console", console)
     monkeypatch.setattr("meshapi_video._cli.display.Console", console)
+    # pytest makes new streams before the test is called.
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda stream: stream is sys.stderr)
+    monkeypatch.setenv("TERM", "xterm")
 
 
 @pytest.mark.usefixtures("terminal")
@@ -147,6 +152,98 @@ def test_one_download_shows_its_progress_on_a_terminal(env_server: Server, tmp_p
     assert "\x1b[" in captured.err
     assert "0 bytes, 0 bytes/s" in captured.err
     assert captured.out == f"{tmp_path}/t.mp4\n"
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    ("name", "value"), [("TERM", "dumb"), ("TERM", "unknown"), ("TTY_INTERACTIVE", "0"), ("TERM", "xterm")]
+)
+def test_a_terminal_that_cannot_move_the_cursor_gets_plain_lines(
+    env_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    respond_by_id(env_server, video_tasks(env_server))
+    assert run(["wait", "a", "b"]) == 0
+    printed = capsys.readouterr().err
+    assert ("\x1b[" in printed) is (value == "xterm")
+    assert ("task a has the status succeeded" in printed) is (value != "xterm")
+    assert run(["download", "a", str(tmp_path)]) == 0
+    assert ("\x1b[" in capsys.readouterr().err) is (value == "xterm")
+
+
+@pytest.mark.parametrize("name", ["FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "CLICOLOR_FORCE", "PY_COLORS"])
+def test_a_variable_that_forces_colors_moves_nothing_in_a_pipe(
+    env_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, name: str
+) -> None:
+    for variable in (name, "TTY_COMPATIBLE"):
+        monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    respond_by_id(env_server, video_tasks(env_server, b=task("failed", "b")))
+    assert run(["wait", "a", "b", "--download", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out
+    assert not re.search(r"\x1b\[[0-9;?]*[A-Za-ln-z]|\r", captured.err)
+    assert "task a has the status succeeded\n" in captured.err
+    assert run(["download", "a", str(tmp_path), "--overwrite"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+IDS = ["47ffbf5e-2789-4095-8238-7f2d6cc97a61", "cgt-20261126091500-abcde", "t"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_width_shows_the_whole_state_the_time_and_the_countdown(width: int, count: int) -> None:
+    states, ages = ["running", "queued", "running"], [33.0, 3723.0, 0.0]
+    pending = [PendingTask(*each, 4.4) for each in zip(IDS[:count], states, ages, strict=False)]
+    lines = rendered(WaitProgress(count, 0, 2, {"running": count}), pending, {}, width)[-count:]
+    assert all(len(line) <= width for line in lines)
+    for line, state, age in zip(lines, states, ["0:33", "1:02:03", "0:00"], strict=False):
+        assert re.search(rf"  {state} +{age} +(?:next poll )?in 5 s$", line), line
+    shown_id = lines[0].split()[0]
+    assert shown_id == IDS[0] if width >= 80 else re.fullmatch(r"47f.*….*a61", shown_id)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_each_width_shows_the_size_and_the_time_of_a_download(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshapi_video._cli.display.time", SimpleNamespace(monotonic=lambda: 52.0))
+    download = DownloadProgress(50.0, 0, 8_300_000, 10_000_000)
+    _summary, line = rendered(WaitProgress(2, 1, 9, {}), [], {IDS[0]: download}, width)[:2]
+    assert len(line) <= width
+    assert "downloading" in line
+    assert line.endswith("0:00 left")
+    assert "8.3 MB" in line
+    assert ("━" in line) is (width >= 80)
+
+
+def test_a_terminal_of_a_few_columns_crops_the_end_of_a_line() -> None:
+    pending = [PendingTask(IDS[0], "a status of the server", 33.0, 4.4)]
+    assert rendered(WaitProgress(1, 0, 2, {}), pending, {}, 20) == ["47f…a61  a status of"]
+    assert rendered(WaitProgress(20, 12, 91, {"running": 8}), [], {}, 30)[0] == "12 of 20 ended, 8 running"
+    assert rendered(WaitProgress(20, 12, 91, {"a status of the server": 8}), [], {}, 20)[0] == "12 of 20 ended"
+    assert rendered(WaitProgress(20, 12, 91, {}), [], {}, 6)[0] == "12 of"
+
+
+def test_an_id_of_wide_characters_is_shortened_by_its_columns() -> None:
+    assert shorten_middle("видео", 5) == "видео"
+    assert shorten_middle("長い名前の動画", 9) == "長い…動画"
+    assert shorten_middle("ab", 1) == "…"
+
+
+def test_a_code_page_changes_the_width_of_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshapi_video._cli.display.time", SimpleNamespace(monotonic=lambda: 52.0))
+    download = DownloadProgress(50.0, 0, 8_300_000, 10_000_000)
+    pending = [PendingTask("видео" * 9, "готово", 33.0, 4.4)]
+    written = io.TextIOWrapper(io.BytesIO(), "cp437", "backslashreplace")
+    console = Console(file=written, width=60)
+    console.print(render(WaitProgress(2, 1, 2, {"готово": 1}), pending, {IDS[0]: download}, 2))
+    written.flush()
+    assert isinstance(written.buffer, io.BytesIO)
+    lines = written.buffer.getvalue().decode("cp437").splitlines()
+    assert len(lines) == 3
+    assert all(len(line) <= 60 for line in lines)
+    assert lines[1].startswith("47f")
+    assert r"\u0433" in lines[2]
 
 
 @pytest.mark.parametrize("live", [False, True])

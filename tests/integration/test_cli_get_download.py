@@ -47,9 +47,10 @@ def test_download_replaces_a_file_only_with_overwrite(env_server: Server, tmp_pa
     respond_by_id(env_server, video_tasks(env_server))
     path = tmp_path / "t.mp4"
     path.write_text("mine")
-    assert run(["download", "t", str(path)]) == 3
+    assert run(["download", "t", str(path)]) == 74
     captured = capsys.readouterr()
     assert "meshapi-video: " in captured.err
+    assert "give --overwrite to replace it" in captured.err
     assert "t.mp4" in captured.err
     assert captured.out == ""
     assert path.read_text() == "mine"

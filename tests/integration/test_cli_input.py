@@ -189,7 +189,7 @@ def test_the_error_for_a_refused_key_names_no_argument_of_python(
     file.write_text(KEY)
     assert run(["get", "t", "--api-key-file", str(file)]) == 3
     printed = capsys.readouterr().err
-    assert "Check the key in MESHAPI_API_KEY, or the key that was given instead of it" in printed
+    assert "Check the key in MESHAPI_API_KEY, or the key that --api-key-file or --api-key-stdin read" in printed
     assert "api_key=" not in printed
 
 
@@ -197,5 +197,5 @@ def test_the_error_for_a_refused_key_names_no_argument_of_python(
 def test_a_private_host_that_cannot_be_a_host_is_wrong_usage(command: str, env_server: Server, capsys: Output) -> None:
     env_server.script(finished())
     assert run([command, "task-1", "--private-host", "files.internal", "--private-host", "a/b"]) == 2
-    assert "private_hosts should contain names such as 'files.example', and not 'a/b'" in capsys.readouterr().err
+    assert "--private-host should be a name such as 'files.example', and not 'a/b'" in capsys.readouterr().err
     assert env_server.requests == []

@@ -124,6 +124,6 @@ def test_an_output_error_in_a_wait_is_raised_without_the_groups_around_it(
 
     respond_by_id(env_server, video_tasks(env_server))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("meshapi_video._cli.batch.click.echo", fail)
+    monkeypatch.setattr("meshapi_video._cli.batch.print_line", fail)
     with pytest.raises(OSError, match="No space left"):
         run(["wait", *arguments])

@@ -42,13 +42,13 @@ def test_the_demo_writes_the_video_to_the_output_option(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("output", "message"),
-    [("there.mp4", "already exists"), (".", "already exists"), ("no/folder/out.mp4", "does not exist")],
+    [("there.mp4", "already exists"), (".", "already exists"), ("no/folder/out.mp4", "no such folder")],
 )
 def test_the_demo_refuses_a_wrong_output_before_it_starts(
     output: str, message: str, tmp_path: Path, capsys: Output
 ) -> None:
     tmp_path.joinpath("there.mp4").write_text("mine")
-    assert run(["demo", "--output", str(tmp_path / output)]) == 2
+    assert run(["demo", "--output", str(tmp_path / output)]) == 74
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.out == ""

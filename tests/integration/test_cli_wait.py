@@ -7,12 +7,12 @@ import re
 import signal
 from pathlib import Path
 
-import click
 import httpx
 import pytest
 
 from meshapi_video import PollPolicy
 from meshapi_video._cli.commands import run
+from meshapi_video._cli.output import print_line
 from meshapi_video_sandbox import Sandbox
 from support.cli import Output, video_tasks
 from support.clock import Clock
@@ -192,13 +192,13 @@ def test_ctrl_c_after_the_last_result_does_not_say_that_a_task_continues(
     env_server: Server, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     env_server.script(finished("t"))
-    original_echo = click.echo
+    original_echo = print_line
 
     def print_and_interrupt(text: object) -> None:
         original_echo(text)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("meshapi_video._cli.batch.click.echo", print_and_interrupt)
+    monkeypatch.setattr("meshapi_video._cli.batch.print_line", print_and_interrupt)
     assert run(["wait", "t"]) == 130
     captured = capsys.readouterr()
     assert captured.out == "https://cdn.example/v.mp4\n"

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from meshapi_video import AsyncVideoClient, JournalRecord, RequestFacts, VideoTaskResponse
-from meshapi_video._cli.create import look
+from meshapi_video._cli.journal_ends import look
 from meshapi_video._create.recovery import Recovery
 
 CREATED_AT = time.time() - 1000

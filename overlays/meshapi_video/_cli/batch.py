@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final, Self
 
 import anyio
-import click
 from attrs import define, field, frozen
-from rich.console import Console
 
 from meshapi_video import AsyncVideoClient, AuthenticationError, MeshVideoError, Video, WaitResult
-from meshapi_video._cli.display import Display
+from meshapi_video._cli.display import Display, can_move, stderr_console
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
 from meshapi_video._cli.json_output import result_to_json
-from meshapi_video._cli.output import print_error, print_status
+from meshapi_video._cli.output import print_error, print_exception, print_line, print_status
 from meshapi_video._download.partial_file import file_name
 from meshapi_video._text import printable
 
@@ -36,12 +35,14 @@ class WaitOptions:
     overwrite: bool = False
     as_json: bool
     debug: bool
+    is_generated: bool = False
+    """Whether the command created the only task: to run it again would create, and pay for, another one."""
 
 
 def wait_for(options: WaitOptions, client: AsyncVideoClient) -> ExitCode:
     """Waits for all tasks, prints their results, and returns the exit code."""
-    console = Console(stderr=True)
-    live = console.is_terminal and not options.as_json and not options.debug
+    console = stderr_console()
+    live = can_move(console) and not options.as_json and not options.debug
     batch = Batch(options, Display(console, live=live))
     # The log of `--debug` already holds all lines of `log_output`.
     with batch, nullcontext() if options.debug else batch.display.log_output():
@@ -58,6 +59,8 @@ class Batch:
     display: Display
     exit_codes: dict[str, ExitCode] = field(factory=dict[str, ExitCode])
     """The exit code for each task that has a result, by the task's id."""
+    with_video: set[str] = field(factory=set[str])
+    """The ids of the tasks whose video is to be downloaded."""
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +91,7 @@ class Batch:
             async with results, anyio.create_task_group() as downloads:
                 async for result in results:
                     if result.video is not None and self.options.folder is not None:
+                        self.with_video.add(result.task_id)
                         downloads.start_soon(self._download, client, result.video, self.options.folder, limiter)
                     else:
                         self._print_result(result)
@@ -125,12 +129,12 @@ class Batch:
         self.exit_codes[result.task_id] = exit_code_for(result.error)
         with self.display.paused():
             if self.options.as_json:
-                click.echo(result_to_json(result, path))
+                print_line(result_to_json(result, path))
             elif result.error is None:
                 path_or_url = path or (result.video and printable(result.video.url))
-                click.echo(path_or_url if len(self.options.task_ids) == 1 else f"{result.task_id}\t{path_or_url}")
+                print_line(path_or_url if len(self.options.task_ids) == 1 else f"{result.task_id}\t{path_or_url}")
             if result.error is not None:
-                print_error(str(result.error))
+                print_exception(result.error)
 
     def print_summary(self) -> None:
         """Prints the number of tasks for each kind of result, if there are several tasks."""
@@ -143,17 +147,39 @@ class Batch:
             "ended without a video": codes.count(ExitCode.NO_VIDEO),
             "timed out": codes.count(ExitCode.TIMEOUT),
             "with an API or download error": codes.count(ExitCode.API_ERROR),
+            "could not be written": codes.count(ExitCode.IO_ERROR),
             "without a result": total - len(codes),
         }
         print_status(f"{total} tasks: {', '.join(f'{number} {name}' for name, number in counts.items() if number)}")
 
     def print_unfinished(self) -> None:
-        """Prints which tasks have no result yet. They continue on the server after ctrl-C."""
+        """Prints after ctrl-C which tasks continue on the server, and which downloads are not complete."""
         unfinished = [task_id for task_id in self.options.task_ids if task_id not in self.exit_codes]
-        if len(unfinished) == 1:
-            print_error(f"task {unfinished[0]} continues: wait again on the same id")
-        elif unfinished:
-            print_error(f"{len(unfinished)} tasks continue: run the same command again")
+        running = [task_id for task_id in unfinished if task_id not in self.with_video]
+        downloading = [task_id for task_id in unfinished if task_id in self.with_video]
+        if self.options.is_generated and unfinished:
+            self._print_unfinished_task(unfinished[0], has_video=bool(downloading))
+            return
+        if len(running) == 1:
+            print_error(f"task {running[0]} continues: wait again on the same id")
+        elif running:
+            print_error(f"{len(running)} tasks continue: run the same command again")
+        if downloading:
+            which = f"task {downloading[0]}" if len(downloading) == 1 else f"{len(downloading)} tasks"
+            print_error(
+                f"the download of {which} is not complete, and the received bytes are kept in {self.options.folder}: "
+                "run the same command again"
+            )
+
+    def _print_unfinished_task(self, task_id: str, *, has_video: bool) -> None:
+        target = "" if self.options.folder is None else f" {shlex.quote(str(self.options.folder))}"
+        if has_video:
+            print_error(
+                f"task {task_id} has a video whose download is not complete; the received bytes are kept: run "
+                f"meshapi-video download {task_id}{target}"
+            )
+        else:
+            print_error(f"task {task_id} continues, and has been paid for: run meshapi-video wait {task_id}")
 
 
 def first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:

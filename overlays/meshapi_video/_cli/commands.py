@@ -8,7 +8,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.shell_completion import shell_complete
@@ -16,6 +16,8 @@ from click.shell_completion import shell_complete
 from meshapi_video._cli.create_commands import create, generate, journal
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for
 from meshapi_video._cli.options import (
+    FileError,
+    check_output,
     common_options,
     configure_logging,
     private_host_option,
@@ -28,7 +30,16 @@ from meshapi_video._cli.options import (
     validate_task_ids,
     validate_timeout,
 )
-from meshapi_video._cli.output import print_error, print_status, print_traceback, print_usage_error
+from meshapi_video._cli.output import (
+    print_exception,
+    print_interrupted,
+    print_line,
+    print_status,
+    print_usage_error,
+    set_begun,
+    set_debug,
+)
+from meshapi_video._cli.text_files import text_file
 from meshapi_video._text import printable
 from meshapi_video._validation import MAX_IN_FLIGHT
 from meshapi_video._version import __version__
@@ -36,6 +47,7 @@ from meshapi_video._version import __version__
 # The SDK is imported inside the commands that use it, so that --help and --version are fast.
 if TYPE_CHECKING:
     from meshapi_video import VideoTaskResponse
+    from meshapi_video._cli.text_files import InputFile
 
 
 COMPLETE_VARIABLE: Final = "_MESHAPI_VIDEO_COMPLETE"
@@ -53,28 +65,38 @@ def run(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if instruction := os.environ.get(COMPLETE_VARIABLE):
         return shell_complete(cli, {}, "meshapi-video", COMPLETE_VARIABLE, instruction)
+    set_debug(debug=False)
+    set_begun(has_begun=False)
     try:
         # `cli.main` would exit with 1 after a broken pipe.
         with cli.make_context("meshapi-video", list(arguments)) as ctx:
             return int(cli.invoke(ctx) or 0)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
-    except click.ClickException as error:
-        print_usage_error(error)
-        return ExitCode.USAGE_ERROR
     except (KeyboardInterrupt, click.Abort):
         # click raises Abort for ctrl-C while it prompts for the key.
-        print_error("interrupted")
+        print_interrupted()
         return ExitCode.INTERRUPTED
-    except Exception as error:
-        from meshapi_video import MeshVideoError  # noqa: PLC0415
+    except Exception as error:  # noqa: BLE001 - the unexpected ones are raised again
+        return _print_expected(error)
 
-        if not isinstance(error, MeshVideoError):
-            raise
-        if "--debug" in arguments:
-            print_traceback(error)
-        print_error(str(error))
-        return exit_code_for(error)
+
+def _print_expected(error: Exception) -> ExitCode:
+    """Prints an error that is no mistake in this program, and returns its exit code. Raises any other one again."""
+    from meshapi_video import MeshVideoError  # noqa: PLC0415
+
+    match error:
+        case FileError():
+            print_exception(error)
+            return ExitCode.IO_ERROR
+        case click.ClickException():
+            print_usage_error(error)
+            return ExitCode.USAGE_ERROR
+        case MeshVideoError():
+            print_exception(error)
+            return exit_code_for(error)
+        case _:
+            raise error
 
 
 def _format_task(task: VideoTaskResponse) -> str:
@@ -108,7 +130,7 @@ def cli() -> None:
 @click.argument("task_id", callback=validate_task_id)
 @click.option("--json", "as_json", is_flag=True, help="Print the task as one line of JSON.")
 @common_options
-def get(task_id: str, *, as_json: bool, api_key_file: IO[str] | None, api_key_stdin: bool, debug: bool) -> int:
+def get(task_id: str, *, as_json: bool, api_key_file: InputFile | None, api_key_stdin: bool, debug: bool) -> int:
     """Print a task's current state.
 
     The exit code is 0 if the task has a video or has not ended yet, and 1 if it ended without a
@@ -122,7 +144,7 @@ def get(task_id: str, *, as_json: bool, api_key_file: IO[str] | None, api_key_st
         client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
     with client:
         task = client.get(task_id)
-    click.echo(task_to_json(task) if as_json else _format_task(task))
+    print_line(task_to_json(task) if as_json else _format_task(task))
     return ExitCode.NO_VIDEO if is_terminal(task) and task.status != "succeeded" else ExitCode.SUCCESS
 
 
@@ -155,7 +177,7 @@ def list_tasks(
     until: datetime | None,
     limit: int | None,
     as_json: bool,
-    api_key_file: IO[str] | None,
+    api_key_file: InputFile | None,
     api_key_stdin: bool,
     debug: bool,
 ) -> None:
@@ -178,7 +200,7 @@ def list_tasks(
     with client:
         found = client.list(status=statuses or None, model=models or None, created_after=since, created_before=until)
         for task in itertools.islice(found, limit):
-            click.echo(task_to_json(task) if as_json else _format_line(task))
+            print_line(task_to_json(task) if as_json else _format_line(task))
         if found.total is not None and limit is not None and found.total > limit:
             print_status(f"{limit} of {found.total} tasks; leave --limit out to print all")
 
@@ -188,7 +210,7 @@ def list_tasks(
 @click.option(
     "--from",
     "more_ids",
-    type=click.File(),
+    type=text_file,
     callback=read_task_ids,
     metavar="FILE",
     help="Read ids from a file, one per line; - is standard input.",
@@ -205,7 +227,7 @@ def list_tasks(
 @click.option(
     "--download",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, readable=False, path_type=Path),
     metavar="DIR",
     help="Download the videos into a folder, and print their paths instead of their URLs. Skips videos that "
     "are already there.",
@@ -237,7 +259,7 @@ def wait(
     max_in_flight: int,
     requests_per_minute: float | None,
     private_hosts: tuple[str, ...],
-    api_key_file: IO[str] | None,
+    api_key_file: InputFile | None,
     api_key_stdin: bool,
     debug: bool,
 ) -> int:
@@ -246,8 +268,8 @@ def wait(
     For one task, stdout gets the URL alone. For several tasks, stdout gets one line per task, in the
     order in which they end: the id, a tab and the URL. The progress is shown on stderr.
 
-    For several tasks, the exit code is that of the worst result: 3 is worse than 4, and 4 is
-    worse than 1.
+    For several tasks, the exit code is that of the worst result.
+    From the worst on: 3, 74, 4, 1.
 
     After an interruption, run the same command again. With --download, it downloads only what is
     missing.
@@ -279,7 +301,7 @@ def wait(
 
 @cli.command()
 @click.argument("task_id", callback=validate_task_id)
-@click.argument("path", type=click.Path(path_type=Path), default=".")
+@click.argument("path", type=click.Path(readable=False, path_type=Path), default=".")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--last-frame", is_flag=True, help="Download the picture of the last frame instead of the video.")
 @private_host_option
@@ -291,7 +313,7 @@ def download(
     overwrite: bool,
     last_frame: bool,
     private_hosts: tuple[str, ...],
-    api_key_file: IO[str] | None,
+    api_key_file: InputFile | None,
     api_key_stdin: bool,
     debug: bool,
 ) -> None:
@@ -303,13 +325,14 @@ def download(
     """
     from meshapi_video import VideoClient  # noqa: PLC0415
     from meshapi_video._cli.display import download_progress  # noqa: PLC0415
+    from meshapi_video._cli.interruption import kept_after_ctrl_c  # noqa: PLC0415
 
     configure_logging(debug=debug)
     with settings_errors_are_usage_errors():
         client = VideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin), private_hosts=private_hosts)
-    with client, download_progress(task_id) as on_progress:
+    with kept_after_ctrl_c(path, task_id, last_frame=last_frame), client, download_progress(task_id) as on_progress:
         file = client.download(task_id, path, overwrite=overwrite, last_frame=last_frame, on_progress=on_progress)
-    click.echo(file)
+    print_line(file)
 
 
 @cli.command()
@@ -321,11 +344,15 @@ def sandbox(**settings: Any) -> None:  # noqa: ANN401 - the sandbox defines its 
     the exit code is then 0.
     """
     _require_sandbox_extra()
+    import sqlite3  # noqa: PLC0415
+
     from meshapi_video_sandbox import SandboxError, Settings, serve  # noqa: PLC0415
 
     try:
-        serve(Settings(**settings), print_line=click.echo)
+        serve(Settings(**settings), print_line=print_line)
     except SandboxError as error:
+        if isinstance(error.__cause__, sqlite3.Error):
+            raise FileError(str(error)) from error
         raise click.UsageError(str(error)) from error
 
 
@@ -346,19 +373,10 @@ for command in (create, generate, journal):
     cli.add_command(command)
 
 
-def _validate_new_file(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
-    if path is not None and path.exists():
-        raise click.BadParameter(f"{path} already exists")
-    if path is not None and not path.parent.is_dir():
-        raise click.BadParameter(f"the folder {path.parent} does not exist")
-    return path
-
-
 @cli.command()
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
-    callback=_validate_new_file,
+    type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
     help="File for the video; it must not exist yet. The default is a file in a new temporary folder.",
 )
@@ -371,7 +389,11 @@ def demo(output: Path | None) -> None:
     _require_sandbox_extra()
     from meshapi_video._cli.demo import run_demo  # noqa: PLC0415
 
-    run_demo(output, print_line=lambda line: click.echo(printable(line)))
+    if output is not None:
+        if output.exists():
+            raise FileError(f"{output}: it already exists, and a demo overwrites nothing")
+        check_output(output, overwrite=False)
+    run_demo(output, print_line=lambda line: print_line(printable(line)))
 
 
 def _require_sandbox_extra() -> None:
@@ -380,3 +402,5 @@ def _require_sandbox_extra() -> None:
     missing = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
     if missing:
         raise click.UsageError(f"this command needs {' and '.join(missing)}: pip install 'meshapi-video[cli,sandbox]'")
+    # These commands send requests only to this machine.
+    set_begun(has_begun=True)

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections import Counter
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import click
@@ -18,10 +18,11 @@ from meshapi_video import CreateUncertain, CreateWarning, MeshVideoError, read_j
 from meshapi_video._cli.batch import first_exception
 from meshapi_video._cli.create_options import json_object, split_fields
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
-from meshapi_video._cli.output import print_error, print_status
-from meshapi_video._create.journal import resolve
+from meshapi_video._cli.journal_ends import account_of, look, refuse_other_account, unresolved_text, write
+from meshapi_video._cli.output import print_error, print_exception, print_status
+from meshapi_video._cli.words import in_terminal_words, with_options
 from meshapi_video._create.models import doubts
-from meshapi_video._create.recovery import LISTED_BEFORE, Recovery, is_of_another_account, is_open, recover
+from meshapi_video._create.recovery import is_of_another_account, is_open
 from meshapi_video._create.request import build_request
 from meshapi_video._download.file_lock import try_lock
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
         JournalRecord,
         Media,
         VideoGenerationRequest,
-        VideoTaskResponse,
     )
+    from meshapi_video._cli.text_files import InputFile
 
 _MOST_IN_FLIGHT: Final = 4
 """Creates in flight. The service behind Mesh makes only a few videos at a time."""
@@ -66,26 +67,26 @@ class Item:
         try:
             return build_request(self.model, self.prompt, self.content, self.options, self.extra_body)
         except (ValueError, TypeError) as error:
-            raise click.UsageError(f"{self.place}{error}") from None
+            raise click.UsageError(f"{self.place}{self._in_words(str(error))}") from error
+
+    def _in_words(self, mistakes: str) -> str:
+        # The lines of a batch have the names of the API.
+        return in_terminal_words(mistakes) if self.place else with_options(mistakes)
 
     def check(self) -> VideoGenerationRequest:
         """The request, after its warnings were printed. Raises a usage error with all mistakes."""
         request = self.request()
         for doubt in doubts(request):
-            print_error(f"{self.place}warning: {doubt}")
+            print_error(f"{self.place}warning: {self._in_words(doubt)}")
         return request
 
 
-def read_batch(file: IO[str], model: str | None) -> list[Item]:
+def read_batch(file: InputFile, model: str | None) -> list[Item]:
     """The videos of a batch file: JSON lines. Raises a usage error with all mistakes of the first wrong line."""
     items: list[Item] = []
     seen = Counter[str]()
-    try:
-        lines = file.readlines()
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{file.name} is not a text file in UTF-8") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
+    for number, line in enumerate(file.lines(), 1):
+        if line:
             item = _item(line, f"line {number} of {file.name}: ", model, seen)
             item.check()
             items.append(item)
@@ -119,6 +120,8 @@ class Creates:
         self._created = dict[int, str]()
         """The id of the task, by the index of the item."""
         self._codes = list[ExitCode]()
+        self._may_exist = 0
+        """Creates that ctrl-C interrupted after they were sent."""
         self._candidates = dict[str, list[str]]()
         """The ids of the tasks that may be the one of a create without a known end, by the id of its request."""
 
@@ -155,7 +158,7 @@ class Creates:
     async def run(self, client: AsyncVideoClient) -> list[str]:
         """The ids of all tasks, in the order of the items. `unresolved` says which creates have no known end."""
         # Before anything is paid for.
-        account = _account_of(client)
+        account = account_of(client)
         refuse_other_account(
             self._journal,
             [
@@ -179,6 +182,19 @@ class Creates:
             for index, item in enumerate(self._items)
         ]
         return [task_id for task_id in ids if task_id is not None]
+
+    def print_interrupted(self) -> None:
+        """Prints after ctrl-C which tasks exist, are paid for, and continue on the server."""
+        if self._is_batch:
+            print_error(
+                f"{len(self._created)} tasks were created in this run and continue, and {len(self.missing)} videos are "
+                f"not created yet. The journal {self._journal} is kept: run the same command again, which creates only "
+                "the missing ones"
+            )
+        elif self._created:
+            print_error(f"task {self._created[0]} continues, and has been paid for: wait on this id")
+        elif not self._may_exist:
+            print_error("no task was created")
 
     @property
     def _is_batch(self) -> bool:
@@ -215,15 +231,16 @@ class Creates:
             except anyio.get_cancelled_exc_class() as interruption:
                 # Ctrl-C: a task may exist.
                 for note in getattr(interruption, "__notes__", ()):
+                    self._may_exist += 1
                     print_error(f"{item.place}{note}")
                 raise
             except ValueError as error:
                 # A file was changed or deleted since `Item.check`.
                 self._codes.append(ExitCode.IO_ERROR)
-                print_error(f"{item.place}{error}")
+                print_exception(error, item.place)
             except MeshVideoError as error:
                 self._codes.append(exit_code_for(error))
-                print_error(f"{item.place}{error}")
+                print_exception(error, item.place)
                 if isinstance(error, CreateUncertain) and not self._is_batch:
                     await print_candidates(error)
             else:
@@ -244,7 +261,7 @@ class Creates:
                 await anyio.sleep(interval)
         except MeshVideoError as error:
             # The tasks of the other lines are still waited for.
-            print_error(f"the list of tasks cannot be read: {error}")
+            print_exception(error, "the list of tasks cannot be read: ")
 
     async def _look(self, client: AsyncVideoClient) -> list[JournalRecord]:
         """Writes the ends that the list tells into the journal; returns the creates that still have none."""
@@ -271,6 +288,9 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
             return anyio.run(main)
     except BaseExceptionGroup as group:
         raise first_exception(group) from None
+    except KeyboardInterrupt:
+        creates.print_interrupted()
+        raise
 
 
 @contextmanager
@@ -294,77 +314,6 @@ async def print_candidates(error: CreateUncertain) -> None:
     try:
         found = [f"{task.id} ({task.status})" async for task in error.candidates()]
     except MeshVideoError as failure:
-        print_error(f"the list of tasks cannot be read: {failure}")
+        print_exception(failure, "the list of tasks cannot be read: ")
         return
     print_error(f"tasks that may be the one: {', '.join(found)}" if found else "no task in the list may be the one yet")
-
-
-def look_and_write(
-    client: AsyncVideoClient, records: list[JournalRecord], journal: Path, settled_after: float
-) -> Recovery:
-    """Looks for the creates without a known end, and writes the ends that are found into the journal."""
-
-    async def main() -> Recovery:
-        async with client:
-            return await look(client, records, settled_after)
-
-    found = anyio.run(main)
-    write(journal, found)
-    return found
-
-
-async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_after: float) -> Recovery:
-    """Compares the creates in a journal with the list at Mesh.
-
-    A create that was not made is sent again, and paid for. So the list is read twice before one is declared not made.
-    """
-    since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
-    now = time.time()
-    account = _account_of(client)
-    listed: dict[str, VideoTaskResponse] = {}
-    found, is_complete = Recovery(), True
-    for _ in range(2):
-        tasks = client.list(created_after=since)
-        listed |= {task.id: task async for task in tasks}
-        is_complete = is_complete and tasks.is_complete
-        found = recover(records, listed.values(), now, settled_after, account, is_complete=is_complete)
-        if not found.not_made:
-            break
-    return found
-
-
-def _account_of(client: AsyncVideoClient) -> str:
-    return client._settings.account  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same package
-
-
-def write(journal: Path, found: Recovery) -> None:
-    """Writes the ends that were found into the journal."""
-    for request_id, task_id in found.created.items():
-        resolve(journal, request_id, task_id)
-        print_status(f"create {request_id} made the task {task_id}")
-    for request_id in found.not_made:
-        resolve(journal, request_id, None)
-        print_status(f"create {request_id} made no task")
-
-
-def refuse_other_account(journal: Path | None, request_ids: list[str]) -> None:
-    """Raises a usage error if there are creates of another account: the list of this one says nothing of them."""
-    if request_ids:
-        raise click.UsageError(
-            f"the journal {journal} was written with another base URL or API key: the list of this one does not tell "
-            f"whether a task of {', '.join(request_ids)} exists. Use the base URL and the key of that run; or look "
-            f"there yourself, then run meshapi-video journal {journal} with --made REQUEST_ID TASK_ID or --not-made "
-            "REQUEST_ID"
-        )
-
-
-def unresolved_text(creates: dict[str, list[str]], journal: Path) -> str:
-    """The creates whose end is not known, each with the tasks that it may have made, and what to do."""
-    told = "; ".join(
-        f"{create} may have made {' or '.join(tasks) or 'a task that the list of this key does not show'}"
-        for create, tasks in creates.items()
-    )
-    return (
-        f"{told}. Nothing was created again. Look at these tasks, then run meshapi-video journal {journal} with "
-        "--made REQUEST_ID TASK_ID or --not-made REQUEST_ID"
-    )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from meshapi_video._cli.create_options import prompt_of, request_options, shown_body, split_fields
 from meshapi_video._cli.exit_codes import ExitCode, worst_of
 from meshapi_video._cli.options import (
+    check_output,
     common_options,
     configure_logging,
     private_host_option,
@@ -19,11 +20,13 @@ from meshapi_video._cli.options import (
     settings_errors_are_usage_errors,
     validate_timeout,
 )
-from meshapi_video._cli.output import print_error
+from meshapi_video._cli.output import print_error, print_line
+from meshapi_video._cli.text_files import text_file
 from meshapi_video._text import printable
 
 if TYPE_CHECKING:
     from meshapi_video._cli.create import Item
+    from meshapi_video._cli.text_files import InputFile
 
 _MANY: Final = 3
 """Videos that are created without a question. A batch of more asks, or needs --yes."""
@@ -37,12 +40,12 @@ def create(
     *,
     model: str | None,
     prompt: str | None,
-    prompt_file: IO[str] | None,
+    prompt_file: InputFile | None,
     extra_body: dict[str, object] | None,
     journal: str | None,
     dry_run: bool,
     as_json: bool,
-    api_key_file: IO[str] | None,
+    api_key_file: InputFile | None,
     api_key_stdin: bool,
     debug: bool,
     **fields: Any,  # noqa: ANN401 - the options for the fields of a request
@@ -61,13 +64,13 @@ def create(
     item = _single(model, prompt_of(prompt, prompt_file), extra_body, fields)
     body = item.check()
     if dry_run:
-        click.echo(shown_body(body.to_dict()))
+        print_line(shown_body(body.to_dict()))
         return ExitCode.SUCCESS
     creates = Creates([item], None if journal is None else Path(journal), settled_after=0)
     with settings_errors_are_usage_errors():
         client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
     for task_id in create_all(creates, client):
-        click.echo(json.dumps({"id": task_id}) if as_json else printable(task_id))
+        print_line(json.dumps({"id": task_id}) if as_json else printable(task_id))
     return creates.exit_code
 
 
@@ -84,12 +87,16 @@ def _single(
 @click.command()
 @request_options
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Download the video to this file or folder."
+    "-o",
+    "--output",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="PATH",
+    help="Download the video to this file or folder.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option(
     "--batch",
-    type=click.File(),
+    type=text_file,
     metavar="FILE",
     help="Make a video of each line of a file: JSON objects with the fields of a request and first_frame, last_frame, "
     "reference_image, reference_video, reference_audio. - is standard input.",
@@ -116,7 +123,7 @@ def _single(
 @common_options
 def generate(
     *,
-    batch: IO[str] | None,
+    batch: InputFile | None,
     output: Path | None,
     overwrite: bool,
     yes: bool,
@@ -128,9 +135,9 @@ def generate(
     dry_run: bool,
     model: str | None,
     prompt: str | None,
-    prompt_file: IO[str] | None,
+    prompt_file: InputFile | None,
     extra_body: dict[str, object] | None,
-    api_key_file: IO[str] | None,
+    api_key_file: InputFile | None,
     api_key_stdin: bool,
     debug: bool,
     **fields: Any,  # noqa: ANN401 - the options for the fields of a request
@@ -150,7 +157,6 @@ def generate(
     from meshapi_video._cli.batch import WaitOptions, wait_for  # noqa: PLC0415
     from meshapi_video._cli.create import Creates, create_all, only_run, read_batch  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER  # noqa: PLC0415
-    from meshapi_video._download.target import check_target  # noqa: PLC0415
 
     configure_logging(debug=debug)
     text = prompt_of(prompt, prompt_file)
@@ -167,10 +173,10 @@ def generate(
         file = _journal_of(batch, journal)
     if dry_run:
         for item in items:
-            click.echo(shown_body(item.request().to_dict()))
+            print_line(shown_body(item.request().to_dict()))
         return ExitCode.SUCCESS
     if output is not None and batch is None:
-        check_target(output, overwrite=overwrite)
+        check_output(output, overwrite=overwrite)
     elif output is not None:
         output.mkdir(parents=True, exist_ok=True)
     creates = Creates(items, file, SETTLED_AFTER if settled_after is None else settled_after)
@@ -183,7 +189,13 @@ def generate(
             waiting = AsyncVideoClient(key, private_hosts=private_hosts)
         task_ids = create_all(creates, client)
     wait_options = WaitOptions(
-        task_ids=task_ids, timeout=timeout, folder=output, overwrite=overwrite, as_json=as_json, debug=debug
+        task_ids=task_ids,
+        timeout=timeout,
+        folder=output,
+        overwrite=overwrite,
+        as_json=as_json,
+        debug=debug,
+        is_generated=batch is None,
     )
     unresolved = creates.unresolved
     try:
@@ -195,11 +207,11 @@ def generate(
     return worst_of(filter(None, (creates.exit_code, code)))
 
 
-def _journal_of(batch: IO[str], journal: str | None) -> Path:
+def _journal_of(batch: InputFile, journal: str | None) -> Path:
     """The journal of a batch: without it, a second run would pay again."""
     if journal is not None:
         return Path(journal)
-    if batch.name == "<stdin>":
+    if batch.is_stdin:
         raise click.UsageError("a batch from standard input needs --journal FILE: it says which videos were created")
     return Path(f"{batch.name}.journal")
 
@@ -209,13 +221,13 @@ def _ask(count: int, *, yes: bool) -> None:
     if count <= _MANY or yes:
         return
     question = f"This creates {count} videos, and each is paid for. Continue?"
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(f"this creates {count} videos, and each is paid for: give --yes")
     click.confirm(question, abort=True, err=True)
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=False, path_type=Path))
 @click.option("--made", nargs=2, metavar="REQUEST_ID TASK_ID", help="Write that this create made this task.")
 @click.option("--not-made", metavar="REQUEST_ID", help="Write that this create made no task.")
 @click.option(
@@ -231,7 +243,7 @@ def journal(
     made: tuple[str, str] | None,
     not_made: str | None,
     settled_after: float | None,
-    api_key_file: IO[str] | None,
+    api_key_file: InputFile | None,
     api_key_stdin: bool,
     debug: bool,
 ) -> int:
@@ -243,7 +255,7 @@ def journal(
     is found is written into the journal. The exit code is 5 if the end of a create is still not known.
     """
     from meshapi_video import AsyncVideoClient, read_journal  # noqa: PLC0415
-    from meshapi_video._cli.create import look_and_write, refuse_other_account, unresolved_text  # noqa: PLC0415
+    from meshapi_video._cli.journal_ends import look_and_write, refuse_other_account, unresolved_text  # noqa: PLC0415
     from meshapi_video._create.journal import resolve  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER, is_open  # noqa: PLC0415
 
@@ -262,12 +274,16 @@ def journal(
     if any(is_open(record) for record in records):
         with settings_errors_are_usage_errors():
             client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
-        found = look_and_write(client, records, file, SETTLED_AFTER if settled_after is None else settled_after)
+        try:
+            found = look_and_write(client, records, file, SETTLED_AFTER if settled_after is None else settled_after)
+        except KeyboardInterrupt:
+            print_error(f"the journal {file} keeps the ends that were found so far: run the same command again")
+            raise
         creates = {f"create {request_id}": tasks for request_id, tasks in found.unresolved.items()}
         unresolved, others = unresolved_text(creates, file) if creates else None, found.of_another_account
         records = read_journal(file)
     for record in records:
-        click.echo("\t".join(printable(text) for text in (record.request_id, record.event, record.task_id or "-")))
+        print_line("\t".join(printable(text) for text in (record.request_id, record.event, record.task_id or "-")))
     if unresolved is not None:
         print_error(unresolved)
     refuse_other_account(file, others)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import IO, TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 import click
 
+from meshapi_video._cli.text_files import text_file
 from meshapi_video._create.mistakes import shown
 from meshapi_video._text import one_line
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshapi_video import CreateOptions, Media
+    from meshapi_video._cli.text_files import InputFile
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -64,7 +66,7 @@ _FIELDS: Final = (
 _CONTENT: Final = (
     click.argument("prompt", required=False),
     click.option("--model", metavar="MODEL", help="The model, such as byteplus/dreamina-seedance-2-0."),
-    click.option("--prompt-file", type=click.File(), metavar="FILE", help="Read the prompt from a file; - is stdin."),
+    click.option("--prompt-file", type=text_file, metavar="FILE", help="Read the prompt from a file; - is stdin."),
     click.option("--first-frame", metavar="FILE", help="The picture with which the video begins: a file or a URL."),
     click.option("--last-frame", metavar="FILE", help="The picture with which the video ends."),
     click.option("--reference-image", multiple=True, metavar="FILE", help="A picture to use. Several are possible."),
@@ -90,16 +92,11 @@ def request_options(command: F) -> F:
     return command
 
 
-def prompt_of(prompt: str | None, file: IO[str] | None) -> str | None:
+def prompt_of(prompt: str | None, file: InputFile | None) -> str | None:
     """The prompt from the argument or the file."""
     if prompt is not None and file is not None:
         raise click.UsageError("give PROMPT or --prompt-file, not both")
-    if file is None:
-        return prompt
-    try:
-        return file.read().strip()
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{file.name} is not a text file in UTF-8") from None
+    return prompt if file is None else file.text().strip()
 
 
 def split_fields(given: dict[str, Any]) -> tuple[list[Media], CreateOptions]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -13,11 +13,10 @@ from attrs import define, field
 from rich.console import Console, Group
 from rich.filesize import decimal
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Column, Table
 from rich.text import Text
 
 from meshapi_video._cli.output import print_status
+from meshapi_video._cli.rows import BAR_WIDTHS, Line, Row, Rows, progress_bar
 from meshapi_video._logging import POLLS, TASKS
 from meshapi_video._text import one_line
 
@@ -127,46 +126,49 @@ def render(
     progress: WaitProgress, pending: list[PendingTask], downloads: dict[str, DownloadProgress], total: int
 ) -> Group:
     """The live display: a summary if there are several tasks, and one line per download and pending task."""
-    table = _grid()
-    for task_id, download in downloads.items():
-        table.add_row(_shortened(task_id), Text("downloading", "green"), *_download_columns(download))
-    for task in pending:
-        status = _shown(task.status or "no status")
-        next_poll = f"next poll in {math.ceil(task.next_poll)} s" if task.next_poll > 0 else "polling"
-        style = _STATUS_STYLES.get(status, "")
-        table.add_row(
-            _shortened(task.task_id), Text(status, style), Text(format_duration(task.age)), _shortened(next_poll)
-        )
+    age_width = max((len(format_duration(task.age)) for task in pending), default=0)
+    rows = Rows(
+        [
+            *(Row(task_id, Text("downloading", "green"), _details(each)) for task_id, each in downloads.items()),
+            *(_pending_row(task, age_width) for task in pending),
+        ]
+    )
     if total == 1:
-        return Group(table)
+        return Group(rows)
     statuses = "".join(f", {number} {_shown(status)}" for status, number in sorted(progress.statuses.items()))
     polls = "1 poll" if progress.polls == 1 else f"{progress.polls} polls"
-    summary = _shortened(f"{progress.ended} of {total} ended{statuses}; {polls}", "bold")
+    ended = f"{progress.ended} of {total} ended"
+    texts = (f"{ended}{statuses}; {polls}", f"{ended}{statuses}", ended)
+    summary = Line(tuple(Text(text, "bold") for text in texts))
     hidden = total - progress.ended - len(pending)
-    return Group(summary, table, Text(f"and {hidden} more", "dim")) if hidden > 0 else Group(summary, table)
+    return Group(summary, rows, Text(f"and {hidden} more", "dim")) if hidden > 0 else Group(summary, rows)
 
 
-def _grid() -> Table:
-    # A wrapped line would make the display higher than the terminal. On a narrow terminal, rich first shortens
-    # the columns without `no_wrap`: the first and the last, whose texts have `no_wrap` themselves.
-    return Table.grid(Column(), Column(no_wrap=True), Column(no_wrap=True), Column(), padding=(0, 2))
+def _pending_row(task: PendingTask, age_width: int) -> Row:
+    status = _shown(task.status or "no status")
+    age = format_duration(task.age).ljust(age_width)
+    seconds = math.ceil(task.next_poll)
+    polls = (f"next poll in {seconds} s", f"in {seconds} s") if seconds > 0 else ("polling",)
+    details = (*(f"{age}  {poll}" for poll in polls), age)
+    return Row(task.task_id, Text(status, _STATUS_STYLES.get(status, "")), tuple(map(Text, details)))
 
 
 def _shown(status: str) -> str:
     return one_line(status, _LONGEST_STATUS)
 
 
-def _shortened(text: str, style: str = "") -> Text:
-    """A text that ends with an ellipsis if the terminal is too narrow."""
-    return Text(text, style, no_wrap=True, overflow="ellipsis")
-
-
-def _download_columns(download: DownloadProgress) -> tuple[ProgressBar, Text]:
-    text = f"{decimal(download.received)}, {decimal(int(download.speed))}/s"
+def _details(download: DownloadProgress) -> tuple[Text, ...]:
+    """The progress of a download in several lengths, the longest first."""
+    received = decimal(download.received)
+    parts = [received, f"{decimal(int(download.speed))}/s"]
+    bars: list[Text] = []
+    if download.total:
+        bars = [progress_bar(download.received / download.total, width) for width in BAR_WIDTHS]
     if download.total is not None and download.speed > 0:
-        text += f", {format_duration((download.total - download.received) / download.speed)} left"
-    bar = ProgressBar(download.total, download.received, width=20, pulse=download.total is None)
-    return bar, _shortened(text)
+        parts.append(f"{format_duration((download.total - download.received) / download.speed)} left")
+    # The time that is left matters more than the speed.
+    texts = [", ".join(parts), ", ".join([received, *parts[2:]]), *parts[2:]]
+    return (*(bar.append(f"  {texts[0]}") for bar in bars), *map(Text, texts))
 
 
 def format_duration(seconds: float) -> str:
@@ -179,19 +181,33 @@ def format_duration(seconds: float) -> str:
 @contextmanager
 def download_progress(task_id: str) -> Generator[Callable[[int, int | None], None]]:
     """Shows one download if stderr is a terminal. Yields the function to call with each progress."""
-    console = Console(stderr=True)
-    download, refreshed_at = DownloadProgress(), 0.0
-    with Live(
-        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as live:
+    console = stderr_console()
+    download, refreshed_at, is_live = DownloadProgress(), 0.0, can_move(console)
+    with (
+        Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
+        if is_live
+        else nullcontext() as live
+    ):
 
         def update(received: int, total: int | None) -> None:
             nonlocal refreshed_at
             download.update(received, total)
-            if console.is_terminal and time.monotonic() >= refreshed_at + _REFRESH_INTERVAL:
+            if live is not None and time.monotonic() >= refreshed_at + _REFRESH_INTERVAL:
                 refreshed_at = time.monotonic()
-                table = _grid()
-                table.add_row(_shortened(task_id), *_download_columns(download))
-                live.update(table, refresh=True)
+                live.update(Rows([Row(task_id, Text(), _details(download))]), refresh=True)
 
         yield update
+
+
+def stderr_console() -> Console:
+    """The console on stderr."""
+    return Console(stderr=True)
+
+
+def can_move(console: Console) -> bool:
+    """Whether stderr is a terminal on which a picture can move.
+
+    Some variables make rich take a log for a terminal, such as FORCE_COLOR in a CI job. There, each picture would be
+    kept below the one before.
+    """
+    return console.file.isatty() and console.is_terminal and not console.is_dumb_terminal and console.is_interactive

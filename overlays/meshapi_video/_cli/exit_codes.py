@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ class ExitCode(enum.IntEnum):
     UNCERTAIN = 5, "a create has no clear response: a task may exist, and be paid for; look before you run it again"
     # Far from 1, because a script may pay for a new task after a 1.
     INTERNAL_ERROR = 70, "internal error; the task is not affected"
-    IO_ERROR = 74, "reading or writing failed, for example on a full disk"
+    IO_ERROR = 74, "reading or writing failed: a full disk, an existing file, a missing folder, no permission"
     INTERRUPTED = 130, "interrupted"
     BROKEN_PIPE = 141, "broken pipe: the program that read the output has ended"
 
@@ -39,7 +39,7 @@ class ExitCode(enum.IntEnum):
 def exit_code_for(error: MeshVideoError | None) -> ExitCode:
     """The exit code after `error`, or after success."""
     # `--help` needs this module, but not the SDK.
-    from meshapi_video import CreateUncertain, TaskError, WaitTimeout  # noqa: PLC0415
+    from meshapi_video import CreateUncertain, DownloadError, TaskError, WaitTimeout  # noqa: PLC0415
 
     match error:
         case None:
@@ -50,12 +50,24 @@ def exit_code_for(error: MeshVideoError | None) -> ExitCode:
             return ExitCode.TIMEOUT
         case CreateUncertain():
             return ExitCode.UNCERTAIN
+        case DownloadError(__cause__=OSError()):
+            # The disk or the path is at fault. A fault of the network has no such cause.
+            return ExitCode.IO_ERROR
         case _:
             return ExitCode.API_ERROR
 
 
+WORST_FIRST: Final = (
+    ExitCode.UNCERTAIN,
+    ExitCode.API_ERROR,
+    ExitCode.IO_ERROR,
+    ExitCode.TIMEOUT,
+    ExitCode.NO_VIDEO,
+)
+"""The exit codes of one task, from the worst on: an error that a second run may fix comes before a final one."""
+
+
 def worst_of(codes: Iterable[ExitCode]) -> ExitCode:
-    """The exit code for several tasks: an error that a second run may fix comes before a final one."""
+    """The exit code for several tasks."""
     found = set(codes)
-    order = (ExitCode.UNCERTAIN, ExitCode.API_ERROR, ExitCode.IO_ERROR, ExitCode.TIMEOUT, ExitCode.NO_VIDEO)
-    return next((code for code in order if code in found), ExitCode.SUCCESS)
+    return next((code for code in WORST_FIRST if code in found), ExitCode.SUCCESS)

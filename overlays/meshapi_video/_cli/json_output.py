@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from meshapi_video import TaskError, WaitUnfinished
+from meshapi_video._cli.words import in_terminal_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ def result_to_json(result: WaitResult, path: Path | None) -> str:
             "video_url": video and video.url,
             "last_frame_url": video and video.last_frame_url,
             "path": path and str(path),
-            "error": error and {"type": type(error).__name__, "message": str(error)},
+            "error": error and {"type": type(error).__name__, "message": in_terminal_words(str(error))},
             "task": task and task.to_dict(),
         }
     )

@@ -9,27 +9,30 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from meshapi_video._cli.exit_codes import ExitCode
+from meshapi_video._cli.output import set_begun, set_debug
+from meshapi_video._cli.text_files import decode, read_stdin, text_file
+from meshapi_video._cli.words import in_terminal_words
 from meshapi_video._text import printable
 from meshapi_video_sandbox import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from meshapi_video._cli.text_files import InputFile
     from meshapi_video_sandbox import OptionKind
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-_STDIN_NAME: Final = "<stdin>"
-"""The name that click gives to standard input."""
 _COMMON_OPTIONS: Final = (
     # The first two are eager: `read_task_ids` needs their values.
     click.option(
         "--api-key-file",
-        type=click.File(),
+        type=text_file,
         is_eager=True,
         metavar="FILE",
         help="Read the API key from a file instead of MESHAPI_API_KEY.",
@@ -63,6 +66,22 @@ private_host_option: Final = click.option(
 )
 
 
+class FileError(click.ClickException):
+    """A file or a folder that cannot be read or written, found before a request is sent."""
+
+    exit_code = ExitCode.IO_ERROR
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Raises `FileError` if `path` can be neither a new file nor a folder for it."""
+    from meshapi_video._download.target import check_target  # noqa: PLC0415 - `--help` does not need it
+
+    try:
+        check_target(path, overwrite=overwrite)
+    except OSError as error:
+        raise FileError(in_terminal_words(f"{error.filename}: {error.strerror}")) from error
+
+
 def common_options(command: F) -> F:
     """Adds the options that all commands share that send requests to the API."""
     for option in reversed(_COMMON_OPTIONS):
@@ -94,19 +113,21 @@ def settings_errors_are_usage_errors() -> Generator[None]:
     try:
         yield
     except (MeshVideoError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(in_terminal_words(str(error))) from error
+    # The clients are made: requests follow.
+    set_begun(has_begun=True)
 
 
-def read_api_key(file: IO[str] | None, *, from_stdin: bool) -> str:
+def read_api_key(file: InputFile | None, *, from_stdin: bool) -> str:
     """The API key from `--api-key-file`, `--api-key-stdin` or the environment."""
     from meshapi_video._settings import KEY_VARIABLE  # noqa: PLC0415 - `--help` does not need it
 
     if file is not None and from_stdin:
         raise click.UsageError("give --api-key-file or --api-key-stdin, not both")
     if file is not None:
-        key = file.read()
+        key = file.text()
     elif from_stdin:
-        key = click.prompt("API key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+        key = _key_from_stdin()
     else:
         key = os.environ.get(KEY_VARIABLE, "")
     if not key.strip():
@@ -114,6 +135,14 @@ def read_api_key(file: IO[str] | None, *, from_stdin: bool) -> str:
             f"no API key: set the environment variable {KEY_VARIABLE}, or give --api-key-file or --api-key-stdin"
         )
     return key.strip()
+
+
+def _key_from_stdin() -> str:
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed: --api-key-stdin reads the API key from it")
+    if sys.stdin.isatty():
+        return str(click.prompt("API key", hide_input=True, err=True))
+    return decode(read_stdin(first_line=True), "standard input")
 
 
 def validate_task_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -131,32 +160,25 @@ def validate_task_ids(ctx: click.Context, param: click.Parameter, values: tuple[
     return [validate_task_id(ctx, param, value) for value in values]
 
 
-def read_task_ids(ctx: click.Context, param: click.Parameter, file: IO[str] | None) -> list[str]:
+def read_task_ids(ctx: click.Context, param: click.Parameter, file: InputFile | None) -> list[str]:
     """The ids in a file, one per line."""
     if file is None:
         return []
-    key_file: IO[str] | None = ctx.params["api_key_file"]
-    if file.name == _STDIN_NAME and (ctx.params["api_key_stdin"] or (key_file and key_file.name == _STDIN_NAME)):
+    key_file: InputFile | None = ctx.params["api_key_file"]
+    if file.is_stdin and (ctx.params["api_key_stdin"] or (key_file and key_file.is_stdin)):
         # The key would be read as an id, sent to the server in a path, and shown.
         raise click.UsageError("standard input can hold the ids or the API key, not both")
-    try:
-        lines = file.readlines()
-    except UnicodeDecodeError:
-        raise click.BadParameter(f"{file.name} is not a text file in UTF-8") from None
-    finally:
-        if file.name != _STDIN_NAME:
-            # click does not close the file after an error.
-            file.close()
-    return list(_parse_task_ids(ctx, param, file.name, lines))
+    return list(_parse_task_ids(ctx, param, file))
 
 
-def _parse_task_ids(ctx: click.Context, param: click.Parameter, file_name: str, lines: list[str]) -> Iterator[str]:
-    for number, line in enumerate(lines, 1):
-        if line.strip():
+def _parse_task_ids(ctx: click.Context, param: click.Parameter, file: InputFile) -> Iterator[str]:
+    for number, line in enumerate(file.lines(), 1):
+        # A `#` begins a comment at the beginning of a line, and after a space.
+        if task_id := re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip():
             try:
-                yield validate_task_id(ctx, param, line.strip())
+                yield validate_task_id(ctx, param, task_id)
             except click.BadParameter as error:
-                raise click.BadParameter(f"line {number} of {file_name}: {error.message}") from None
+                raise click.BadParameter(f"line {number} of {file.name}: {error.message}") from None
 
 
 def read_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
@@ -191,7 +213,8 @@ class _Formatter(logging.Formatter):
 
 
 def configure_logging(*, debug: bool) -> None:
-    """Logs every poll, with the time of day, if `--debug` is given."""
+    """Logs every poll, with the time of day, and prints tracebacks, if `--debug` is given."""
+    set_debug(debug=debug)
     if debug:
         handler = logging.StreamHandler()
         handler.setFormatter(_Formatter("%(asctime)s %(name)s: %(message)s"))

@@ -12,6 +12,7 @@ of a broken `sending` was never sent, and a broken end counts as no end.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import stat
@@ -178,7 +179,8 @@ def read_journal(path: str | os.PathLike[str]) -> list[JournalRecord]:
     file = Path(path)
     _check_is_file(file.stat(), file)
     records: dict[str, JournalRecord] = {}
-    for number, text in _pieces(file.read_bytes()):
+    # An editor on Windows begins a file with this mark.
+    for number, text in _pieces(file.read_bytes().removeprefix(codecs.BOM_UTF8)):
         try:
             if not _is_broken(text):
                 _add(records, text)

@@ -98,9 +98,7 @@ class PartialFile:
         """Locks the partial file, and reads what an earlier download has kept."""
         with self._map_os_errors(f"{self.path} cannot be written"):
             if not self.path.parent.is_dir():
-                raise self.error(f"there is no folder {self.path.parent}") from FileNotFoundError(
-                    errno.ENOENT, "no folder"
-                )
+                raise self.error(f"there is no folder {self.path.parent}") from _os_error(errno.ENOENT)
             self._check_target()
             self._record_file = self._open_and_lock_record()
             try:
@@ -219,13 +217,13 @@ class PartialFile:
         if usage.total and needed > usage.free:
             raise self.error(
                 f"the {self._kind} needs {needed:,} bytes more, but the disk has {usage.free:,} bytes free"
-            ) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            ) from _os_error(errno.ENOSPC)
 
     def _open_and_lock_record(self) -> FileIO:
         while True:
             file = self._open_own(self._record_path)
             if not try_lock(file.fileno()):
-                raise self.error(f"another download to {self.path} is running")
+                raise self.error(f"another download to {self.path} is running") from _os_error(errno.EAGAIN)
             file.seek(0)
             # Another download may have finished before the lock, and deleted this file.
             with suppress(FileNotFoundError):
@@ -260,6 +258,11 @@ class PartialFile:
         # Elsewhere the lock is kept until the file is deleted: otherwise another download could lock it first.
         self._record_path.unlink(missing_ok=True)
         self._record_file.close()
+
+
+def _os_error(number: int) -> OSError:
+    """The cause of an error that is found before the system reports it: each fault of the disk has an `OSError`."""
+    return OSError(number, os.strerror(number))
 
 
 def _is_own(found: os.stat_result) -> bool:
