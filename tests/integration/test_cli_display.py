@@ -106,8 +106,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:  # noqa: 
     def is_stderr(stream: object) -> bool:
         return stream is sys.stderr
 
-    stream_type: object = type(sys.stderr)
-    monkeypatch.setattr(stream_type, "isatty", is_stderr)
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", is_stderr)
     monkeypatch.setenv("TERM", "xterm")
 
 
