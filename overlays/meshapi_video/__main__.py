@@ -5,11 +5,19 @@ import signal
 import sys
 
 
+def _press_ctrl_c(_number: int, _frame: object) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def _end_at_once(_number: int, _frame: object) -> None:
+    os._exit(130)
+
+
 def program() -> None:
     """Runs the command line. Ctrl-C and SIGTERM end it with 130 at any moment, also at its end, without a traceback."""
     # A process that was told to ignore ctrl-C, as by `nohup`, still ends at SIGTERM.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        signal.signal(signal.SIGTERM, _press_ctrl_c)
     code: object = 130
     try:
         from meshapi_video._cli import main  # noqa: PLC0415 - ctrl-C may come while it is imported
@@ -20,7 +28,7 @@ def program() -> None:
     except KeyboardInterrupt:
         pass
     # All is said and written. Python still waits for threads, such as the lookup of a name: not after ctrl-C.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    signal.signal(signal.SIGINT, _end_at_once)
     if code == 130:
         os._exit(130)
     sys.exit(code)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the code of `SystemExit`

@@ -33,7 +33,6 @@ MODEL = ("--model", "byteplus/dreamina-seedance-2-0")
         (["wait", "t", "--private-host", "a/b"], 2),
         (["wait", "t", "--download", "there/folder"], 74),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_every_error_has_a_traceback_with_debug_and_none_without(
     env_server: Server,

@@ -101,8 +101,12 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:  # noqa: 
     """A stderr that is a terminal of 20 lines."""
     console = functools.partial(Console, force_terminal=True, width=100, height=20, legacy_windows=False)
     monkeypatch.setattr("meshapi_video._cli.display.Console", console)
+
     # pytest makes new streams before the test is called.
-    monkeypatch.setattr(type(sys.stderr), "isatty", lambda stream: stream is sys.stderr)
+    def is_stderr(stream: object) -> bool:
+        return stream is sys.stderr
+
+    monkeypatch.setattr(sys.stderr.__class__, "isatty", is_stderr)
     monkeypatch.setenv("TERM", "xterm")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import anyio
@@ -25,6 +26,19 @@ from support.server import Server, close, response, task
 
 CREATED = response(200, {"id": "t"})
 MODEL = ("--model", "byteplus/dreamina-seedance-2-0")
+
+
+# An interrupted event loop ends before its transports have told their protocols that they are closed.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in.*_SelectorTransport:pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@pytest.fixture(autouse=True)
+def _collect_transports() -> Generator[None]:
+    """Deletes the transports within the test that left them."""
+    yield
+    gc.collect()
 
 
 def interrupt(*_arguments: object, **_options: object) -> float:
@@ -140,7 +154,30 @@ def test_ctrl_c_in_a_create_says_whether_a_task_may_exist(
     assert ("no task was created" in printed) is (moment == "before")
 
 
-def test_ctrl_c_while_a_journal_is_looked_through_says_that_it_is_kept(
+def test_ctrl_c_after_a_create_names_the_task(
+    env_server: Server, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    env_server.script(CREATED)
+    monkeypatch.setattr("meshapi_video._cli.create.print_status", interrupt)
+    assert run(["create", "a lake", *MODEL]) == 130
+    assert "task t continues, and has been paid for: wait on this id" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_the_creates_of_a_batch_counts_them_and_names_the_journal(
+    env_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    batch = tmp_path / "videos.jsonl"
+    batch.write_text('{"prompt": "a lake", "model": "m/1"}\n')
+    env_server.script(CREATED)
+    monkeypatch.setattr("meshapi_video._cli.create.print_status", interrupt)
+    assert run(["generate", "--batch", str(batch)]) == 130
+    assert (
+        f"1 tasks were created in this run and continue, and 0 videos are not created yet. The journal {batch}.journal "
+        "is kept: run the same command again, which creates only the missing ones"
+    ) in capsys.readouterr().err
+
+
+def test_ctrl_c_in_the_search_for_the_ends_of_a_journal_says_that_it_is_kept(
     env_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     env_server.script(close)
@@ -235,9 +272,14 @@ def test_the_program_waits_for_no_thread_after_ctrl_c(monkeypatch: pytest.Monkey
 
 def test_a_program_that_ignores_ctrl_c_ends_at_sigterm_as_every_other(monkeypatch: pytest.MonkeyPatch) -> None:
     found = list[object]()
+
+    def note_handler() -> None:
+        found.append(signal.getsignal(signal.SIGTERM))
+        sys.exit(0)
+
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        program_with(lambda: found.append(signal.getsignal(signal.SIGTERM)) or sys.exit(0), monkeypatch)
+        program_with(note_handler, monkeypatch)
     finally:
         signal.signal(signal.SIGINT, before)
     assert found == [signal.SIG_DFL]

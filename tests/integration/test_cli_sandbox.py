@@ -109,6 +109,11 @@ def test_a_port_in_use_exits_with_2(sandbox: Sandbox, capsys: Output) -> None:
     assert "cannot listen on 127.0.0.1:" in capsys.readouterr().err
 
 
+def test_a_database_that_cannot_be_opened_exits_with_74(tmp_path: Path, capsys: Output) -> None:
+    assert run(["sandbox", "--port", "0", "--upstream-port", "0", "--db", str(tmp_path / "missing" / "t.db")]) == 74
+    assert "cannot be used" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("key", ["", " ", "rsk one", "rsk\n", "schlüssel"])
 def test_a_key_that_no_client_can_send_exits_with_2(key: str, capsys: Output) -> None:
     assert run(["sandbox", "--port", "0", "--key", "rsk_good", "--key", key]) == 2

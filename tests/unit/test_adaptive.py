@@ -345,6 +345,15 @@ def test_without_a_file_the_policy_has_no_observations(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_save_replaces_no_link(tmp_path: Path) -> None:
+    path = tmp_path / "learned.json"
+    path.symlink_to("elsewhere")
+    with pytest.raises(OSError, match="is a symbolic link, and only a regular file is replaced"):
+        AdaptivePolicy().save(path)
+    assert path.is_symlink()
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "learned.json"
     policy_after(*around(30, 20)).save(path)

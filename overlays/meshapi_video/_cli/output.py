@@ -44,18 +44,8 @@ def print_error(message: str) -> None:
 def print_exception(error: BaseException, place: str = "") -> None:
     """Prints an error of the SDK in the words of the command line, with `--debug` after its traceback."""
     if is_debug():
-        print_traceback(_raised(error))
+        print_traceback(error)
     print_error(f"{place}{in_terminal_words(str(error))}")
-
-
-def _raised(error: BaseException) -> BaseException:
-    """`error`, with a traceback. The error of a task in `wait_many` is a value, which nothing has raised."""
-    if error.__traceback__ is None:
-        try:
-            raise error
-        except type(error):
-            pass
-    return error
 
 
 def is_debug() -> bool:

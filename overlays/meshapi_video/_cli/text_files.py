@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from attrs import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +18,13 @@ _BOM: Final = "\ufeff"
 """The byte order mark, which editors on Windows write before the first character."""
 
 
-@frozen
 class InputFile:
     """A file or standard input, which is read when it is needed."""
 
-    name: str
-    """The path, or a name for standard input."""
-    _read: Callable[[], bytes]
+    def __init__(self, name: str, read: Callable[[], bytes]) -> None:
+        self.name = name
+        """The path, or a name for standard input."""
+        self._read = read
 
     @property
     def is_stdin(self) -> bool:
