@@ -122,7 +122,7 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *PARALLEL, *SLOW)
 
 
-@nox.session
+@nox.session(default=False)
 def httpx2(session: nox.Session) -> None:
     """Run the tests of the users' own HTTP clients again, with clients of httpx2."""
     install_groups(session, "test", "httpx2")
