@@ -99,7 +99,11 @@ def test_the_sandbox_command_serves_until_ctrl_c(
         assert run(["get", "--json", task_id]) == 0
         assert json.loads(capsys.readouterr().out)["status"] == "succeeded"
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        try:
+            assert process.wait(timeout=20) == 0
+        finally:
+            # Otherwise `Popen` would wait for ever for a sandbox that did not stop.
+            process.kill()
         assert process.stdout.read().endswith("stopped\n")
         assert process.stderr.read() == ""
 
