@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from meshapi_video_sandbox._callbacks import CallbackAttempt
 from meshapi_video_sandbox._create_faults import CREATE_FAULTS, RandomFaults, named_fault
 from meshapi_video_sandbox._error_responses import APIError
-from meshapi_video_sandbox._mistakes import convert, not_allowed
+from meshapi_video_sandbox._mistakes import explained, not_allowed
 from meshapi_video_sandbox._scenarios import SCENARIOS
 from meshapi_video_sandbox._store import key_digest
 from meshapi_video_sandbox._task_requests import TASK_OPTIONS, TaskOptions, parse_task_request, with_scenario
@@ -117,13 +117,16 @@ class Control:
     def set_creates(self, body: bytes) -> None:
         """Sets how later creates fail, and how their tasks run and end; what is not named gets its default."""
         with _refusing():
-            settings = convert(msgspec.json.decode(body), _CreateSettings)
+            values = msgspec.json.decode(body)
+            with explained(values, _CreateSettings):
+                settings = msgspec.convert(values, _CreateSettings)
             tasks = with_scenario(settings.tasks, "$.tasks")
             if others := tasks.keys() - {*TASK_OPTIONS}:
                 problem = f"`{min(others)}` cannot be set for later creates"
                 allowed = (*TASK_OPTIONS, "scenario")
                 raise msgspec.ValidationError(f"{not_allowed(problem, min(others), allowed)} - at `$.tasks`")
-            options = convert(tasks, TaskOptions, "$.tasks")
+            with explained(tasks, TaskOptions, "$.tasks"):
+                options = msgspec.convert(tasks, TaskOptions)
             faults = [named_fault(fault, f"$.faults[{number}]") for number, fault in enumerate(settings.faults)]
         self.creator.options, self.creator.models = options, settings.models
         self.creator.fields_at_end = settings.fields_at_end
@@ -132,7 +135,9 @@ class Control:
     def set_list(self, body: bytes) -> None:
         """Sets how many seconds the list is behind the database."""
         with _refusing():
-            self.listing.lag = convert(msgspec.json.decode(body), _ListSettings).lag
+            values = msgspec.json.decode(body)
+            with explained(values, _ListSettings):
+                self.listing.lag = msgspec.convert(values, _ListSettings).lag
 
     def inspect(self, task_id: str) -> Inspection:
         """The sandbox's own data about a task."""
@@ -149,7 +154,9 @@ class Control:
     def set_clock(self, body: bytes) -> None:
         """Sets or advances the clock."""
         with _refusing():
-            update = convert(msgspec.json.decode(body), _ClockUpdate)
+            values = msgspec.json.decode(body)
+            with explained(values, _ClockUpdate):
+                update = msgspec.convert(values, _ClockUpdate)
             if update.now is not None:
                 self.clock.set(update.now)
             self.clock.advance(update.advance)

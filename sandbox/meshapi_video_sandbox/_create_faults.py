@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from meshapi_video_sandbox._error_responses import error_response
 from meshapi_video_sandbox._faults import failing_response
-from meshapi_video_sandbox._mistakes import convert, not_allowed
+from meshapi_video_sandbox._mistakes import explained, not_allowed
 from meshapi_video_sandbox._task_requests import FaultEffect
 
 if TYPE_CHECKING:
@@ -95,14 +95,17 @@ class RandomFaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 def named_fault(value: object, path: str = "$") -> CreateFault:
     """The fault that a request describes: a name, or an object in which `fault` may name one whose values it takes."""
-    values = {"fault": value} if isinstance(value, str) else convert(value, dict[str, object], path)
+    given = {"fault": value} if isinstance(value, str) else value
+    with explained(given, dict[str, object], path):
+        values = msgspec.convert(given, dict[str, object])
     name = values.pop("fault", None)
     if name is not None:
         if not isinstance(name, str) or name not in CREATE_FAULTS:
             message = not_allowed(f"unknown fault {name!r}", name, CREATE_FAULTS)
             raise msgspec.ValidationError(f"{message} - at `{path}`")
         values = {**CREATE_FAULTS[name], **values}
-    return convert(values, CreateFault, path)
+    with explained(values, CreateFault, path):
+        return msgspec.convert(values, CreateFault)
 
 
 class CreateFaultInjector:

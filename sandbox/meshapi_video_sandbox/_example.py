@@ -11,6 +11,9 @@ from meshapi_video_sandbox._clock import LATEST
 from meshapi_video_sandbox._videos import signed_url
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
+# msgspec prepares a type at its first use: see `_task_requests`.
+msgspec.json.Decoder(WireTask)
+
 _CONTENT: Final = {
     "video_url": "https://cdn.byteplus.com/videos/generated/abc123def456.mp4",
     "last_frame_url": "https://cdn.byteplus.com/videos/generated/abc123def456_last_frame.jpg",

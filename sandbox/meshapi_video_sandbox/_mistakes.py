@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, TypeVar, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
 import msgspec
-from msgspec import inspect
+import msgspec.inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-T = TypeVar("T")
+    from collections.abc import Generator, Iterable, Iterator
 
 
-def convert(value: object, target: type[T], path: str = "$") -> T:
-    """The value as this type; a `msgspec.ValidationError` says what is allowed. `path` is where the value stands."""
+@contextmanager
+def explained(value: object, target: object, path: str = "$") -> Generator[None]:
+    """Makes a `msgspec.ValidationError` say what is allowed, while this value is converted to this type.
+
+    `path` is where the value stands in the request.
+    """
     try:
-        return msgspec.convert(value, target)
+        yield
     except msgspec.ValidationError as error:
-        wrong = next(_wrong_names(value, inspect.type_info(target), path), None)
+        wrong = next(_wrong_names(value, msgspec.inspect.type_info(target), path), None)
         if wrong is None:
             message, _, below = str(error).partition(" - at `$")
             wrong = f"{message} - at `{path}{below or '`'}"
@@ -37,25 +40,25 @@ def not_allowed(problem: str, given: object, allowed: Iterable[str]) -> str:
     return f"{problem}.{hint} Choose from {', '.join(by_lower_case.values())}"
 
 
-def _wrong_names(value: object, allowed: inspect.Type, path: str) -> Iterator[str]:
+def _wrong_names(value: object, allowed: msgspec.inspect.Type, path: str) -> Iterator[str]:
     """What to say of each name that is not allowed, of fields and of values. Other mistakes are left out."""
     match allowed:
-        case inspect.LiteralType() if value not in allowed.values:
+        case msgspec.inspect.LiteralType() if value not in allowed.values:
             problem = f"`{path.rpartition('.')[2]}` cannot be {value!r}"
             yield f"{not_allowed(problem, value, map(str, allowed.values))} - at `{path}`"
-        case inspect.StructType() if value is not None:
+        case msgspec.inspect.StructType() if value is not None:
             yield from _wrong_fields(value, allowed, path)
-        case inspect.ListType() if isinstance(value, list):
+        case msgspec.inspect.ListType() if isinstance(value, list):
             for number, one in enumerate(cast("list[object]", value)):
                 yield from _wrong_names(one, allowed.item_type, f"{path}[{number}]")
-        case inspect.UnionType() if value is not None:
+        case msgspec.inspect.UnionType() if value is not None:
             for one in allowed.types:
                 yield from _wrong_names(value, one, path)
         case _:
             pass
 
 
-def _wrong_fields(value: object, allowed: inspect.StructType, path: str) -> Iterator[str]:
+def _wrong_fields(value: object, allowed: msgspec.inspect.StructType, path: str) -> Iterator[str]:
     fields = {field.encode_name: field.type for field in allowed.fields}
     if not isinstance(value, dict):
         yield f"should be an object with names out of {', '.join(fields)}, not {value!r} - at `{path}`"

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from meshapi_video_sandbox._mistakes import convert, not_allowed
+from meshapi_video_sandbox._mistakes import explained, not_allowed
 from meshapi_video_sandbox._scenarios import SCENARIOS
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
@@ -93,17 +93,21 @@ msgspec.json.Decoder(_Names)
 def parse_task_request(body: bytes) -> TaskRequest:
     """Parses and validates the body of a request; `msgspec.DecodeError` says what is wrong with it."""
     values = with_scenario(msgspec.json.decode(body or b"{}", type=dict[str, object]))
-    names = convert({name: values.pop(name, None) for name in ("id", "key")}, _Names)
+    given = {name: values.pop(name, None) for name in ("id", "key")}
+    with explained(given, _Names):
+        names = msgspec.convert(given, _Names)
     options: dict[str, object] = {name: values.pop(name) for name in TASK_OPTIONS if name in values}
     if others := values.keys() - _FIELDS:
         raise msgspec.ValidationError(not_allowed(f"`{min(others)}` cannot be set", min(others), _NAMES))
     # Only to raise the error for a field that has the wrong type.
     task: dict[str, object] = {**values, "id": "", "status": "queued"}
-    convert(task, WireTask)
+    with explained(task, WireTask):
+        msgspec.convert(task, WireTask)
     if names.id == "":
         raise msgspec.ValidationError("the id must not be empty - at `$.id`")
     options["fields"] = values
-    return TaskRequest(convert(options, TaskOptions), names.id, names.key)
+    with explained(options, TaskOptions):
+        return TaskRequest(msgspec.convert(options, TaskOptions), names.id, names.key)
 
 
 def with_scenario(values: dict[str, object], path: str = "$") -> dict[str, object]:
