@@ -117,6 +117,15 @@ def test_wait_many_and_download_refuse_a_coroutine_at_the_first_call(
         client.download(video, tmp_path, on_progress=KNOWN_AT_THE_CALL[kind])
 
 
+def test_a_callback_that_cannot_be_called_is_a_type_error_before_a_request_is_sent(
+    client: VideoClient, server: Server
+) -> None:
+    for name in ("on_created", "on_update"):
+        with pytest.raises(TypeError, match=f"{name} should be a function, not int"):
+            client.generate("m", "a lake", **{name: 5})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - as callers may
+    assert server.requests == []
+
+
 def test_an_ordinary_callback_may_return_any_value(client: VideoClient, server: Server) -> None:
     server.script(finished())
     statuses = list[str]()

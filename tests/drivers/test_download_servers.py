@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 import meshapi_video_sandbox
-from meshapi_video import APIError, DownloadError, Video
+from meshapi_video import APIError, ConnectionFailed, DownloadError, MeshVideoError, Video
 from support.clients import Caller
 from support.files import StoredFile, download, names, ranges
 from support.marks import unclosed_generators
-from support.server import Response, Server, finished, http, raw, reset, response
+from support.server import Response, Server, close, finished, http, raw, reset, response
 
 CLIP = Path(meshapi_video_sandbox.__file__).with_name("video.mp4").read_bytes()
 
@@ -94,6 +95,37 @@ def test_an_error_of_the_new_url_reaches_the_caller_and_the_bytes_stay(
     with pytest.raises(APIError, match="no key"):
         download(client, "task-1", out)
     assert out.with_name("out.mp4.part").stat().st_size == 100_000
+
+
+def closed_after(client: Caller, seconds: float) -> Response:
+    """Closes the connection, after the clock of the client has moved."""
+
+    def close_late(connection: socket.socket) -> bool:
+        client.clock.now += seconds
+        return close(connection)
+
+    return close_late
+
+
+@pytest.mark.parametrize(("seconds", "error"), [(1, ConnectionFailed), (30, DownloadError)])
+def test_the_timeout_of_a_download_includes_the_request_for_its_url(
+    client: Caller, server: Server, out: Path, seconds: float, error: type[MeshVideoError]
+) -> None:
+    client.settings["max_retries"] = 0
+    server.script(closed_after(client, seconds))
+    with pytest.raises(error, match="before the timeout" if error is DownloadError else "no complete response"):
+        download(client, "task-1", out, timeout=20)
+
+
+@unclosed_generators
+def test_the_timeout_of_a_download_includes_the_request_for_a_new_url(
+    client: Caller, server: Server, stored: StoredFile, video: Video, out: Path
+) -> None:
+    server.script(finished(url=video.url), closed_after(client, 30))
+    stored.server.script(stored.broken(100_000, reset), response(403))
+    with pytest.raises(DownloadError, match="the task could not be fetched before the timeout") as caught:
+        download(client, "task-1", out, timeout=20)
+    assert caught.value.received == 100_000
 
 
 @unclosed_generators

@@ -129,18 +129,22 @@ def test_its_requests_of_downloads_hide_the_signed_url(client: Caller, httpx2: M
     assert SIGNATURE not in shown[0]
 
 
-def test_a_replaced_send_of_the_library_sees_downloads(
+def test_a_replaced_transport_of_the_library_sees_downloads_and_a_replaced_send_does_not(
     client: Caller, kind: Kind, httpx2: ModuleType, monkeypatch: pytest.MonkeyPatch, out: Path
 ) -> None:
-    def send(*_args: object, **_options: object) -> httpx.Response:
+    def handle(*_args: object, **_options: object) -> httpx.Response:
         found: httpx.Response = httpx2.Response(200, content=b"a video")
         return found
 
-    async def send_async(*_args: object, **_options: object) -> httpx.Response:
-        return send()
+    async def handle_async(*_args: object, **_options: object) -> httpx.Response:
+        return handle()
 
-    name = "Client" if kind == "sync" else "AsyncClient"
-    monkeypatch.setattr(getattr(httpx2, name), "send", send if kind == "sync" else send_async)
+    is_sync = kind == "sync"
+    owner, name = ("HTTPTransport", "handle_request") if is_sync else ("AsyncHTTPTransport", "handle_async_request")
+    monkeypatch.setattr(getattr(httpx2, owner), name, handle if is_sync else handle_async)
+    # A tracing tool wraps `send`. It would see the signed URL, and run the hooks of the client.
+    sender = "Client" if is_sync else "AsyncClient"
+    monkeypatch.setattr(getattr(httpx2, sender), "send", lambda *_args, **_options: pytest.fail("seen"))
     client.run(lambda each: each.download(video_at("https://files.example/v"), out))
     assert out.read_bytes() == b"a video"
 

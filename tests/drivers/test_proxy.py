@@ -47,6 +47,14 @@ def test_a_proxy_without_a_listener_is_named(kind: Kind, api: str, monkeypatch: 
     assert f"no complete response from {api}: the proxy {proxy.base_url} cannot be reached: " in message_of(caught)
 
 
+def test_a_proxy_is_named_in_the_same_words_over_httpx(kind: Kind, proxy: Server) -> None:
+    proxy.script(response(407))
+    client = Caller(kind, API, settings={"max_retries": 0, "transport": "httpx"})
+    with pytest.raises(ConnectionFailed) as caught:
+        client.get()
+    assert f"the proxy {proxy.base_url} refused the connection: 407" in message_of(caught)
+
+
 def test_a_server_behind_the_proxy_that_fails_is_not_taken_for_the_proxy(kind: Kind, proxy: Server) -> None:
     proxy.script(close)
     with pytest.raises(ConnectionFailed) as caught:

@@ -408,6 +408,15 @@ for number in range(50):
 """
 
 
+@pytest.mark.parametrize("content", [b"\0\0\0\x18ftypmp42", b"abc", b'{"events": 1}\n'])
+def test_a_file_that_is_no_journal_stays_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="this file is no journal"):
+        entry(path).begin(SENT_AT)
+    assert path.read_bytes() == content
+
+
 def test_several_processes_may_write_at_once(path: Path) -> None:
     processes = [
         subprocess.Popen([sys.executable, "-c", PROCESS, str(Path(__file__).parent), str(path), name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -71,6 +72,12 @@ def test_other_bytes_do_not_say_where_they_end(data: bytes) -> None:
 
 def test_a_box_without_a_size_of_its_own_is_no_complete_video() -> None:
     assert content_of(io.BytesIO(box(b"ftyp") + (7).to_bytes(4) + b"free")) is Content.TRUNCATED
+
+
+def test_a_file_of_countless_boxes_is_not_read_to_its_end() -> None:
+    file = mock.Mock(wraps=io.BytesIO(box(b"ftyp") + box(b"free") * 100_000))
+    assert content_of(file) is Content.UNKNOWN
+    assert file.read.call_count < 2000
 
 
 def test_the_file_is_left_at_its_end() -> None:

@@ -22,7 +22,7 @@ def error_for(failure: Exception) -> MeshVideoError:
     with (
         pytest.raises(MeshVideoError) as caught,
         typed_errors("t", SETTINGS, 2.5),
-        map_httpx_exceptions(SETTINGS),
+        map_httpx_exceptions(SETTINGS, "of the http_client"),
         map_httpcore_exceptions(SETTINGS),
     ):
         raise failure

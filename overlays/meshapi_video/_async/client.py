@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import weakref
 from collections.abc import AsyncIterable
 from functools import partial
@@ -75,7 +76,7 @@ class AsyncVideoClient(BaseClient):
             the environment variable `MESHAPI_PRIVATE_HOSTS`, separated by commas.
         transport: `"httpx"` sends every request through plain httpx, at most 20 at once. `"builtin"` always
             uses the built-in connections. By default, the environment variable `MESHAPI_TRANSPORT`, or else
-            the built-in connections while no test has replaced a part of httpx.
+            the built-in connections while no part of httpx is replaced.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
@@ -319,7 +320,11 @@ class AsyncVideoClient(BaseClient):
             ValueError: `task_id` cannot be a task's id.
             RuntimeError: The client has been closed.
         """
-        state = start_get(task_id, self._settings.max_retries, self._clock())
+        return await self._get(task_id, math.inf)
+
+    async def _get(self, task_id: str | CreatedTask, deadline: float) -> VideoTaskResponse:
+        """The same, until a reading of the client's clock. Raises `WaitTimeout` then, or its last failure."""
+        state = start_get(task_id, self._settings.max_retries, self._clock(), deadline)
         while state.end is None:
             state = await self._advance(state)
         return result(state)
@@ -515,7 +520,7 @@ class AsyncVideoClient(BaseClient):
         )
         # Its repr shows the signed URL.
         del video_or_task_id
-        return await download.run(self.get)
+        return await download.run(self._get)
 
     async def _advance(self, state: PollState) -> PollState:
         """The state after the next poll, which is sent when it is due."""

@@ -30,6 +30,7 @@ from meshapi_video._download.request import (
     signed_request,
 )
 from meshapi_video._download.state import Done, GiveUp, RefreshURL, SendRequest, TransferState
+from meshapi_video._errors import ConnectionFailed, WaitTimeout
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._transport.choice import send_is_replaced, uses_httpx
@@ -74,22 +75,24 @@ class AsyncDownloadTransports:
         rules = self.rules if proxy is None else None
         if uses_httpx(self._settings):
             client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
-            return AsyncClientTransport(client)
+            return AsyncClientTransport(client, is_own=True)
         return AsyncConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules), proxy)
 
 
 class AsyncClientTransport(httpx.AsyncBaseTransport):
     """Sends the requests of downloads through a client of httpx or httpx2, without its hooks."""
 
-    def __init__(self, client: AsyncHTTPClient) -> None:
+    def __init__(self, client: AsyncHTTPClient, *, is_own: bool = False) -> None:
         self._library = library_of(client, "AsyncClient")
+        self._is_own = is_own
         # Nothing public leads to the client's transport for a URL.
         self._client: Any = client
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Part of httpx's protocol for transports."""
         sent = signed_request(request, self._library)
-        if send_is_replaced(self._client):
+        if self._is_own and send_is_replaced(self._client):
+            # The SDK's own client has no hooks and no cookies, so that `send` adds nothing but the mock.
             response = await self._client.send(sent, stream=True, auth=self._library.Auth(), follow_redirects=False)
         else:
             # `send` would log the signed URL, and its hooks could read a whole video into memory.
@@ -120,7 +123,7 @@ class AsyncDownload:
     rand: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
 
-    async def run(self, get: Callable[[str], Awaitable[VideoTaskResponse]]) -> Path:
+    async def run(self, get: Callable[[str, float], Awaitable[VideoTaskResponse]]) -> Path:
         """Downloads the file, and returns its path."""
         request = self.request
         file = PartialFile(request.path, request.task_id, request.kind, overwrite=request.overwrite)
@@ -129,7 +132,7 @@ class AsyncDownload:
             with hidden_frames():
                 # The task is in no local variable: its repr shows the signed URL.
                 transfer = request.start(
-                    await get(request.task_id) if request.video is None else None, file, self.max_retries, self.clock()
+                    None if request.video else await self._fetch(get, file), file, self.max_retries, self.clock()
                 )
             while True:
                 match state.decide(transfer, self.clock()):
@@ -138,7 +141,7 @@ class AsyncDownload:
                         log_attempt(transfer, self.clock())
                     case RefreshURL():
                         with hidden_frames():
-                            transfer = state.url_refreshed(transfer, request.url_of(await get(request.task_id), file))
+                            transfer = state.url_refreshed(transfer, request.url_of(await self._fetch(get, file), file))
                     case Sleep(seconds):
                         await self.sleep(seconds)
                     case Done():
@@ -148,6 +151,17 @@ class AsyncDownload:
         finally:
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(file.close)
+
+    async def _fetch(
+        self, get: Callable[[str, float], Awaitable[VideoTaskResponse]], file: PartialFile
+    ) -> VideoTaskResponse:
+        """The task, which has the URL of the file. The timeout of the download includes this."""
+        try:
+            return await get(self.request.task_id, self.request.deadline)
+        except (ConnectionFailed, WaitTimeout) as error:
+            if isinstance(error, ConnectionFailed) and self.clock() < self.request.deadline:
+                raise
+            raise file.error("the task could not be fetched before the timeout") from None
 
     async def _send(self, action: SendRequest, transfer: TransferState, file: PartialFile) -> TransferState:
         """The state after one request."""

@@ -10,6 +10,7 @@ import httpx
 from meshapi_video._async.network import httpcore_pool
 from meshapi_video._async.user_client import AsyncUserClientTransport
 from meshapi_video._transport.choice import uses_httpx
+from meshapi_video._transport.exceptions import proxy_name
 
 if TYPE_CHECKING:
     import ssl
@@ -42,6 +43,8 @@ class AsyncHTTPXTransport(AsyncUserClientTransport):
     def __init__(self, template: RequestTemplate, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._httpx_client = httpx_client(tls, proxy)
         super().__init__(template, self._httpx_client)
+        if proxy is not None:
+            self._proxy_name = proxy_name(proxy)
 
     async def aclose(self) -> None:
         """Closes every connection."""

@@ -40,11 +40,12 @@ class AsyncUserClientTransport:
         self._library = library_of(client, "AsyncClient")
         self._template = template
         self._client = client
+        self._proxy_name = "of the http_client"
 
     async def send(self, request: Request, check: Callable[[Response], None]) -> Response:
         """The whole response to `request`, after `check`. Closes the connection of an invalid response."""
         trace = RequestTrace(request)
-        with map_httpx_exceptions(self._template.settings):
+        with map_httpx_exceptions(self._template.settings, self._proxy_name):
             try:
                 return await self._send(self._template.httpx_request(request, trace.record_async, self._library), check)
             except errors_named("NetworkError", "RemoteProtocolError") as error:

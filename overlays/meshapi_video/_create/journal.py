@@ -247,6 +247,7 @@ def _append(path: Path, line: dict[str, object]) -> None:
             # Before the first line, so that a file with lines is always in its folder after a loss of power.
             _sync_folder(path)
         else:
+            _check_is_journal(os.read(descriptor, 64), path)
             os.lseek(descriptor, -1, os.SEEK_END)
             if os.read(descriptor, 1) != b"\n":
                 text = b"\n" + text
@@ -266,6 +267,13 @@ def _sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _check_is_journal(beginning: bytes, path: Path) -> None:
+    """Raises `OSError` for another file, such as a video whose path was given by mistake."""
+    text = beginning.removeprefix(codecs.BOM_UTF8).lstrip(b"\0 \r\n")
+    if not (text.startswith(_START) or _START.startswith(text)):
+        raise OSError(errno.EINVAL, "this file is no journal", os.fspath(path))
 
 
 def _check_is_file(found: os.stat_result, path: Path) -> None:

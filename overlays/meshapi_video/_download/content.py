@@ -17,6 +17,8 @@ _BYTE_ORDER_MARKS: Final = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 _UPLOAD_CHUNK: Final = re.compile(rb"[0-9A-Fa-f]{1,16}(?:;chunk-signature=[0-9A-Fa-f]{64})?\r\n")
+_MOST_BOXES: Final = 1000
+"""A video has a few dozen. To read millions of them would take minutes."""
 _JPEG: Final = b"\xff\xd8\xff"
 _JPEG_END: Final = b"\xff\xd9"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -67,8 +69,11 @@ def _is_page(beginning: bytes) -> bool:
 
 def _content_of_mp4(file: IO[bytes], size: int) -> Content:
     """An MP4 file is a row of boxes, and each box states its size."""
-    position, kinds = 0, list[bytes]()
+    position, boxes, kinds = 0, 0, set[bytes]()
     while position < size:
+        boxes += 1
+        if boxes > _MOST_BOXES:
+            return Content.UNKNOWN
         file.seek(position)
         head = file.read(16)
         length, kind = int.from_bytes(head[:4]), head[4:8]
@@ -80,7 +85,7 @@ def _content_of_mp4(file: IO[bytes], size: int) -> Content:
         if length < 8:
             # The end of the file, within a head.
             return Content.TRUNCATED
-        kinds.append(kind)
+        kinds.add(kind)
         position += length
-    is_complete = position == size and {b"moov", b"mdat"} <= {*kinds}
+    is_complete = position == size and {b"moov", b"mdat"} <= kinds
     return Content.COMPLETE if is_complete else Content.TRUNCATED

@@ -199,6 +199,9 @@ def map_network_errors(host: str, seconds: float) -> Generator[None]:
         yield
     except (*errors_named("TimeoutException"), httpcore.TimeoutException, TimeoutError):
         raise TransferInterrupted(f"no data from {host} for {format_seconds(max(seconds, 0))}") from None
+    except errors_named("HTTPStatusError") as error:
+        # Its text has the URL.
+        raise TransferInterrupted(f"{host} responded {error.response.status_code}") from None
     except (*errors_named("HTTPError"), *NETWORK_ERRORS) as error:
         raise TransferInterrupted(f"the connection to {host} failed: {root_message(error)}") from None
 

@@ -177,8 +177,8 @@ def start_wait(task: TaskRef, policy: Policy, deadline: float | None, now: float
     return deferred(state, now, next_poll_at) if next_poll_at > max(state.deadline, now) else state
 
 
-def start_get(task: str | CreatedTask, retries: int, now: float) -> PollState:
-    """Polls until there is any response about the task, with at most `retries` retries."""
+def start_get(task: str | CreatedTask, retries: int, now: float, deadline: float = math.inf) -> PollState:
+    """Polls until there is any response about the task, with at most `retries` retries, and until the deadline."""
     return PollState(
         task_id=task_id_of(task),
         policy=RETRY_BACKOFF,
@@ -187,6 +187,7 @@ def start_get(task: str | CreatedTask, retries: int, now: float) -> PollState:
         created_at=now,
         next_poll_at=now,
         not_before=now,
+        deadline=deadline,
         wait_for_terminal=False,
         retries_left=retries,
     )

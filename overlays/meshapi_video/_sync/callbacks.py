@@ -11,9 +11,11 @@ P = ParamSpec("P")
 
 
 def blocking_callback(name: str, callback: Callable[P, object] | None) -> Callable[P, object] | None:
-    """`callback`, which is also checked at each call. Raises `TypeError` at once for a coroutine function."""
+    """`callback`, which is also checked at each call. Raises `TypeError` at once unless it is an ordinary function."""
     if callback is None:
         return None
+    if not callable(callback):
+        raise TypeError(f"{name} should be a function, not {type(callback).__name__}")
     if _is_coroutine_function(callback):
         raise _error(f"{name} is a coroutine function")
 

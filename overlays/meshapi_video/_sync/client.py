@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from functools import cached_property, partial
@@ -70,7 +71,7 @@ class VideoClient(BaseClient):
             the environment variable `MESHAPI_PRIVATE_HOSTS`, separated by commas.
         transport: `"httpx"` sends every request through plain httpx, at most 20 at once. `"builtin"` always
             uses the built-in connections. By default, the environment variable `MESHAPI_TRANSPORT`, or else
-            the built-in connections while no test has replaced a part of httpx.
+            the built-in connections while no part of httpx is replaced.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
@@ -316,7 +317,11 @@ class VideoClient(BaseClient):
             ValueError: `task_id` cannot be a task's id.
             RuntimeError: The client has been closed.
         """
-        state = start_get(task_id, self._settings.max_retries, self._clock())
+        return self._get(task_id, math.inf)
+
+    def _get(self, task_id: str | CreatedTask, deadline: float) -> VideoTaskResponse:
+        """The same, until a reading of the client's clock. Raises `WaitTimeout` then, or its last failure."""
+        state = start_get(task_id, self._settings.max_retries, self._clock(), deadline)
         while state.end is None:
             state = self._advance(state)
         return result(state)
@@ -528,7 +533,7 @@ class VideoClient(BaseClient):
         )
         # Its repr shows the signed URL.
         del video_or_task_id
-        return download.run(self.get)
+        return download.run(self._get)
 
     @cached_property
     def _download_transports(self) -> DownloadTransports:

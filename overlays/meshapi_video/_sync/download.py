@@ -24,6 +24,7 @@ from meshapi_video._download.request import (
     signed_request,
 )
 from meshapi_video._download.state import Done, GiveUp, RefreshURL, SendRequest, TransferState
+from meshapi_video._errors import ConnectionFailed, WaitTimeout
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._sync.deadline import limit_timeouts, request_deadline, time_left
@@ -66,22 +67,24 @@ class DownloadTransports:
         rules = self.rules if proxy is None else None
         if uses_httpx(self._settings):
             client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
-            return ClientTransport(client)
+            return ClientTransport(client, is_own=True)
         return ConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules), proxy)
 
 
 class ClientTransport(httpx.BaseTransport):
     """Sends the requests of downloads through a client of httpx or httpx2, without its hooks."""
 
-    def __init__(self, client: HTTPClient) -> None:
+    def __init__(self, client: HTTPClient, *, is_own: bool = False) -> None:
         self._library = library_of(client, "Client")
+        self._is_own = is_own
         # Nothing public leads to the client's transport for a URL.
         self._client: Any = client
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Part of httpx's protocol for transports."""
         sent = signed_request(request, self._library)
-        if send_is_replaced(self._client):
+        if self._is_own and send_is_replaced(self._client):
+            # The SDK's own client has no hooks and no cookies, so that `send` adds nothing but the mock.
             response = self._client.send(sent, stream=True, auth=self._library.Auth(), follow_redirects=False)
         else:
             # `send` would log the signed URL, and its hooks could read a whole video into memory.
@@ -112,7 +115,7 @@ class Download:
     rand: Callable[[], float]
     sleep: Callable[[float], None]
 
-    def run(self, get: Callable[[str], VideoTaskResponse]) -> Path:
+    def run(self, get: Callable[[str, float], VideoTaskResponse]) -> Path:
         """Downloads the file, and returns its path."""
         request = self.request
         with PartialFile(request.path, request.task_id, request.kind, overwrite=request.overwrite) as file:
@@ -120,7 +123,7 @@ class Download:
             with hidden_frames():
                 # The task is in no local variable: its repr shows the signed URL.
                 transfer = request.start(
-                    get(request.task_id) if request.video is None else None, file, self.max_retries, self.clock()
+                    None if request.video else self._fetch(get, file), file, self.max_retries, self.clock()
                 )
             while True:
                 match state.decide(transfer, self.clock()):
@@ -129,13 +132,22 @@ class Download:
                         log_attempt(transfer, self.clock())
                     case RefreshURL():
                         with hidden_frames():
-                            transfer = state.url_refreshed(transfer, request.url_of(get(request.task_id), file))
+                            transfer = state.url_refreshed(transfer, request.url_of(self._fetch(get, file), file))
                     case Sleep(seconds):
                         self.sleep(seconds)
                     case Done():
                         return file.finish()
                     case GiveUp(reason):
                         raise file.error(reason)
+
+    def _fetch(self, get: Callable[[str, float], VideoTaskResponse], file: PartialFile) -> VideoTaskResponse:
+        """The task, which has the URL of the file. The timeout of the download includes this."""
+        try:
+            return get(self.request.task_id, self.request.deadline)
+        except (ConnectionFailed, WaitTimeout) as error:
+            if isinstance(error, ConnectionFailed) and self.clock() < self.request.deadline:
+                raise
+            raise file.error("the task could not be fetched before the timeout") from None
 
     def _send(self, action: SendRequest, transfer: TransferState, file: PartialFile) -> TransferState:
         """The state after one request."""

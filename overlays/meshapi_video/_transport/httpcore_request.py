@@ -10,7 +10,13 @@ import h11
 import httpcore
 import httpx
 
-from meshapi_video._transport.exceptions import connection_failed, root_message
+from meshapi_video._transport.exceptions import (
+    ProxyUnreachable,
+    connection_failed,
+    proxy_name,
+    proxy_problem,
+    root_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -114,10 +120,6 @@ def httpcore_proxy(proxy: httpx.Proxy | None) -> httpcore.Proxy | None:
     return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw)
 
 
-class ProxyUnreachable(httpcore.ProxyError):
-    """No connection to the proxy itself."""
-
-
 @contextmanager
 def map_errors_of_connecting(*, to_proxy: bool) -> Generator[None]:
     """Raises `ProxyUnreachable` if a connection to the proxy fails."""
@@ -138,9 +140,7 @@ def map_proxy_errors(proxy: httpx.Proxy | None) -> Generator[None]:
     try:
         yield
     except httpcore.ProxyError as error:
-        problem = "cannot be reached" if isinstance(error, ProxyUnreachable) else "refused the connection"
-        name = f"{proxy.url.scheme}://{proxy.url.netloc.decode('ascii')}"
-        raise httpcore.ProxyError(f"the proxy {name} {problem}: {error}") from None
+        raise httpcore.ProxyError(proxy_problem(proxy_name(proxy), error)) from None
 
 
 @contextmanager

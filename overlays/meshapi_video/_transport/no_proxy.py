@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import httpx
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_WITH_PORT: Final = re.compile(r"(\[.*\](?:/\d+)?|[^:]*):(\d+)")
+_WITH_PORT: Final = re.compile(r"(\[.*\](?:/\d+)?|[^:]*):(\d{1,5})")
 """An entry with a port. An IPv6 address with a port has brackets."""
 
 
@@ -28,7 +28,7 @@ def is_exempt(url: httpx.URL, no_proxy: str) -> bool:
 
 
 def _names(entry: str, url: httpx.URL) -> bool:
-    scheme, _, entry = entry.rpartition("://")
+    scheme, _, entry = entry.rstrip("/").rpartition("://")
     if scheme not in {"", "all", url.scheme}:
         return False
     if with_port := _WITH_PORT.fullmatch(entry):
