@@ -15,6 +15,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -272,7 +273,8 @@ def _sync_folder(path: Path) -> None:
 def _check_is_journal(beginning: bytes, path: Path) -> None:
     """Raises `OSError` for another file, such as a video whose path was given by mistake."""
     text = beginning.removeprefix(codecs.BOM_UTF8).lstrip(b"\0 \r\n")
-    if not (text.startswith(_START) or _START.startswith(text)):
+    # A person may have edited a line.
+    if not (re.match(rb'\{\s*"event"\s*:', text) or _START.startswith(text)):
         raise OSError(errno.EINVAL, "this file is no journal", os.fspath(path))
 
 

@@ -6,8 +6,6 @@ import contextlib
 import traceback
 from typing import TYPE_CHECKING, Final
 
-import httpcore
-
 from meshapi_video._errors import (
     APIError,
     ConnectionFailed,
@@ -21,8 +19,6 @@ from meshapi_video._transport.libraries import errors_named
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-    import httpx
 
     from meshapi_video._settings import Settings
 
@@ -75,6 +71,9 @@ def map_httpx_exceptions(settings: Settings, proxy: str) -> Generator[None]:
     except errors_named("TimeoutException"):
         raise TimeoutError from None
     except errors_named("ProxyError") as error:
+        # This module is imported early, and httpcore is slow to import.
+        from meshapi_video._transport.httpcore_request import proxy_problem  # noqa: PLC0415
+
         raise connection_failed(settings, ConnectionError(proxy_problem(proxy, error))) from None
     except errors_named("HTTPError", "InvalidURL") as error:
         # httpx parses the location of a redirect, even if it does not follow it.
@@ -83,24 +82,6 @@ def map_httpx_exceptions(settings: Settings, proxy: str) -> Generator[None]:
         raise MeshVideoError(
             "a hook of the http_client consumed the response; it should call read() or aread() to keep the body"
         ) from None
-
-
-class ProxyUnreachable(httpcore.ProxyError):
-    """No connection to the proxy."""
-
-
-def proxy_name(proxy: httpx.Proxy) -> str:
-    """The URL of the proxy without its user and password."""
-    return f"{proxy.url.scheme}://{proxy.url.netloc.decode('ascii')}"
-
-
-def proxy_problem(proxy: str, error: BaseException) -> str:
-    """What went wrong with the proxy of this name."""
-    # httpx raises an error of its own for that of httpcore.
-    unreachable = isinstance(error, ProxyUnreachable) or isinstance(error.__cause__, ProxyUnreachable)
-    return (
-        f"the proxy {proxy} {'cannot be reached' if unreachable else 'refused the connection'}: {root_message(error)}"
-    )
 
 
 def connection_failed(settings: Settings, error: BaseException) -> ConnectionFailed:

@@ -10,13 +10,7 @@ import h11
 import httpcore
 import httpx
 
-from meshapi_video._transport.exceptions import (
-    ProxyUnreachable,
-    connection_failed,
-    proxy_name,
-    proxy_problem,
-    root_message,
-)
+from meshapi_video._transport.exceptions import connection_failed, root_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -118,6 +112,23 @@ def httpcore_proxy(proxy: httpx.Proxy | None) -> httpcore.Proxy | None:
     if proxy is None:
         return None
     return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw)
+
+
+class ProxyUnreachable(httpcore.ProxyError):
+    """No connection to the proxy."""
+
+
+def proxy_name(proxy: httpx.Proxy) -> str:
+    """The URL of the proxy without its user and password."""
+    return f"{proxy.url.scheme}://{proxy.url.netloc.decode('ascii')}"
+
+
+def proxy_problem(proxy: str, error: BaseException) -> str:
+    """What went wrong with the proxy of this name."""
+    # httpx raises an error of its own for that of httpcore.
+    unreachable = isinstance(error, ProxyUnreachable) or isinstance(error.__cause__, ProxyUnreachable)
+    problem = "cannot be reached" if unreachable else "refused the connection"
+    return f"the proxy {proxy} {problem}: {root_message(error)}"
 
 
 @contextmanager
