@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from asgiref.sync import async_to_sync
 
 from meshapi_video import AsyncVideoClient, AsyncWaitResults, Video, WaitProgress, WaitResult
 from meshapi_video._async import wait_many
+from meshapi_video._async.event_loops import LoopResources
+from meshapi_video._transport.request import Request
+from meshapi_video._transport.response import Response as Checked
 from support.clients import ASYNC_DRIVERS, KEY, Driver, kind_of
 from support.files import StoredFile
 from support.many_tasks import LONG, QUICK, SLOW, collect, eventually, eventually_async, finished_after, respond_by_id
@@ -287,6 +291,123 @@ def test_a_client_that_nobody_closes_closes_its_connections_when_it_is_garbage(s
         await eventually_async(lambda: open_connections() == 0)
 
     anyio.run(main, backend=backend)
+
+
+def use_elsewhere(client: AsyncVideoClient) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, client.get("t")).result(LONG)
+
+
+def close_on_asyncio(client: AsyncVideoClient) -> None:
+    asyncio.run(client.close())
+
+
+def close_on_trio(client: AsyncVideoClient) -> None:
+    anyio.run(client.close, backend="trio")
+
+
+def drop(client: AsyncVideoClient) -> None:
+    assert client
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("meanwhile", [use_elsewhere, close_on_asyncio, close_on_trio, drop])
+@pytest.mark.usefixtures("over")
+def test_an_event_loop_that_is_told_to_close_its_connections_while_it_pauses_ends_without_an_error(
+    server: Server, meanwhile: Callable[[AsyncVideoClient], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    Api(server)
+    clients = [AsyncVideoClient(KEY, base_url=server.base_url)]
+    with asyncio.Runner() as runner:
+        assert runner.run(clients[0].get("t")).id == "t"
+        # The client's last reference.
+        meanwhile(clients.pop())
+        gc.collect()
+    gc.collect()
+    eventually(lambda: open_connections() == 0)
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("steps", range(5))
+@pytest.mark.usefixtures("over")
+def test_closing_a_client_at_each_step_of_the_end_of_its_event_loop_raises_and_logs_nothing(
+    server: Server, steps: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    Api(server)
+    client = AsyncVideoClient(KEY, base_url=server.base_url)
+
+    async def main() -> None:
+        await client.get("t")
+        ending = asyncio.create_task(asyncio.get_running_loop().shutdown_asyncgens())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await client.close()
+        await eventually_async(lambda: open_connections() == 0)
+        await ending
+
+    asyncio.run(main())
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
+class SlowTransport:
+    """Takes a moment to close, and may fail then."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
+        self.closed = 0
+
+    async def send(self, request: Request, check: Callable[[Checked], None]) -> Checked:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+        self.closed += 1
+        if self.error is not None:
+            raise self.error
+
+
+# trio would warn of a generator that is left.
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("callers", [1, 3])
+@pytest.mark.parametrize("error", [None, OSError("reset")])
+def test_each_caller_that_closes_a_transport_returns_when_it_is_closed_and_the_first_one_gets_the_error(
+    backend: str, error: Exception | None, callers: int
+) -> None:
+    transport = SlowTransport(error)
+    raised, closed = list[str](), list[int]()
+
+    async def close(resources: LoopResources) -> None:
+        try:
+            await resources.aclose()
+        except OSError as caught:
+            # Without its traceback, which has the resources.
+            raised.append(str(caught.with_traceback(None)))
+        closed.append(transport.closed)
+
+    async def main() -> None:
+        resources = LoopResources(1)
+        await resources.hold(transport)
+        async with anyio.create_task_group() as group:
+            for _ in range(callers):
+                group.start_soon(close, resources)
+        del resources
+        gc.collect()
+
+    anyio.run(main, backend=backend)
+    assert closed == [1] * callers
+    assert raised == ([] if error is None else ["reset"])
+
+
+def test_a_client_that_opened_no_connection_closes(server: Server, backend: str) -> None:
+    async def main() -> None:
+        async with AsyncVideoClient(KEY, base_url=server.base_url) as client, client._session.in_flight:
+            assert client._session._event_loops.current().transport is None
+        assert client._session.is_closed
+
+    anyio.run(main, backend=backend)
+    assert server.requests == []
 
 
 def test_an_iterator_does_not_continue_on_another_event_loop_and_keeps_its_tokens(server: Server, backend: str) -> None:

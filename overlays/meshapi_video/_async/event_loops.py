@@ -37,31 +37,57 @@ class Transport(Protocol):
         ...
 
 
+class _Held:
+    """A transport that both the client and the end of the event loop may close, at the same time."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport: Transport | None = transport
+        self._closed = anyio.Event()
+
+    async def aclose(self) -> None:
+        """Closes the transport, or waits until the other caller has closed it. Completely, even if cancelled."""
+        transport, self.transport = self.transport, None
+        with anyio.CancelScope(shield=True):
+            if transport is not None:
+                try:
+                    await transport.aclose()
+                finally:
+                    self._closed.set()
+            elif not self._closed.is_set():
+                await self._closed.wait()
+
+
 class LoopResources:
     """The transport of one event loop, and the limit of its requests in flight."""
 
     def __init__(self, capacity: int) -> None:
         self.in_flight = anyio.Semaphore(capacity, fast_acquire=True)
-        # Empty, or the open transport. The generator may empty it at any time, when its event loop finishes it.
-        self._open: list[Transport] = []
+        self._held: _Held | None = None
         self._holder: AsyncGenerator[None] | None = None
 
     @property
     def transport(self) -> Transport | None:
         """The transport, if it is open."""
-        return self._open[0] if self._open else None
+        return None if self._held is None else self._held.transport
 
     async def hold(self, transport: Transport) -> None:
         """Keeps the transport open until `aclose`, the end of the event loop, or the end of this object."""
-        self._open.append(transport)
-        self._holder = _close_at_end(self._open)
+        self._held = _Held(transport)
+        self._holder = _close_at_end(self._held)
         # Runs to the `yield` without a pause. From here on, the event loop knows the generator.
         await anext(self._holder)
 
     async def aclose(self) -> None:
         """Closes the transport. Call it on its own event loop."""
-        if self._holder is not None:
-            await self._holder.aclose()
+        if self._held is None or self._holder is None:
+            return
+        try:
+            # Not through the generator: the event loop may finish it at the same time, and reports one that runs.
+            await self._held.aclose()
+        finally:
+            # Nothing is left to wait for, unless the event loop is finishing the generator: then this raises.
+            with contextlib.suppress(RuntimeError):
+                await self._holder.aclose()
 
 
 class EventLoops:
@@ -156,10 +182,8 @@ def _start_closing(loop: EventLoop, resources: LoopResources) -> None:
         trio.lowlevel.spawn_system_task(close)
 
 
-async def _close_at_end(transports: list[Transport]) -> AsyncGenerator[None]:
+async def _close_at_end(held: _Held) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        # Completely, even if the caller is being cancelled.
-        with anyio.CancelScope(shield=True):
-            await transports.pop().aclose()
+        await held.aclose()
