@@ -514,6 +514,14 @@ def test_journal_takes_the_word_of_a_person(mesh: Mesh, tmp_path: Path, capsys: 
     assert run(["journal", str(file), "--not-made", first]) == 2
 
 
+def test_a_batch_refuses_a_journal_that_is_a_named_pipe(mesh: Mesh, batch: Path) -> None:
+    os.mkfifo(f"{batch}.journal")
+    # The program exits with 74 for each `OSError`.
+    with pytest.raises(OSError, match="the journal should be a regular file"):
+        generate_batch(batch)
+    assert mesh.creates() == []
+
+
 def test_a_batch_refuses_a_journal_of_another_account_and_creates_nothing(
     mesh: Mesh, batch: Path, capsys: Output
 ) -> None:

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections import Counter
 from contextlib import contextmanager
+from io import FileIO
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -296,7 +297,8 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
 @contextmanager
 def only_run(journal: Path) -> Generator[None]:
     """Keeps the journal of a batch for this run: a second run at the same time would create the same videos."""
-    with journal.open("ab") as file:
+    # To open a named pipe only for writing would wait for a reader. Its path is refused when the journal is read.
+    with FileIO(journal, "a+") as file:
         try:
             is_only = try_lock(file.fileno(), required=True)
         except OSError as error:
