@@ -286,11 +286,13 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
             # `Item.check` printed them.
             warnings.simplefilter("ignore", CreateWarning)
             return anyio.run(main)
-    except BaseExceptionGroup as group:
-        raise first_exception(group) from None
-    except KeyboardInterrupt:
-        creates.print_interrupted()
-        raise
+    except BaseException as error:
+        first = first_exception(error)
+        if isinstance(first, KeyboardInterrupt):
+            creates.print_interrupted()
+        if first is error:
+            raise
+        raise first from None
 
 
 @contextmanager
