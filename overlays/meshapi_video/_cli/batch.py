@@ -103,7 +103,7 @@ class Batch:
         if self.options.folder is None or not self.options.folder.is_dir():
             return False
         path = self.options.folder / file_name(task_id, "video")
-        if not path.exists():
+        if not path.is_file():
             return False
         self._print_result(WaitResult(task_id, None, None), path)
         return True
