@@ -39,10 +39,12 @@ _FIELD_PHRASES: Final = tuple(
         r": pass ": ": give ",
     }.items()
 )
+_QUOTED: Final = r"""(?<!\w)(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")(?!\w)"""
 # A field with an underscore is no word of a sentence. The others are one only where a mistake begins with them.
+# A quoted text and a path are the user's: they stay as they are, also one whose end is cut off.
 _FIELD: Final = re.compile(
-    rf"(?<![\w-])(?:(?=\w*_)(?:{_FIELDS})|(?<=give )(?:{_FIELDS})|(?<=and )duration"
-    rf"|(?:(?<=^)|(?<=^- ))(?:{_FIELDS})(?= (?:should|is|and|has)\b))(?![\w-])",
+    rf"{_QUOTED}|(?<![\w./\\'\"-])(?P<field>(?=\w*_)(?:{_FIELDS})|(?<=give )(?:{_FIELDS})|(?<=and )duration"
+    rf"|(?:(?<=^)|(?<=^- ))(?:{_FIELDS})(?= (?:should|is|and|has)\b))(?![\w-]|\.\w|[/\\])",
     re.MULTILINE,
 )
 
@@ -59,4 +61,4 @@ def with_options(text: str) -> str:
     text = in_terminal_words(text)
     for pattern, replacement in _FIELD_PHRASES:
         text = pattern.sub(replacement, text)
-    return _FIELD.sub(lambda found: f"--{found[0].replace('_', '-')}", text)
+    return _FIELD.sub(lambda found: f"--{field.replace('_', '-')}" if (field := found["field"]) else found[0], text)
