@@ -180,6 +180,18 @@ def test_what_is_no_file_is_not_taken_for_a_video(
     assert f"{tmp_path}/t.mp4 is {kind}, and only a regular file is replaced: choose another path" in printed.err
 
 
+def test_a_wait_gives_no_advice_with_an_option_that_it_lacks(
+    env_server: Server, tmp_path: Path, capsys: Output
+) -> None:
+    respond_by_id(env_server, video_tasks(env_server))
+    (tmp_path / "t.mp4").symlink_to("nowhere")
+    # The command before has the option.
+    assert run(["download", "t", str(tmp_path)]) == 74
+    assert "t.mp4 already exists: give --overwrite to replace it" in capsys.readouterr().err
+    assert run(["wait", "t", "--download", str(tmp_path)]) == 74
+    assert "t.mp4 already exists: delete it, or choose another path" in capsys.readouterr().err
+
+
 def test_the_same_command_after_an_interruption_downloads_what_is_missing(
     env_server: Server, no_delays: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
