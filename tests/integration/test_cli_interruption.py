@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
+from unittest import mock
 
 import anyio
 import pytest
@@ -152,6 +153,17 @@ def test_ctrl_c_in_a_create_says_whether_a_task_may_exist(
     printed = capsys.readouterr().err
     assert message in printed
     assert ("no task was created" in printed) is (moment == "before")
+
+
+def test_ctrl_c_that_is_raised_inside_a_create_says_that_a_task_may_exist(
+    env_server: Server, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    env_server.script(CREATED)
+    monkeypatch.setattr("meshapi_video._async.create.require_id", mock.Mock(side_effect=KeyboardInterrupt))
+    assert run(["create", "a lake", *MODEL]) == 130
+    printed = capsys.readouterr().err
+    assert "was interrupted after it was sent: a task may have been made and paid for" in printed
+    assert "no task was created" not in printed
 
 
 def test_ctrl_c_after_a_create_names_the_task(

@@ -228,8 +228,8 @@ class Creates:
                     journal_key=item.key,
                     **item.options,
                 )
-            except anyio.get_cancelled_exc_class() as interruption:
-                # Ctrl-C: a task may exist.
+            except (anyio.get_cancelled_exc_class(), KeyboardInterrupt) as interruption:
+                # The first ctrl-C cancels the create, and a second one is raised inside it. A task may exist.
                 for note in getattr(interruption, "__notes__", ()):
                     self._may_exist += 1
                     print_error(f"{item.place}{note}")
