@@ -148,8 +148,8 @@ def deny(*_arguments: object) -> bool:
     ("target", "error_type", "message"),
     [
         (existing, FileExistsError, "already exists, and overwrite is not set"),
-        (in_no_folder, FileNotFoundError, "there is no such folder"),
-        (no_folder, FileNotFoundError, "there is no such folder"),
+        (in_no_folder, FileNotFoundError, "does not exist, or is no folder"),
+        (no_folder, FileNotFoundError, "does not exist, or is no folder"),
     ],
 )
 def test_nothing_is_paid_for_if_the_file_cannot_be_written(
@@ -170,7 +170,7 @@ def test_nothing_is_paid_for_if_the_folder_cannot_be_written_to(
 ) -> None:
     # The tests may run as root, who may write everywhere.
     monkeypatch.setattr("os.access", deny)
-    with pytest.raises(PermissionError, match="the folder cannot be written to"):
+    with pytest.raises(PermissionError, match="is a folder that cannot be written to"):
         generate(client, to=tmp_path)
     assert server.requests == []
 

@@ -184,9 +184,20 @@ def test_generate_downloads_the_video(mesh: Mesh, capsys: Output, tmp_path: Path
     assert (tmp_path / "lake.mp4").read_bytes()[4:8] == b"ftyp"
     assert capsys.readouterr().out == f"{tmp_path / 'lake.mp4'}\n"
     assert run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4")]) == 74
-    assert "already exists: give --overwrite to replace it" in capsys.readouterr().err
+    assert "lake.mp4 already exists: give --overwrite to replace it" in capsys.readouterr().err
     assert len(mesh.creates()) == 1
     assert run(["generate", "a lake", *MODEL, "-o", str(tmp_path / "lake.mp4"), "--overwrite"]) == 0
+
+
+def test_a_named_pipe_is_refused_in_a_sentence_before_anything_is_paid_for(
+    mesh: Mesh, capsys: Output, tmp_path: Path
+) -> None:
+    os.mkfifo(pipe := tmp_path / "lake.mp4")
+    assert run(["generate", "a lake", *MODEL, "-o", str(pipe)]) == 74
+    assert capsys.readouterr().err == (
+        f"meshapi-video: {pipe} is a named pipe, and only a regular file is replaced: choose another path\n"
+    )
+    assert mesh.creates() == []
 
 
 def test_a_wrong_private_host_is_wrong_usage_before_anything_is_paid_for(mesh: Mesh, capsys: Output) -> None:

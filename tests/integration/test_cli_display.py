@@ -220,9 +220,23 @@ def test_each_width_shows_the_size_and_the_time_of_a_download(width: int, monkey
     assert ("━" in line) is (width >= 80)
 
 
+def test_a_long_status_is_shortened_and_hides_the_time_of_no_task() -> None:
+    unknown = "waiting_for_the_moderation_of_it2"
+    pending = [PendingTask(IDS[0], "running", 33.0, 4.4), PendingTask(IDS[1], unknown, 3723.0, 4.4)]
+    _summary, first, second = rendered(WaitProgress(2, 0, 2, {}), pending, {}, 40)
+    assert first == "47f…a61  running                 0:33"
+    assert second == "cgt…cde  waiting_for…ion_of_it2  1:02:03"
+    for width in range(30, 80):
+        _summary, first, second = rendered(WaitProgress(2, 0, 2, {}), pending, {}, width)
+        assert max(len(first), len(second)) <= width
+        assert " 0:33" in first
+        assert "  1:02:03" in second
+
+
 def test_a_terminal_of_a_few_columns_crops_the_end_of_a_line() -> None:
     pending = [PendingTask(IDS[0], "a status of the server", 33.0, 4.4)]
-    assert rendered(WaitProgress(1, 0, 2, {}), pending, {}, 20) == ["47f…a61  a status of"]
+    assert rendered(WaitProgress(1, 0, 2, {}), pending, {}, 20) == ["47f…a61  a …er  0:33"]
+    assert rendered(WaitProgress(1, 0, 2, {}), pending, {}, 14) == ["47f…a61  …  0:"]
     assert rendered(WaitProgress(20, 12, 91, {"running": 8}), [], {}, 30)[0] == "12 of 20 ended, 8 running"
     assert rendered(WaitProgress(20, 12, 91, {"a status of the server": 8}), [], {}, 20)[0] == "12 of 20 ended"
     assert rendered(WaitProgress(20, 12, 91, {}), [], {}, 6)[0] == "12 of"

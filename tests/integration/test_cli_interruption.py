@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
+from unittest import mock
 
 import anyio
 import pytest
@@ -154,6 +155,17 @@ def test_ctrl_c_in_a_create_says_whether_a_task_may_exist(
     assert ("no task was created" in printed) is (moment == "before")
 
 
+def test_ctrl_c_that_is_raised_inside_a_create_says_that_a_task_may_exist(
+    env_server: Server, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    env_server.script(CREATED)
+    monkeypatch.setattr("meshapi_video._async.create.require_id", mock.Mock(side_effect=KeyboardInterrupt))
+    assert run(["create", "a lake", *MODEL]) == 130
+    printed = capsys.readouterr().err
+    assert "was interrupted after it was sent: a task may have been made and paid for" in printed
+    assert "no task was created" not in printed
+
+
 def test_ctrl_c_after_a_create_names_the_task(
     env_server: Server, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
@@ -270,16 +282,38 @@ def test_the_program_waits_for_no_thread_after_ctrl_c(monkeypatch: pytest.Monkey
     assert program_with(lambda: signal.raise_signal(signal.SIGTERM), monkeypatch) == [130, 130]
 
 
-def test_a_program_that_ignores_ctrl_c_ends_at_sigterm_as_every_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = list[object]()
+@pytest.fixture
+def _ctrl_c_is_ignored() -> Generator[None]:
+    """As a shell starts a program with `&`, and `nohup` every program."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
 
-    def note_handler() -> None:
-        found.append(signal.getsignal(signal.SIGTERM))
+
+@pytest.mark.usefixtures("_ctrl_c_is_ignored")
+def test_sigterm_ends_a_program_that_ignores_ctrl_c_as_every_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert program_with(lambda: signal.raise_signal(signal.SIGTERM), monkeypatch) == [130, 130]
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_ignored")
+def test_a_program_that_ignores_ctrl_c_goes_on_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def go_on() -> None:
+        signal.raise_signal(signal.SIGINT)
         sys.exit(0)
 
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        program_with(note_handler, monkeypatch)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert found == [signal.SIG_DFL]
+    assert program_with(go_on, monkeypatch) == []
+
+
+@pytest.mark.usefixtures("_ctrl_c_is_ignored")
+def test_sigterm_after_a_create_names_the_paid_task_also_when_ctrl_c_is_ignored(
+    env_server: Server, no_delays: Clock, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    assert no_delays
+    # Inside a task: the event loop handles the signal only if it may handle ctrl-C.
+    monkeypatch.setattr(PollPolicy, "delay", lambda *_: signal.raise_signal(signal.SIGTERM))
+    env_server.script(CREATED, task("running", "t"))
+    assert program_with(lambda: sys.exit(run(["generate", "a lake", *MODEL])), monkeypatch) == [130, 130]
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "meshapi-video: task t continues, and has been paid for: run meshapi-video wait t",
+        "meshapi-video: interrupted",
+    ]

@@ -42,12 +42,18 @@ def test_the_demo_writes_the_video_to_the_output_option(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("output", "message"),
-    [("there.mp4", "already exists"), (".", "already exists"), ("no/folder/out.mp4", "no such folder")],
+    [
+        ("there.mp4", "already exists"),
+        (".", "already exists"),
+        ("no/folder/out.mp4", "no/folder does not exist, or is no folder"),
+        ("link.mp4", "link.mp4 already exists: delete it, or choose another path"),
+    ],
 )
 def test_the_demo_refuses_a_wrong_output_before_it_starts(
     output: str, message: str, tmp_path: Path, capsys: Output
 ) -> None:
     tmp_path.joinpath("there.mp4").write_text("mine")
+    tmp_path.joinpath("link.mp4").symlink_to("nowhere")
     assert run(["demo", "--output", str(tmp_path / output)]) == 74
     captured = capsys.readouterr()
     assert message in captured.err

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -164,6 +166,30 @@ def test_a_task_whose_video_is_already_there_is_not_polled(env_server: Server, t
     ]
     assert sorted(paths[0]) == paths[1] == [("a", f"{tmp_path}/a.mp4"), ("b", f"{tmp_path}/b.mp4")]
     assert second.err.splitlines() == ["2 tasks: 2 with a video"]
+
+
+@pytest.mark.parametrize(("make", "kind"), [(Path.mkdir, "a folder"), (os.mkfifo, "a named pipe")])
+def test_what_is_no_file_is_not_taken_for_a_video(
+    env_server: Server, tmp_path: Path, capsys: Output, make: Callable[[Path], None], kind: str
+) -> None:
+    respond_by_id(env_server, video_tasks(env_server))
+    make(tmp_path / "t.mp4")
+    assert run(["wait", "t", "--download", str(tmp_path)]) == 74
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert f"{tmp_path}/t.mp4 is {kind}, and only a regular file is replaced: choose another path" in printed.err
+
+
+def test_a_wait_gives_no_advice_with_an_option_that_it_lacks(
+    env_server: Server, tmp_path: Path, capsys: Output
+) -> None:
+    respond_by_id(env_server, video_tasks(env_server))
+    (tmp_path / "t.mp4").symlink_to("nowhere")
+    # The command before has the option.
+    assert run(["download", "t", str(tmp_path)]) == 74
+    assert "t.mp4 already exists: give --overwrite to replace it" in capsys.readouterr().err
+    assert run(["wait", "t", "--download", str(tmp_path)]) == 74
+    assert "t.mp4 already exists: delete it, or choose another path" in capsys.readouterr().err
 
 
 def test_the_same_command_after_an_interruption_downloads_what_is_missing(

@@ -73,6 +73,30 @@ def test_no_message_of_the_sdk_names_an_argument_on_the_terminal() -> None:
             "prompt should be a text; it is 'the duration is long'",
             "PROMPT should be a text; it is 'the duration is long'",
         ),
+        (
+            "content[0], reference_image('reference_image.png'): there is no such file",
+            "--reference-image 'reference_image.png': there is no such file",
+        ),
+        (
+            "content[0], first_frame('first_frame'): there is no such file",
+            "--first-frame 'first_frame': there is no such file",
+        ),
+        *(
+            (f"no {name} here", f"no {name} here")
+            for name in (
+                "./last_frame",
+                "last_frame/a",
+                "a\\last_frame",
+                "a.last_frame",
+                "last_frame.tar.gz",
+                '"last_frame"',
+                "'my last_frame'",
+                "'a last_frame b.png'",
+                "'last_frame which is cut",
+            )
+        ),
+        ("give a last_frame. Or else", "give a --last-frame. Or else"),
+        ("extra_body has 'first_frame', 'last_frame'", "--extra-body has 'first_frame', 'last_frame'"),
         ("unknown: 'my_last_frame.png' and --last-frame", "unknown: 'my_last_frame.png' and --last-frame"),
     ],
 )

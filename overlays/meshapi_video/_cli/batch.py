@@ -67,13 +67,11 @@ class Batch:
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Prints which tasks continue after ctrl-C, and raises an error without the groups around it."""
-        match error:
-            case BaseExceptionGroup():
-                raise first_exception(error) from None
-            case KeyboardInterrupt():
-                self.print_unfinished()
-            case _:
-                pass
+        first = error and first_exception(error)
+        if isinstance(first, KeyboardInterrupt):
+            self.print_unfinished()
+        if first and first is not error:
+            raise first from None
 
     async def run(self, client: AsyncVideoClient) -> None:
         """Waits for all tasks, and returns when all downloads have ended."""
@@ -105,7 +103,7 @@ class Batch:
         if self.options.folder is None or not self.options.folder.is_dir():
             return False
         path = self.options.folder / file_name(task_id, "video")
-        if not path.exists():
+        if not path.is_file():
             return False
         self._print_result(WaitResult(task_id, None, None), path)
         return True
@@ -182,10 +180,8 @@ class Batch:
             print_error(f"task {task_id} continues, and has been paid for: run meshapi-video wait {task_id}")
 
 
-def first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first exception in nested exception groups, as task groups raise them."""
-    match group.exceptions[0]:
-        case BaseExceptionGroup() as inner:
-            return first_exception(inner)
-        case first:
-            return first
+def first_exception(error: BaseException) -> BaseException:
+    """The first exception in nested exception groups, as task groups raise them; ctrl-C comes before all others."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    return first_exception((error.subgroup(KeyboardInterrupt) or error).exceptions[0])

@@ -20,6 +20,7 @@ from meshapi_video._cli.options import (
     check_output,
     common_options,
     configure_logging,
+    overwrite_option,
     private_host_option,
     read_api_key,
     read_task_ids,
@@ -40,6 +41,7 @@ from meshapi_video._cli.output import (
     set_debug,
 )
 from meshapi_video._cli.text_files import text_file
+from meshapi_video._cli.words import set_can_overwrite
 from meshapi_video._text import printable
 from meshapi_video._validation import MAX_IN_FLIGHT
 from meshapi_video._version import __version__
@@ -67,6 +69,7 @@ def run(arguments: list[str] | None = None) -> int:
         return shell_complete(cli, {}, "meshapi-video", COMPLETE_VARIABLE, instruction)
     set_debug(debug=False)
     set_begun(has_begun=False)
+    set_can_overwrite(can_overwrite=False)
     try:
         # `cli.main` would exit with 1 after a broken pipe.
         with cli.make_context("meshapi-video", list(arguments)) as ctx:
@@ -302,7 +305,7 @@ def wait(
 @cli.command()
 @click.argument("task_id", callback=validate_task_id)
 @click.argument("path", type=click.Path(readable=False, path_type=Path), default=".")
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@overwrite_option
 @click.option("--last-frame", is_flag=True, help="Download the picture of the last frame instead of the video.")
 @private_host_option
 @common_options

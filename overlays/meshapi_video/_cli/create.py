@@ -229,8 +229,8 @@ class Creates:
                     journal_key=item.key,
                     **item.options,
                 )
-            except anyio.get_cancelled_exc_class() as interruption:
-                # Ctrl-C: a task may exist.
+            except (anyio.get_cancelled_exc_class(), KeyboardInterrupt) as interruption:
+                # The first ctrl-C cancels the create, and a second one is raised inside it. A task may exist.
                 for note in getattr(interruption, "__notes__", ()):
                     self._may_exist += 1
                     print_error(f"{item.place}{note}")
@@ -287,11 +287,13 @@ def create_all(creates: Creates, client: AsyncVideoClient) -> list[str]:
             # `Item.check` printed them.
             warnings.simplefilter("ignore", CreateWarning)
             return anyio.run(main)
-    except BaseExceptionGroup as group:
-        raise first_exception(group) from None
-    except KeyboardInterrupt:
-        creates.print_interrupted()
-        raise
+    except BaseException as error:
+        first = first_exception(error)
+        if isinstance(first, KeyboardInterrupt):
+            creates.print_interrupted()
+        if first is error:
+            raise
+        raise first from None
 
 
 @contextmanager

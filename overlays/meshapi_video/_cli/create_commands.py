@@ -15,6 +15,7 @@ from meshapi_video._cli.options import (
     check_output,
     common_options,
     configure_logging,
+    overwrite_option,
     private_host_option,
     read_api_key,
     settings_errors_are_usage_errors,
@@ -93,7 +94,7 @@ def _single(
     metavar="PATH",
     help="Download the video to this file or folder.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@overwrite_option
 @click.option(
     "--batch",
     type=text_file,

@@ -16,7 +16,7 @@ import click
 from meshapi_video._cli.exit_codes import ExitCode
 from meshapi_video._cli.output import set_begun, set_debug
 from meshapi_video._cli.text_files import decode, read_stdin, text_file
-from meshapi_video._cli.words import in_terminal_words
+from meshapi_video._cli.words import in_terminal_words, set_can_overwrite
 from meshapi_video._text import printable
 from meshapi_video_sandbox import OPTIONS
 
@@ -66,6 +66,20 @@ private_host_option: Final = click.option(
 )
 
 
+def _note_overwrite(_ctx: click.Context, _param: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - as click calls it
+    set_can_overwrite(can_overwrite=True)
+    return value
+
+
+overwrite_option: Final = click.option(
+    "--overwrite",
+    is_flag=True,
+    # click calls it also when the option is not given.
+    callback=_note_overwrite,
+    help="Replace an existing file.",
+)
+
+
 class FileError(click.ClickException):
     """A file or a folder that cannot be read or written, found before a request is sent."""
 
@@ -79,7 +93,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     try:
         check_target(path, overwrite=overwrite)
     except OSError as error:
-        raise FileError(in_terminal_words(f"{error.filename}: {error.strerror}")) from error
+        raise FileError(in_terminal_words(f"{error.filename} {error.strerror}")) from error
 
 
 def common_options(command: F) -> F:

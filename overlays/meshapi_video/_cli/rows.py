@@ -1,7 +1,8 @@
-"""The lines of the live display, which fit into any width: the id is shortened first, and never the status or the time.
+"""The lines of the live display, which fit into any width: the id is shortened first, and never the time.
 
 A line has three parts: the id, the status, and a detail in several lengths. The first detail that leaves room for a
-short id is taken. Then the id is shortened in its middle, because ids of one day often begin alike.
+short id is taken. Then the id is shortened in its middle, because ids of one day often begin alike. A status is
+shortened only where it leaves no room for the shortest detail.
 """
 
 from __future__ import annotations
@@ -43,7 +44,12 @@ class Rows:
         """Renders each row as one line of at most the width of the terminal."""
         encoding, ellipsis = options.encoding, "..." if options.ascii_only else "…"
         ids = [_encodable(row.task_id, encoding) for row in self.rows]
-        statuses = [Text(_encodable(row.status.plain, encoding), row.status.style) for row in self.rows]
+        shortest = max((_width(row.details[-1]) for row in self.rows), default=0)
+        room = max(options.max_width - 2 * len(_GAP) - _SHORTEST_ID - shortest, 0)
+        statuses = [
+            Text(shorten_middle(_encodable(row.status.plain, encoding), room, ellipsis), row.status.style)
+            for row in self.rows
+        ]
         status_width = max(map(_width, statuses), default=0)
         # The width of everything but the id and the detail.
         fixed = len(_GAP) + (status_width + len(_GAP) if status_width else 0)

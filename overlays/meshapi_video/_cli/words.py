@@ -8,7 +8,6 @@ from typing import Final
 _PHRASES: Final = tuple(
     (re.compile(expression), replacement)
     for expression, replacement in {
-        r"already exists, and overwrite is not set": "already exists: give --overwrite to replace it",
         r"or pass api_key=": "or give --api-key-file or --api-key-stdin",
         r"Check base_url= and MESHAPI_BASE_URL": "Check MESHAPI_BASE_URL",
         r"the base URL should": "the base URL in MESHAPI_BASE_URL should",
@@ -39,16 +38,29 @@ _FIELD_PHRASES: Final = tuple(
         r": pass ": ": give ",
     }.items()
 )
+_QUOTED: Final = r"""(?<!\w)(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")(?!\w)"""
 # A field with an underscore is no word of a sentence. The others are one only where a mistake begins with them.
+# A quoted text and a path are the user's: they stay as they are, also one whose end is cut off.
 _FIELD: Final = re.compile(
-    rf"(?<![\w-])(?:(?=\w*_)(?:{_FIELDS})|(?<=give )(?:{_FIELDS})|(?<=and )duration"
-    rf"|(?:(?<=^)|(?<=^- ))(?:{_FIELDS})(?= (?:should|is|and|has)\b))(?![\w-])",
+    rf"{_QUOTED}|(?<![\w./\\'\"-])(?P<field>(?=\w*_)(?:{_FIELDS})|(?<=give )(?:{_FIELDS})|(?<=and )duration"
+    rf"|(?:(?<=^)|(?<=^- ))(?:{_FIELDS})(?= (?:should|is|and|has)\b))(?![\w-]|\.\w|[/\\])",
     re.MULTILINE,
 )
 
 
+_can_overwrite = False
+
+
+def set_can_overwrite(*, can_overwrite: bool) -> None:
+    """Sets whether the command has the option `--overwrite`."""
+    global _can_overwrite  # noqa: PLW0603 - a process runs one command
+    _can_overwrite = can_overwrite
+
+
 def in_terminal_words(text: str) -> str:
     """The message of an error, with options and variables in place of the arguments of the SDK."""
+    advice = "give --overwrite to replace it" if _can_overwrite else "delete it, or choose another path"
+    text = text.replace("already exists, and overwrite is not set", f"already exists: {advice}")
     for pattern, replacement in _PHRASES:
         text = pattern.sub(replacement, text)
     return text
@@ -59,4 +71,4 @@ def with_options(text: str) -> str:
     text = in_terminal_words(text)
     for pattern, replacement in _FIELD_PHRASES:
         text = pattern.sub(replacement, text)
-    return _FIELD.sub(lambda found: f"--{found[0].replace('_', '-')}", text)
+    return _FIELD.sub(lambda found: f"--{field.replace('_', '-')}" if (field := found["field"]) else found[0], text)

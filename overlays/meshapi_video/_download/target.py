@@ -10,12 +10,15 @@ from meshapi_video._files import problem_of_target
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """Raises `OSError` if `path` can be neither a new file nor a folder for it."""
+    """Raises `OSError` if `path` can be neither a new file nor a folder for it.
+
+    The text of the error is a predicate of a sentence about its path.
+    """
     is_folder = os.path.isdir(path) or os.fspath(path).endswith(("/", os.sep))  # noqa: PTH112 - never raises
     folder = Path(path) if is_folder else Path(path).parent
     if not folder.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
+        raise FileNotFoundError(errno.ENOENT, "does not exist, or is no folder", str(folder))
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, "the folder cannot be written to", str(folder))
+        raise PermissionError(errno.EACCES, "is a folder that cannot be written to", str(folder))
     if not is_folder and (problem := problem_of_target(Path(path), overwrite=overwrite)):
         raise problem
