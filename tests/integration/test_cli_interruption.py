@@ -19,6 +19,7 @@ import pytest
 from meshapi_video import PollPolicy
 from meshapi_video.__main__ import program
 from meshapi_video._cli.commands import run
+from meshapi_video._cli.interruption import kept_after_ctrl_c
 from meshapi_video._download.partial_file import PartialFile
 from support.cli import Output, exit_code_of_main, video_tasks
 from support.clock import Clock
@@ -100,6 +101,47 @@ def test_after_a_download_the_bytes_are_kept(
         f"meshapi-video: the download of task t is not complete, {kept.format(path)}: run the same command again",
         "meshapi-video: interrupted",
     ]
+
+
+@pytest.mark.parametrize("options", [[], ["--overwrite"]])
+def test_ctrl_c_after_the_last_byte_of_a_download_says_that_it_is_complete(
+    env_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output, options: list[str]
+) -> None:
+    respond_by_id(env_server, video_tasks(env_server))
+    path = tmp_path / "lake.mp4"
+    if options:
+        path.write_text("an older video")
+    finish = PartialFile.finish
+
+    def finish_and_interrupt(file: PartialFile) -> Path:
+        finish(file)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PartialFile, "finish", finish_and_interrupt)
+    assert run(["download", "t", str(path), *options]) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        f"meshapi-video: the download of task t is complete: {path}",
+        "meshapi-video: interrupted",
+    ]
+
+
+def test_ctrl_c_stays_ctrl_c_when_another_download_finishes_at_this_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    part = tmp_path / "lake.mp4.part"
+    part.write_text("received")
+    find = os.stat
+
+    def find_and_finish(path: Path, **options: bool) -> os.stat_result:
+        found = find(path, **options)
+        if path == part:
+            part.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(os, "stat", find_and_finish)
+    with pytest.raises(KeyboardInterrupt), kept_after_ctrl_c(tmp_path / "lake.mp4", "t", last_frame=False):
+        raise KeyboardInterrupt
+    assert f"8 bytes are kept in {part}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,18 @@ def test_the_path_of_a_file_whose_name_is_no_text_is_printed_byte_for_byte(
     assert made.out.getvalue() == b"caf\xe9.mp4\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are no bytes elsewhere")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "U16"])
+def test_the_path_of_a_file_whose_name_is_no_text_is_escaped_where_a_byte_is_no_character(
+    env_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    respond_by_id(env_server, video_tasks(env_server))
+    with streams(encoding) as made:
+        assert exit_code_of_main("download", "t", os.fsdecode(b"caf\xe9.mp4")) == 0
+    assert made.out.getvalue().decode(encoding) == "caf\\udce9.mp4\n"
+
+
 @pytest.mark.parametrize("errors", ["backslashreplace", "replace", "ignore", "xmlcharrefreplace", "namereplace"])
 def test_an_error_handler_that_cannot_fail_stays(foreign: Server, errors: str) -> None:
     assert foreign

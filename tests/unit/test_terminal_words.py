@@ -13,13 +13,15 @@ import meshapi_video
 from meshapi_video._cli.words import in_terminal_words, with_options
 
 PACKAGE = Path(meshapi_video.__file__).parent
-ARGUMENT = re.compile(r"\b(?:api_key|base_url|private_hosts|overwrite)\b|candidates\(\)|\b[a-z_]+=\[")
+ARGUMENT = re.compile(r"\b(?:api_key|base_url|private_hosts|overwrite)\b|\btransport=|candidates\(\)|\b[a-z_]+=\[")
 SHOWN = re.compile(r"--overwrite")
 NEVER_ON_THE_TERMINAL = (
     # A repr, the check of a type, and an iterator of the asynchronous client.
     "base_url={}",
     "private_hosts should be a collection of host names",
     "error.candidates()",
+    # No command has a client of its own.
+    "http_client=",
     # The name for an account is not shown.
     "list(created_after=...)",
 )
@@ -44,7 +46,11 @@ def messages() -> Iterator[str]:
 
 def _value(part: ast.expr) -> str:
     assert isinstance(part, ast.FormattedValue)
-    known = {"KEY_VARIABLE": "MESHAPI_API_KEY", "URL_VARIABLE": "MESHAPI_BASE_URL"}
+    known = {
+        "KEY_VARIABLE": "MESHAPI_API_KEY",
+        "URL_VARIABLE": "MESHAPI_BASE_URL",
+        "TRANSPORT_VARIABLE": "MESHAPI_TRANSPORT",
+    }
     return known.get(ast.unparse(part.value), "{}")
 
 

@@ -43,6 +43,9 @@ def _occupy_closed_descriptors() -> None:
 
 def _escape(error: UnicodeError) -> tuple[str | bytes, int]:
     r"""`\u0432` for a character that the encoding lacks, and the own bytes of a file name that is no text."""
+    # In these, a single byte is no character.
+    if isinstance(error, UnicodeEncodeError) and error.encoding.startswith(("utf-16", "utf-32")):
+        return codecs.backslashreplace_errors(error)
     try:
         return codecs.lookup_error("surrogateescape")(error)
     except UnicodeError:

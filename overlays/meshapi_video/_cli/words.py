@@ -10,6 +10,8 @@ _PHRASES: Final = tuple(
     for expression, replacement in {
         r"or pass api_key=": "or give --api-key-file or --api-key-stdin",
         r"Check base_url= and MESHAPI_BASE_URL": "Check MESHAPI_BASE_URL",
+        r"check transport= and MESHAPI_TRANSPORT": "check MESHAPI_TRANSPORT",
+        r'With transport="builtin" or ': "With ",
         r"the base URL should": "the base URL in MESHAPI_BASE_URL should",
         r"or the key that was given instead of it": "or the key that --api-key-file or --api-key-stdin read",
         r"private_hosts=\[.*\], or --private-host (\S+) on the command line": r"give --private-host \1",
