@@ -351,8 +351,12 @@ def test_sigterm_after_a_create_names_the_paid_task_also_when_ctrl_c_is_ignored(
     env_server: Server, no_delays: Clock, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     assert no_delays
+
+    def terminate(*_arguments: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
     # Inside a task: the event loop handles the signal only if it may handle ctrl-C.
-    monkeypatch.setattr(PollPolicy, "delay", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(PollPolicy, "delay", terminate)
     env_server.script(CREATED, task("running", "t"))
     assert program_with(lambda: sys.exit(run(["generate", "a lake", *MODEL])), monkeypatch) == [130, 130]
     assert capsys.readouterr().err.splitlines()[-2:] == [

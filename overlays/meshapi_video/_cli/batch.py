@@ -182,6 +182,7 @@ class Batch:
 
 def first_exception(error: BaseException) -> BaseException:
     """The first exception in nested exception groups, as task groups raise them; ctrl-C comes before all others."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    return first_exception((error.subgroup(KeyboardInterrupt) or error).exceptions[0])
+    while isinstance(error, BaseExceptionGroup):
+        group: BaseExceptionGroup[BaseException] = error
+        error = (group.subgroup(KeyboardInterrupt) or group).exceptions[0]
+    return error
