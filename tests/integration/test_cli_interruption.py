@@ -48,6 +48,11 @@ def interrupt(*_arguments: object, **_options: object) -> float:
     return 0.01
 
 
+def terminate(*_arguments: object, **_options: object) -> float:
+    signal.raise_signal(signal.SIGTERM)
+    return 0.01
+
+
 async def interrupt_async(*_arguments: object, **_options: object) -> None:
     signal.raise_signal(signal.SIGINT)
     await anyio.sleep_forever()
@@ -352,7 +357,7 @@ def test_sigterm_after_a_create_names_the_paid_task_also_when_ctrl_c_is_ignored(
 ) -> None:
     assert no_delays
     # Inside a task: the event loop handles the signal only if it may handle ctrl-C.
-    monkeypatch.setattr(PollPolicy, "delay", lambda *_: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(PollPolicy, "delay", terminate)
     env_server.script(CREATED, task("running", "t"))
     assert program_with(lambda: sys.exit(run(["generate", "a lake", *MODEL])), monkeypatch) == [130, 130]
     assert capsys.readouterr().err.splitlines()[-2:] == [

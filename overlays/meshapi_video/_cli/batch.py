@@ -184,4 +184,5 @@ def first_exception(error: BaseException) -> BaseException:
     """The first exception in nested exception groups, as task groups raise them; ctrl-C comes before all others."""
     if not isinstance(error, BaseExceptionGroup):
         return error
-    return first_exception((error.subgroup(KeyboardInterrupt) or error).exceptions[0])
+    group: BaseExceptionGroup[BaseException] = error
+    return first_exception((group.subgroup(KeyboardInterrupt) or group).exceptions[0])
