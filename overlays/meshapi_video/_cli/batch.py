@@ -182,7 +182,8 @@ class Batch:
 
 def first_exception(error: BaseException) -> BaseException:
     """The first exception in nested exception groups, as task groups raise them; ctrl-C comes before all others."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    group: BaseExceptionGroup[BaseException] = error
-    return first_exception((group.subgroup(KeyboardInterrupt) or group).exceptions[0])
+    match error:
+        case BaseExceptionGroup() as group:
+            return first_exception((group.subgroup(KeyboardInterrupt) or group).exceptions[0])
+        case single:
+            return single
