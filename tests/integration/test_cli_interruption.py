@@ -48,6 +48,11 @@ def interrupt(*_arguments: object, **_options: object) -> float:
     return 0.01
 
 
+def terminate(*_arguments: object, **_options: object) -> float:
+    signal.raise_signal(signal.SIGTERM)
+    return 0.01
+
+
 async def interrupt_async(*_arguments: object, **_options: object) -> None:
     signal.raise_signal(signal.SIGINT)
     await anyio.sleep_forever()

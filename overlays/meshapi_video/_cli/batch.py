@@ -182,7 +182,8 @@ class Batch:
 
 def first_exception(error: BaseException) -> BaseException:
     """The first exception in nested exception groups, as task groups raise them; ctrl-C comes before all others."""
-    while isinstance(error, BaseExceptionGroup):
-        group: BaseExceptionGroup[BaseException] = error
-        error = (group.subgroup(KeyboardInterrupt) or group).exceptions[0]
-    return error
+    match error:
+        case BaseExceptionGroup() as group:
+            return first_exception((group.subgroup(KeyboardInterrupt) or group).exceptions[0])
+        case single:
+            return single
