@@ -13,7 +13,7 @@ from meshapi_video._download import state as state_module
 from meshapi_video._download.addresses import UnsafeURL
 from meshapi_video._download.content import Content
 from meshapi_video._download.headers import ResponseHead, ResumeRecord
-from meshapi_video._download.request import TransferInterrupted, after_failure, build_request
+from meshapi_video._download.request import TransferInterrupted, after_failure, build_request, map_network_errors
 from meshapi_video._download.state import (
     MAX_REDIRECTS,
     Done,
@@ -328,6 +328,16 @@ def test_no_request_is_sent_to_an_unsafe_address(url: str, reason: str) -> None:
         build_request(SendRequest(url, {}, math.inf), 30.0)
     assert "secret" not in str(caught.value)
     assert decide(after_failure(transfer, caught.value, 0, 0, 0), 0) == GiveUp(str(caught.value))
+
+
+def test_an_error_about_a_status_does_not_show_the_url() -> None:
+    request = httpx.Request("GET", ADDRESS)
+    failure = httpx.HTTPStatusError(f"503 for {ADDRESS}", request=request, response=httpx.Response(503))
+    with (
+        pytest.raises(TransferInterrupted, match=r"^files\.example responded 503$"),
+        map_network_errors("files.example", 1),
+    ):
+        raise failure
 
 
 def test_a_download_request_has_no_key_and_not_more_time_than_is_left() -> None:
