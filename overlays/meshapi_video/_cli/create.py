@@ -252,7 +252,7 @@ class Creates:
         """Finds out what became of the creates without a known end. Waits as long as a task may still come."""
         interval = min(_LIST_INTERVAL, self._settled_after)
         try:
-            while unresolved := await self._look(client):
+            while unresolved := await self._resolve(client):
                 settled_at = max(record.time for record in unresolved) + self._settled_after
                 if time.time() > settled_at + interval:
                     return
@@ -264,7 +264,7 @@ class Creates:
             # The tasks of the other lines are still waited for.
             print_exception(error, "the list of tasks cannot be read: ")
 
-    async def _look(self, client: AsyncVideoClient) -> list[JournalRecord]:
+    async def _resolve(self, client: AsyncVideoClient) -> list[JournalRecord]:
         """Writes the ends that the list tells into the journal; returns the creates that still have none."""
         records = [*self._records().values()]
         if self._journal is None or not any(is_open(record) for record in records):

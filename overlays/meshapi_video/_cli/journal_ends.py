@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def look_and_write(
     client: AsyncVideoClient, records: list[JournalRecord], journal: Path, settled_after: float
 ) -> Recovery:
-    """Looks for the creates without a known end, and writes the ends that are found into the journal."""
+    """Finds the ends of creates in the list, and writes them into the journal."""
 
     async def main() -> Recovery:
         async with client:
