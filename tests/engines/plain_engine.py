@@ -21,7 +21,10 @@ class NoServer(Server):
 
     name = "no server"
     install = ""
-    url = ""
+
+    @property
+    def url(self) -> str:
+        return ""
 
     def run(self) -> None:
         """Starts nothing."""

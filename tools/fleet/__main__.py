@@ -23,7 +23,7 @@ from tools.fleet.run import Plan, Result
 from tools.fleet.table import PAGE, load, result_from, save, table, write
 
 REPEATS: Final = 10
-MANY: Final = {"tasks": 10_000, "first_end": 60.0, "last_end": 120.0, "poll_delay": 30.0}
+MANY: Final = Plan("", "many", tasks=10_000, first_end=60, last_end=120, poll_delay=30)
 
 
 def plans(options: argparse.Namespace) -> Iterator[Plan]:
@@ -36,7 +36,7 @@ def plans(options: argparse.Namespace) -> Iterator[Plan]:
                     yield Plan(engine, fault, number, options.tasks, **times)
     if "many" in options.fault:
         for engine in options.engine:
-            yield replace(Plan(engine, "many", 1), **MANY)
+            yield replace(MANY, engine=engine)
 
 
 def run_apart(plan: Plan) -> Result | None:
