@@ -1,0 +1,1 @@
+"""Kills workers, brokers and sandboxes under waiting tasks, and counts what is lost. Run by `nox -s fleet`."""
