@@ -167,9 +167,8 @@ class Create:
     def _seed(self) -> int:
         """A seed that no other activity has."""
         info = self._info
-        # The last one was added to Temporal later, for activities without a workflow.
-        run_ids = (info.workflow_run_id, getattr(info, "activity_run_id", None))
-        parts = (info.namespace, info.workflow_id, *run_ids, info.activity_id)
+        # Each run of a workflow has an id of its own. So has an activity without a workflow, in newer releases.
+        parts = (info.workflow_run_id, getattr(info, "activity_run_id", None), info.activity_id)
         return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8]) % SEEDS
 
 
