@@ -9,7 +9,10 @@ from typing import Final
 
 from tools.fleet.engine import Engine
 
-ENGINES: Final[dict[str, str]] = {}
+ENGINES: Final[dict[str, str]] = {
+    "temporal": "tools.fleet.temporal_engine:TemporalWaits",
+    "temporal-polls": "tools.fleet.temporal_engine:TemporalPolls",
+}
 """Where the class of each engine is. Its module is imported only for a run of this engine."""
 
 
