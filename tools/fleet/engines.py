@@ -11,6 +11,8 @@ from tools.fleet.engine import Engine
 
 ENGINES: Final = {
     "procrastinate": "tools.fleet.procrastinate_engine:ProcrastinateEngine",
+    "temporal": "tools.fleet.temporal_engine:TemporalWaits",
+    "temporal-polls": "tools.fleet.temporal_engine:TemporalPolls",
 }
 """Where the class of each engine is. Its module is imported only for a run of this engine."""
 
