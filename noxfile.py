@@ -98,7 +98,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all hand-written code with mypy and pyright, both strict."""
-    install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures", "httpx2")
+    install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures", "httpx2", "engines")
     session.install("-e", ".[cli,sandbox,aiohttp]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
@@ -120,6 +120,22 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet", env=coverage_file)
     session.run("coverage", "report", env=coverage_file)
     session.run("pytest", *PARALLEL, *SLOW)
+
+
+@nox.session
+def engines(session: nox.Session) -> None:
+    """Test waits on Celery, Temporal and Procrastinate, on real servers that are killed and restarted."""
+    install_groups(session, "test", "engines")
+    session.install("-e", ".[sandbox]")
+    session.run("pytest", *(session.posargs or ["tests/engines"]))
+
+
+@nox.session(default=False)
+def fleet(session: nox.Session) -> None:
+    """Kill workers, servers and sandboxes ten times, and write the table of docs/many-machines.md; `-- --help`."""
+    install_groups(session, "engines")
+    session.install("-e", ".[sandbox]")
+    session.run("python", "-m", "tools.fleet", *(session.posargs or ["--write"]))
 
 
 @nox.session(default=False)

@@ -9,12 +9,30 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
+from meshapi_video import PollPolicy
 from tools.fleet.servers import Server
 
-STOP_TIMEOUT = 30.0
+STOP_TIMEOUT: Final = 30.0
 """Seconds that a worker has for a warm shutdown."""
+POLL_DELAY: Final = "FLEET_POLL_DELAY"
+"""The environment variable with the seconds between two polls of a task. Workers inherit it."""
+
+
+def poll_policy() -> PollPolicy:
+    """The policy for the waits of a worker."""
+    delay = float(os.environ.get(POLL_DELAY, "1"))
+    return PollPolicy(initial_delay=delay, multiplier=1, max_delay=2 * delay)
+
+
+def record_end(record: Path, task_id: str) -> None:
+    """Appends the line of one call of `on_end`, in one write, because other processes append to this file, too."""
+    descriptor = os.open(record, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(descriptor, f"{task_id} {time.time()}\n".encode("ascii"))
+    finally:
+        os.close(descriptor)
 
 
 class Worker:
@@ -66,7 +84,7 @@ class Worker:
 
 
 class Engine(Protocol):
-    """Runs waits on workers. The harness makes one for each run, in a folder of its own."""
+    """Runs waits on workers. The harness makes one for each run: `Class(folder)`, with the folder of its server."""
 
     name: str
     """The name in the table, such as "Celery on RabbitMQ"."""

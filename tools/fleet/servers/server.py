@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ LOCALHOST: Final = "127.0.0.1"
 START_TIMEOUT: Final = 60.0
 STOP_TIMEOUT: Final = 30.0
 CHECK_INTERVAL: Final = 0.05
+PORTS: Final = range(10_000, 32_000)
 
 
 class ServerError(RuntimeError):
@@ -143,10 +145,15 @@ class Server(ABC):
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that no program uses now."""
-    with socket.create_server((LOCALHOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that no program uses now.
+
+    It is not one of those that the kernel gives to clients. Otherwise, a client could get the port of a server while
+    the server restarts.
+    """
+    while True:
+        port = random.choice(PORTS)  # noqa: S311 - not for a secret
+        with suppress(OSError), socket.create_server((LOCALHOST, port)):
+            return port
 
 
 def replies(port: int, request: bytes, expected: bytes) -> bool:

@@ -1,0 +1,20 @@
+"""The engines that the harness can run, by their names on the command line."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tools.fleet.engine import Engine
+
+ENGINES: Final[dict[str, str]] = {}
+"""Where the class of each engine is. Its module is imported only for a run of this engine."""
+
+
+def load_engine(name: str) -> Callable[[Path], Engine]:
+    """The class of an engine, by its name or as `module:Class`. Its argument is the folder of its server."""
+    module, _, attribute = ENGINES.get(name, name).partition(":")
+    factory: Callable[[Path], Engine] = getattr(importlib.import_module(module), attribute)
+    return factory

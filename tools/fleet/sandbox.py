@@ -1,0 +1,81 @@
+"""The sandbox of a run: a process with a database file, so that a restart loses no task."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from tools.fleet.servers import Server
+from tools.fleet.servers.server import LOCALHOST, free_port, replies
+
+CONNECTIONS: Final = 20
+
+
+class SandboxServer(Server):
+    """A sandbox on a port that a restart does not change."""
+
+    name = "the sandbox"
+    install = "pip install 'meshapi-video[sandbox]'"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._upstream_port = free_port()
+        self._database = folder / "tasks.db"
+
+    @property
+    def url(self) -> str:
+        """The value for `MESHAPI_BASE_URL`."""
+        return f"http://{LOCALHOST}:{self.port}"
+
+    def run(self) -> None:
+        """Starts the server."""
+        ports = ("--port", str(self.port), "--upstream-port", str(self._upstream_port))
+        self.serve(sys.executable, "-m", "meshapi_video_sandbox", *ports, "--db", str(self._database))
+
+    def accepts(self) -> bool:
+        """Whether it responds."""
+        return replies(self.port, b"GET /_sandbox/clock HTTP/1.0\r\nHost: localhost\r\n\r\n", b"HTTP/1.1 200")
+
+    def create_tasks(self, ends: Sequence[float]) -> list[str]:
+        """Creates a task for each of these times at which it is to end, in seconds since 1970."""
+        return asyncio.run(self._create_tasks(ends))
+
+    async def _create_tasks(self, ends: Sequence[float]) -> list[str]:
+        remaining = iter(ends)
+        created = list[str]()
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=60) as http:
+
+            async def create() -> None:
+                for end in remaining:
+                    plan = {"queued_for": 0, "running_for": max(end - time.time(), 0)}
+                    response = await http.post("/_sandbox/tasks", json=plan)
+                    created.append(response.raise_for_status().json()["id"])
+
+            async with asyncio.TaskGroup() as group:
+                for _ in range(CONNECTIONS):
+                    group.create_task(create())
+        return created
+
+    def ends(self) -> dict[str, float]:
+        """When each task ended, in seconds since 1970. Only after `stop`: the sandbox locks its database."""
+        with closing(sqlite3.connect(self._database)) as database:
+            plans = database.execute("SELECT task_id, plan FROM plans").fetchall()
+        decoded = {task_id: json.loads(plan) for task_id, plan in plans}
+        return {
+            task_id: plan["created_at"] + plan["queued_for"] + plan["running_for"] for task_id, plan in decoded.items()
+        }
+
+    def polls(self) -> int:
+        """How many polls it has received, without those of a task whose end it had sent. Only after `stop`."""
+        with closing(sqlite3.connect(self._database)) as database:
+            (polls,) = database.execute("SELECT total(polls) FROM upstream_polls").fetchone()
+        return int(polls)
