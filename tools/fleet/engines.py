@@ -10,6 +10,8 @@ from typing import Final
 from tools.fleet.engine import Engine
 
 ENGINES: Final = {
+    "celery-rabbitmq": "tools.fleet.celery_engine:CeleryOnRabbitMQ",
+    "celery-redis": "tools.fleet.celery_engine:CeleryOnRedis",
     "procrastinate": "tools.fleet.procrastinate_engine:ProcrastinateEngine",
     "temporal": "tools.fleet.temporal_engine:TemporalWaits",
     "temporal-polls": "tools.fleet.temporal_engine:TemporalPolls",
