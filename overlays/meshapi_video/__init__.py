@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     )
     from meshapi_video._polling.adaptive import AdaptivePolicy
     from meshapi_video._polling.policy import PollPolicy
-    from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult
+    from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult, WaitStep
     from meshapi_video._sync.client import VideoClient
     from meshapi_video._sync.list import TaskList
     from meshapi_video._sync.wait_many import Updates, WaitResults
@@ -145,6 +145,7 @@ __all__ = [
     "WaitProgress",
     "WaitResult",
     "WaitResults",
+    "WaitStep",
     "WaitStopped",
     "WaitTimeout",
     "WaitToken",
@@ -209,7 +210,7 @@ if not TYPE_CHECKING:
             "WaitUnfinished",
         ),
         "meshapi_video._polling.policy": ("PollPolicy",),
-        "meshapi_video._polling.results": ("PendingTask", "WaitProgress", "WaitResult"),
+        "meshapi_video._polling.results": ("PendingTask", "WaitProgress", "WaitResult", "WaitStep"),
         "meshapi_video._sync.client": ("VideoClient",),
         "meshapi_video._sync.list": ("TaskList",),
         "meshapi_video._sync.wait_many": ("Updates", "WaitResults"),

@@ -70,7 +70,7 @@ class Caller:
                 http_client = settings["http_client"] = stack.enter_context(httpx.Client(**self.user_client))
             before = _snapshot(http_client)
             with VideoClient(**settings) as client:
-                client._clock, client._sleep = self.clock, self.clock.sleep
+                client._clock, client._unix_clock, client._sleep = self.clock, self.clock.unix, self.clock.sleep
                 result = complete(body(as_async(client)))
             assert _snapshot(http_client) == before
             return result
@@ -83,7 +83,8 @@ class Caller:
                 settings["http_client"] = await stack.enter_async_context(http_client)
             before = _snapshot(http_client)
             async with AsyncVideoClient(**settings) as client:
-                client._clock, client._sleep = self.clock, self.clock.sleep_async
+                client._clock, client._unix_clock = self.clock, self.clock.unix
+                client._sleep = self.clock.sleep_async
                 result = await body(client)
             assert _snapshot(http_client) == before
             return result
@@ -118,7 +119,7 @@ class _BlockingClient:
 
     def __getattr__(self, name: str) -> object:
         found = getattr(vars(self)["_client"], name)
-        if name in {"create", "generate", "get", "wait", "download", "close"}:
+        if name in {"create", "generate", "get", "step", "wait", "download", "close"}:
             return partial(_call, found)
         if name in {"list", "updates", "wait_many"}:
             return partial(_iterate, found)

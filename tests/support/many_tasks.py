@@ -40,6 +40,9 @@ class RealClock(Clock):
     def __call__(self) -> float:
         return time.monotonic()
 
+    def unix(self) -> float:
+        return time.time()
+
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 

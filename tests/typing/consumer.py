@@ -43,6 +43,7 @@ from meshapi_video import (
     WaitProgress,
     WaitResult,
     WaitResults,
+    WaitStep,
     WaitStopped,
     WaitTimeout,
     WaitToken,
@@ -77,6 +78,23 @@ async def waits_asynchronously() -> None:
         video = await client.wait("task-id", timeout=60, poll=PollPolicy(initial_delay=1.0), on_update=print)
         assert_type(video.url, str)
         assert_type(await client.get("task-id"), VideoTaskResponse)
+
+
+def takes_a_step(client: VideoClient, token: WaitToken) -> None:
+    step = client.step(token, poll=PollPolicy(initial_delay=1.0))
+    assert_type(step, WaitStep)
+    assert_type(step.task, VideoTaskResponse | None)
+    assert_type(step.video, Video | None)
+    assert_type(step.error, MeshVideoError | None)
+    assert_type(step.last_error, MeshVideoError | None)
+    assert_type(step.over, bool)
+    assert_type(step.token, WaitToken)
+    assert_type(step.delay, float)
+    assert_type((step.token.next_poll_at, step.token.failures), tuple[float, int])
+
+
+async def takes_a_step_asynchronously(client: AsyncVideoClient) -> None:
+    assert_type(await client.step("task-id"), WaitStep)
 
 
 def waits_for_many(client: VideoClient, stop: threading.Event) -> None:

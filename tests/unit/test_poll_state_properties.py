@@ -78,7 +78,14 @@ def policies(draw: st.DrawFn) -> PollPolicy:
 def tokens(draw: st.DrawFn) -> WaitToken:
     started = UNIX_NOW - draw(st.sampled_from([-3600.0, 0.0, 60.0, 3 * DAY]))
     retry_after = draw(st.sampled_from([0.0, 30.0, 7200.0]))
-    return WaitToken(task_id="t", started=started, polls=draw(st.integers(0, 10)), not_before=started + retry_after)
+    return WaitToken(
+        task_id="t",
+        started=started,
+        polls=draw(st.integers(0, 10)),
+        not_before=started + retry_after,
+        next_poll_at=started + draw(st.sampled_from([0.0, 100.0, 5000.0, 20_000.0])),
+        failures=draw(st.sampled_from([0, 1, 5, 10**10])),
+    )
 
 
 class SentPoll(NamedTuple):
@@ -104,6 +111,9 @@ class OneWait(RuleBasedStateMachine):
         clock_difference = max(task.started - UNIX_NOW, 0) if isinstance(task, WaitToken) else 0
         self.allowed_from = (
             task.not_before - clock_difference - UNIX_NOW + NOW if isinstance(task, WaitToken) else -math.inf
+        )
+        self.first_due = (
+            task.next_poll_at - clock_difference - UNIX_NOW + NOW if isinstance(task, WaitToken) else -math.inf
         )
         self.polls_before_resume = task.polls if isinstance(task, WaitToken) else 0
         self.sent = list[SentPoll]()
@@ -212,6 +222,10 @@ class OneWait(RuleBasedStateMachine):
     @invariant()
     def no_poll_is_sent_earlier_than_the_server_allows(self) -> None:
         assert all(poll.at >= poll.allowed_from - ROUNDING for poll in self.sent[-1:])
+
+    @invariant()
+    def the_first_poll_of_a_resumed_wait_is_sent_when_it_is_due_or_at_the_deadline(self) -> None:
+        assert all(poll.at >= min(self.first_due, poll.deadline) - ROUNDING for poll in self.sent[:1])
 
     @invariant()
     def no_poll_is_sent_after_the_end(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from meshapi_video import ConnectionFailed, WaitTimeout, WaitToken
+import pytest
+
+from meshapi_video import ConnectionFailed, PollPolicy, WaitTimeout, WaitToken
 from meshapi_video._polling.state import SendPoll, Sleep, decide, poll_failed, poll_succeeded
 from support.poll_states import NOW, UNIX_NOW, error_of, new_wait, rate_limited, task, task_with_expiry
 
@@ -14,7 +16,14 @@ def test_a_token_resumes_a_wait_where_it_was() -> None:
     error = error_of(poll_failed(state, ConnectionFailed("reset"), NOW + 60.5, 0))
     assert isinstance(error, WaitTimeout)
     assert (error.polls, error.elapsed) == (8, 110.5)
-    assert error.token == WaitToken(task_id="t", started=UNIX_NOW - 50, polls=8, not_before=UNIX_NOW + 60.5)
+    assert error.token == WaitToken(
+        task_id="t",
+        started=UNIX_NOW - 50,
+        polls=8,
+        not_before=UNIX_NOW + 60.5,
+        next_poll_at=UNIX_NOW + 60.5,
+        failures=1,
+    )
 
 
 def test_a_token_from_a_clock_that_is_ahead_starts_no_wait_in_the_future() -> None:
@@ -30,15 +39,46 @@ def test_a_token_that_allows_no_poll_before_the_deadline_ends_the_wait_now() -> 
     assert error.token == token
 
 
-def test_a_token_does_not_delay_a_poll_that_the_server_allows() -> None:
+def test_a_wait_that_is_resumed_too_early_polls_when_its_next_poll_is_due() -> None:
     state = poll_succeeded(new_wait(), task(), None, NOW, 0)
-    assert decide(state, NOW) == Sleep(2.0)
-    assert decide(new_wait(timeout=0, task=state.token), NOW) == SendPoll(0.9)
+    assert state.token.next_poll_at == UNIX_NOW + 2
+    assert decide(new_wait(task=state.token), NOW) == Sleep(2.0)
+    assert decide(new_wait(task=state.token), NOW + 2) == SendPoll(58)
+
+
+def test_a_wait_that_is_resumed_too_late_polls_at_once() -> None:
+    token = WaitToken(task_id="t", started=UNIX_NOW - 50, polls=7, not_before=UNIX_NOW - 9, next_poll_at=UNIX_NOW - 1)
+    assert decide(new_wait(task=token), NOW) == SendPoll(60)
+
+
+@pytest.mark.parametrize("timeout", [0.0, 1.5])
+def test_a_resumed_wait_that_ends_before_its_next_poll_is_due_sends_one_poll_at_its_deadline(timeout: float) -> None:
+    state = new_wait(timeout=timeout, task=poll_succeeded(new_wait(), task(), None, NOW, 0).token)
+    assert decide(state, NOW + timeout) == SendPoll(0.9)
+    assert isinstance(error_of(poll_succeeded(state, task(), None, NOW + timeout, 0)), WaitTimeout)
+
+
+def test_a_resumed_wait_continues_the_backoff_after_failures() -> None:
+    policy = PollPolicy(initial_delay=2.0, multiplier=1.0, max_delay=100.0, jitter=0.0)
+    first = new_wait(600, policy)
+    for _ in range(3):
+        first = poll_failed(first, ConnectionFailed("reset"), NOW, 0)
+    assert first.token.failures == 3
+    resumed = poll_failed(new_wait(600, policy, first.token), ConnectionFailed("reset"), NOW, 0)
+    assert resumed.next_poll_at == poll_failed(first, ConnectionFailed("reset"), NOW, 0).next_poll_at == NOW + 16
+    assert poll_succeeded(resumed, task(), None, NOW, 0).token.failures == 0
 
 
 def test_a_token_from_a_clock_that_is_ahead_does_not_extend_retry_after() -> None:
     token = WaitToken(task_id="t", started=UNIX_NOW + 3600, polls=1, not_before=UNIX_NOW + 3605)
     assert decide(new_wait(task=token), NOW) == Sleep(5.0)
+
+
+def test_a_token_from_a_clock_that_is_ahead_does_not_delay_the_next_poll() -> None:
+    token = WaitToken(
+        task_id="t", started=UNIX_NOW + 3600, polls=1, not_before=UNIX_NOW + 3600, next_poll_at=UNIX_NOW + 3608
+    )
+    assert decide(new_wait(task=token), NOW) == Sleep(8.0)
 
 
 def test_a_token_keeps_the_servers_retry_after() -> None:

@@ -21,8 +21,9 @@ from meshapi_video._download.request import DownloadRequest
 from meshapi_video._errors import ConnectionFailed, MeshVideoError, format_seconds
 from meshapi_video._polling.adaptive import AdaptivePolicy
 from meshapi_video._polling.policy import PollPolicy
-from meshapi_video._polling.results import WaitProgress
+from meshapi_video._polling.results import WaitProgress, WaitStep, step_of
 from meshapi_video._polling.state import (
+    EARLIEST_STEP,
     PollState,
     SendPoll,
     Sleep,
@@ -372,6 +373,30 @@ class AsyncVideoClient(BaseClient):
                     await returned
             if state.end is not None:
                 return video_or_raise(result(state))
+
+    async def step(self, task_or_token: TaskRef, *, poll: PollPolicy | AdaptivePolicy = PollPolicy()) -> WaitStep:
+        """Sends one poll if it is due, and says where the wait stands. Never sleeps.
+
+        For engines that run a step now and schedule the next: a queue, a database, a workflow. Save the step's
+        `token`, and pass it to this method after `delay` seconds. The delays are those of `wait`. If the next
+        poll of a token is not due yet, nothing is sent, and `delay` is the rest of the time.
+
+        Failures that may be temporary are not raised: the step is not over, and `last_error` says why. All
+        other ends are not raised, either: they are the step's `error`. An `AdaptivePolicy` chooses the delays,
+        but learns nothing here, because a token does not hold the task.
+
+        Args:
+            task_or_token: The task's id, or the token of the step before.
+            poll: When to poll.
+
+        Raises:
+            ValueError: `task_or_token` cannot be a task's id.
+            RuntimeError: The client has been closed.
+        """
+        before = after = self._start_wait(None, poll, task_or_token)
+        if isinstance(action := decide(before, self._clock() + EARLIEST_STEP), SendPoll):
+            after = await self._poll_when_free(before, action.timeout)
+        return step_of(before, after, self._clock())
 
     def updates(
         self,

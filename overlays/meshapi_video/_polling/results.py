@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._polling.state import PollState, result
+from meshapi_video._polling.state import PollState, new_task, result
 from meshapi_video._tasks import Video, video_or_raise
+from meshapi_video._token import WaitToken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from meshapi_video_generated.models import VideoTaskResponse
 
 
 @frozen
@@ -32,6 +35,27 @@ class WaitResult:
         if self.video is not None:
             return self.video
         raise self.error or MeshVideoError("this result has neither a video nor an error")
+
+
+@frozen(kw_only=True)
+class WaitStep:
+    """Where a wait stands after one step: over, or when to take the next step."""
+
+    task: VideoTaskResponse | None
+    """The response of this step's poll; None if the poll failed, or if none was due."""
+    video: Video | None
+    """The task's video; None while the wait goes on, and after an end without a video."""
+    error: MeshVideoError | None
+    """The error that `wait` would have raised: `TaskError` for an end without a video, `APIError` or another
+    error for a refusal, `WaitTimeout` if the task should have expired. None while the wait goes on."""
+    last_error: MeshVideoError | None
+    """Why this step's poll failed, while the wait goes on; None otherwise."""
+    over: bool
+    """Whether the wait has ended: `video` or `error` says how."""
+    token: WaitToken
+    """The state of the wait, for the next step, in this or another process."""
+    delay: float
+    """Seconds until the next poll is due; 0 if the wait is over."""
 
 
 @frozen
@@ -68,3 +92,18 @@ def result_of(state: PollState) -> WaitResult:
         return WaitResult(state.task_id, video_or_raise(result(state)), None)
     except MeshVideoError as error:
         return WaitResult(state.task_id, None, error)
+
+
+def step_of(before: PollState, after: PollState, now: float) -> WaitStep:
+    """The step that led from one state to the other, at most one poll later."""
+    over = after.end is not None
+    ended = result_of(after) if over else None
+    return WaitStep(
+        task=new_task(before, after),
+        video=ended.video if ended else None,
+        error=ended.error if ended else None,
+        last_error=None if over else after.error,
+        over=over,
+        token=after.token,
+        delay=0.0 if over else max(after.next_poll_at - now, 0.0),
+    )

@@ -64,6 +64,9 @@ _DEADLINE_TOLERANCE: Final = 0.1
 GRACE: Final = 300.0
 """Seconds that a wait without a timeout continues after the task's expiry, whose status may change late."""
 
+EARLIEST_STEP: Final = 0.001
+"""Seconds before its time at which a poll counts as due for a step: times that were saved in a token are rounded."""
+
 HINT_INTERVAL: Final = 1.0
 """Seconds between a response and a poll that a hint asks for."""
 
@@ -143,6 +146,9 @@ class PollState:
             started=max(self.started + self.unix_offset, 0),
             polls=self.polls,
             not_before=max(self.not_before + self.unix_offset, 0),
+            # A wait that timed out has no next poll, but the server may forbid one.
+            next_poll_at=max(max(self.next_poll_at, self.not_before) + self.unix_offset, 0),
+            failures=self.consecutive_failures,
         )
 
 
@@ -152,29 +158,33 @@ def start_wait(task: TaskRef, policy: Policy, deadline: float | None, now: float
     `unix_time` is the same moment as `now`, in seconds since 1970.
     """
     unix_offset = unix_time - now
-    started, next_poll_at, polls = now, now, 0
+    started = not_before = next_poll_at = now
+    polls = failures = 0
     if isinstance(task, CreatedTask):
         task = task.token
     if isinstance(task, WaitToken):
         # The clocks of two machines differ, and no wait started in the future.
         clock_difference = max(task.started - unix_offset - now, 0)
         started = task.started - unix_offset - clock_difference
-        next_poll_at = max(task.not_before - unix_offset - clock_difference, now)
-        polls = task.polls
+        not_before = max(task.not_before - unix_offset - clock_difference, now)
+        next_poll_at = max(task.next_poll_at - unix_offset - clock_difference, not_before)
+        polls, failures = task.polls, task.failures
         task = task.task_id
+    limit = started + DEFAULT_LIFE + GRACE if deadline is None else deadline
     state = PollState(
         task_id=check_task_id(task),
         policy=policy,
         started=started,
         unix_offset=unix_offset,
         created_at=started,
-        next_poll_at=next_poll_at,
-        not_before=next_poll_at,
-        deadline=started + DEFAULT_LIFE + GRACE if deadline is None else deadline,
+        next_poll_at=min(next_poll_at, max(limit, not_before)),
+        not_before=not_before,
+        deadline=limit,
         deadline_from_task=deadline is None,
+        consecutive_failures=failures,
         polls=polls,
     )
-    return deferred(state, now, next_poll_at) if next_poll_at > max(state.deadline, now) else state
+    return deferred(state, now, not_before) if not_before > max(limit, now) else state
 
 
 def start_get(task: str | CreatedTask, retries: int, now: float, deadline: float = math.inf) -> PollState:
