@@ -50,16 +50,57 @@ SLOW = [
     "tests/integration/test_soak.py",
     "tests/integration/test_stress_start.py",
 ]
-# The same, but they reach branches that no other test reaches.
+# The same, but they reach branches that no other test reaches, so they run once, with coverage.
 SLOW_BUT_MEASURED = [
+    "tests/unit/test_adaptive.py",
+    "tests/unit/test_create_journal.py",
+    "tests/unit/test_create_request.py",
+    "tests/unit/test_token.py",
+    "tests/drivers/test_adaptive_policy.py",
+    "tests/drivers/test_outages.py",
+    "tests/drivers/test_resume_wait.py",
+    "tests/drivers/test_task_age.py",
+    "tests/integration/test_cli_create.py",
     "tests/integration/test_cli_display.py",
+    "tests/integration/test_cli_interruption.py",
     "tests/integration/test_cli_sandbox.py",
+    "tests/integration/test_sandbox_banner.py",
+    "tests/integration/test_sandbox_callbacks.py",
+    "tests/integration/test_sandbox_control.py",
+    "tests/integration/test_sandbox_elsewhere.py",
 ]
 # These wait for real timeouts. The results depend on the dependencies, but not on the Python.
 TIMEOUTS = ["tests/drivers/test_deadlines.py", "tests/drivers/test_download_timeouts.py"]
-MEASURED = [*TESTS, *(f"--ignore={path}" for path in SLOW)]
-WITHOUT_SLOW = [*MEASURED, *(f"--ignore={path}" for path in SLOW_BUT_MEASURED)]
-QUICK = [*WITHOUT_SLOW, *(f"--ignore={path}" for path in TIMEOUTS)]
+# The results depend on the dependencies, but not on the Python.
+OF_DEPENDENCIES = [
+    *TIMEOUTS,
+    "tests/drivers/test_create.py",
+    "tests/drivers/test_download_addresses.py",
+    "tests/drivers/test_download_failures.py",
+    "tests/drivers/test_download_resume.py",
+    "tests/drivers/test_generated_parser.py",
+    "tests/drivers/test_httpx2.py",
+    "tests/drivers/test_mocks.py",
+    "tests/drivers/test_user_client.py",
+    "tests/integration/test_frozen_time.py",
+    "tests/integration/test_sandbox_create.py",
+]
+# The results depend on the Python, but not on the dependencies: signals, streams, imports.
+OF_THE_PYTHON = [
+    "tests/unit/test_names.py",
+    "tests/drivers/test_stop.py",
+    "tests/integration/test_cli_streams.py",
+]
+
+
+def without(*lists: list[str]) -> list[str]:
+    """The arguments that select all tests but those in the lists."""
+    return [*TESTS, *(f"--ignore={path}" for each in lists for path in each)]
+
+
+MEASURED = without(SLOW)
+ON_OTHER_PYTHONS = without(SLOW, SLOW_BUT_MEASURED, OF_DEPENDENCIES)
+WITH_LOWEST = without(SLOW, SLOW_BUT_MEASURED, OF_THE_PYTHON)
 # More workers than cores, because most tests mostly wait for a socket.
 PARALLEL = ["-n", str((os.cpu_count() or 1) * 3 // 2), "--dist", "loadfile"]
 
@@ -112,7 +153,7 @@ def tests(session: nox.Session) -> None:
     # Coverage doubles the time of the tests, and the branches are the same on every Python.
     # The slow tests reach no more of them.
     if session.posargs or session.python != THIS:
-        session.run("pytest", *(session.posargs or [*PARALLEL, *QUICK]))
+        session.run("pytest", *(session.posargs or [*PARALLEL, *ON_OTHER_PYTHONS]))
         return
     coverage_file = {"COVERAGE_FILE": str(Path(session.create_tmp(), ".coverage"))}
     session.run("coverage", "erase", env=coverage_file)
@@ -158,7 +199,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def lowest(session: nox.Session) -> None:
-    """Run the same tests with the oldest dependencies that pyproject.toml accepts."""
+    """Run the tests whose results depend on the dependencies, with the oldest ones that pyproject.toml accepts."""
     # One command: a second one would not downgrade what is installed already.
     groups = nox.project.dependency_groups(PROJECT, "test")
     lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,temporal]"]
@@ -168,7 +209,7 @@ def lowest(session: nox.Session) -> None:
         # pip cannot resolve to the oldest releases. uv from the session's own environment can.
         session.install("uv")
         session.run("uv", "pip", "install", *lowest_direct, silent=True)
-    session.run("pytest", *(session.posargs or [*PARALLEL, *WITHOUT_SLOW]))
+    session.run("pytest", *(session.posargs or [*PARALLEL, *WITH_LOWEST]))
 
 
 @nox.session(python=PYTHONS)
@@ -177,9 +218,14 @@ def contract(session: nox.Session) -> None:
     install_groups(session, "contract")
     session.install("-e", ".[cli,sandbox,aiohttp]")
     # The other tests are about codegen/, and give the same result on every Python if the generated code is the same.
-    files = [f"tests/contract/test_{name}.py" for name in ("generated", "published_names", "sync_and_async")]
-    chosen = ["tests/contract"] if session.python == THIS else files
-    session.run("python", "-m", "pytest", *(session.posargs or [*PARALLEL, *chosen]))
+    # One process: these tests take less time than the start of others.
+    elsewhere = [
+        "tests/contract/test_generated.py::test_generated_is_what_the_document_generates",
+        "tests/contract/test_published_names.py",
+        "tests/contract/test_sync_and_async.py",
+    ]
+    chosen = [*PARALLEL, "tests/contract"] if session.python == THIS else elsewhere
+    session.run("python", "-m", "pytest", *(session.posargs or chosen))
     if session.python == THIS:
         session.log("the reports of the mutations are in contract-reports/")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 
 import pytest
@@ -10,6 +11,13 @@ from support.clients import ASYNC_DRIVERS, DRIVERS, KEY, Caller, Driver, Kind, k
 from support.fault_table import print_faults
 from support.leaks import watching
 from support.server import Server, serving
+
+
+def pytest_collection_finish() -> None:
+    # What exists now stays. Many tests collect garbage: to search all tests and libraries for it each time would take
+    # a large part of all time.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

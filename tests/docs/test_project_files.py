@@ -52,3 +52,11 @@ def test_the_licence_file_has_the_licence_of_the_metadata() -> None:
 @pytest.mark.parametrize("package", PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
 def test_each_package_of_the_wheel_is_marked_as_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
+
+
+def test_each_path_in_the_sessions_exists() -> None:
+    # pytest says nothing about a file that is left out and does not exist.
+    source = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    paths = re.findall(r'^ *"(tests/[\w/.]+)', source, re.MULTILINE)
+    assert len(paths) > 40
+    assert [path for path in paths if not (ROOT / path).exists()] == []
