@@ -9,7 +9,10 @@ from typing import Final
 
 from tools.fleet.engine import Engine
 
-ENGINES: Final[dict[str, str]] = {}
+ENGINES: Final[dict[str, str]] = {
+    "celery-rabbitmq": "tools.fleet.celery_engine:CeleryOnRabbitMQ",
+    "celery-redis": "tools.fleet.celery_engine:CeleryOnRedis",
+}
 """Where the class of each engine is. Its module is imported only for a run of this engine."""
 
 
