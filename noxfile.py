@@ -188,7 +188,7 @@ def contract(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation in site/, strictly, and check and run every code block in it."""
     install_groups(session, "docs", "test", "types")
-    session.install("-e", ".[cli,sandbox]")
+    session.install("-e", ".[cli,sandbox,temporal]")
     # Without --quiet: that option hides the warnings, and strict mode then passes.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("pytest", *(session.posargs or ["tests/docs"]))
