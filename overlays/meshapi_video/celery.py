@@ -31,8 +31,9 @@ try:
     from celery import Celery, bootsteps, signals
     from celery.exceptions import ImproperlyConfigured, Reject
     from kombu import Connection
-except ImportError as error:
-    raise ImportError("meshapi_video.celery needs Celery: pip install 'meshapi-video[celery]'") from error
+    from kombu.common import maybe_declare
+except ImportError as _missing:
+    raise ImportError("meshapi_video.celery needs Celery: pip install 'meshapi-video[celery]'") from _missing
 
 from attrs import evolve
 
@@ -61,6 +62,8 @@ MARGIN: Final = 30.0
 """Seconds that a Redis broker has to leave beyond the longest run, for the last call of `on_end`."""
 CONFIRM_TIMEOUT: Final = 30.0
 """Seconds for RabbitMQ to confirm that it stores a message."""
+REDIS: Final = frozenset({"redis", "rediss", "redis+socket", "sentinel"})
+"""The brokers whose messages other workers see again after the visibility timeout."""
 NO_LIMIT: Final = 10**8
 """Celery acknowledges a message whose task exceeds a time limit, and takes 0 for the limit of the settings."""
 RETRY: Final = PollPolicy(initial_delay=5.0, multiplier=1.0, max_delay=300.0)
@@ -191,14 +194,14 @@ class VideoWaits:
 
     def _check_settings(self, prefetch_multiplier: int) -> None:
         """Raises `ImproperlyConfigured` if the settings would lose waits, or hide them for long."""
-        if not {"json", "application/json"}.intersection(self._app.conf.accept_content):
+        conf = self._app.conf
+        if not {"json", "application/json"}.intersection(conf.accept_content):
             raise ImproperlyConfigured(
                 "Celery would drop the waits for videos, which are JSON: add 'json' to the setting accept_content"
             )
-        connection = self._app.connection_for_read()
-        urls: Sequence[str | None] = connection.alt or [None]
-        kinds = {self._app.connection_for_read(url).get_transport_cls().driver_type for url in urls}
-        if "redis" not in kinds:
+        urls: str | Sequence[str] = conf.broker_read_url or ""
+        transports = {url.partition(":")[0] for url in (urls.split(";") if isinstance(urls, str) else urls)}
+        if REDIS.isdisjoint({conf.broker_transport, *transports}):
             return
         if not prefetch_multiplier:
             raise ImproperlyConfigured(
@@ -206,7 +209,7 @@ class VideoWaits:
                 "worker_prefetch_multiplier = 1"
             )
         least = 2 * self._budget * prefetch_multiplier + MARGIN
-        timeout = (connection.transport_options or {}).get("visibility_timeout")
+        timeout = conf.broker_transport_options.get("visibility_timeout")
         if timeout is not None and float(timeout) >= least:
             return
         problem = (
@@ -259,6 +262,8 @@ class VideoWaits:
     def _merge(self, texts: list[str], merged: list[Message], channel: StdChannel) -> None:
         """Takes more messages from the queue until the chunk is full: small messages should not take a slot each."""
         queue = self._app.amqp.queues[self._queue].bind(channel)
+        # Somebody may have deleted it.
+        maybe_declare(queue, channel)
         while self._merges and len(texts) < self._chunk and (message := queue.get(accept=["json"])) is not None:
             if message.headers.get("task") == self._task.name:
                 merged.append(message)

@@ -13,7 +13,7 @@ from tools.fleet.run import Plan, Result
 from tools.fleet.table import BEGIN, END, NOTES, load, save, table, write
 
 RUN = ["--fault", "worker", "--repeat", "1", "--tasks", "6"]
-QUICK = ["--first-end", "0.5", "--last-end", "1.5", "--poll-delay", "0.3"]
+QUICK = ["--ends-within", "1", "--poll-delay", "0.3"]
 
 RESULT = Result(
     plan=Plan("plain", "worker"),
@@ -57,8 +57,8 @@ def test_no_task_is_lost_if_a_new_worker_takes_over_the_tasks_of_the_killed_one(
     assert (result.ended, result.lost, result.workers) == (6, 0, 3)
     assert result.calls >= 6
     assert result.polls >= 6
-    assert 0 < result.cpu < 10
-    assert 0 < result.last_delay <= result.longest_delay < 10
+    assert result.cpu > 0
+    assert 0 < result.last_delay <= result.longest_delay
     assert "| plain processes | SIGKILL of a worker | 1 | 6 of 6 |" in capsys.readouterr().out
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
@@ -89,9 +94,9 @@ def test_another_worker_ends_the_waits_of_a_killed_and_of_a_stopped_one(fleet: F
     stopped = fleet.start(*QUICKLY)
     before = {task_id: polls_of(sandbox, task_id) for task_id in task_ids}
     until(lambda: all(polls_of(sandbox, task_id) > before[task_id] for task_id in task_ids))
+    fleet.start(*QUICKLY)
     assert stopped.stop() < 5
     sandbox.advance(3600)
-    fleet.start(*QUICKLY)
     until(lambda: len(fleet.recorded()) >= len(task_ids))
     assert sorted(fleet.recorded()) == sorted(task_ids)
 
@@ -126,41 +131,71 @@ def test_a_worker_that_is_killed_in_a_create_pays_once(fleet: Fleet, sandbox: Sa
     assert all(any(task_id in url for url in urls) for task_id in made)
 
 
-class Workflows:
-    """A worker in this process, and a client that starts workflows."""
+PAGE: Final = Path(__file__).parents[2] / "docs" / "temporal.md"
+PROGRAM: Final = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND: Final = re.compile(r"^python -c '(.*)'$", re.MULTILINE)
 
-    def __init__(self, client: Client, sandbox: Sandbox) -> None:
-        self.client = client
-        self._videos = AsyncVideoClient(sandbox.api_key, base_url=sandbox.base_url)
-        # The name of the queue is new, so that a test does not get the activities of another one.
-        self._queue = str(uuid.uuid4())
-        self._worker = InProcessWorker(
-            client,
-            task_queue=self._queue,
-            workflows=[TypedVideo],
-            activities=VideoActivities(self._videos, poll=QUICK).activities,
-        )
+
+def test_the_program_on_the_page_makes_a_video_in_a_small_history(
+    temporal_server: TemporalServer, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    page = PAGE.read_text("utf-8")
+    [program], [work, make] = PROGRAM.findall(page), COMMAND.findall(page)
+    (tmp_path / "videos.py").write_text(program.replace("localhost:7233", temporal_server.url), "utf-8")
+    sandbox.plan_creates(queued_for=0, running_for=0)
+    environment = {
+        "MESHAPI_BASE_URL": sandbox.base_url,
+        "MESHAPI_API_KEY": sandbox.api_key,
+        "PYTHONPATH": str(tmp_path),
+    }
+    worker = Worker.start(sys.executable, "-c", work, log=tmp_path / "log", environment=environment)
+    try:
+        url = subprocess.run(
+            [sys.executable, "-c", make], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+        ).stdout
+    finally:
+        worker.kill()
+    [made] = sandbox.creates()
+    assert made.id in url
+
+    async def history() -> tuple[int, int]:
+        client = await Client.connect(temporal_server.url)
+        events = (await client.get_workflow_handle("order-7").fetch_history()).events
+        return len(events), sum(event.ByteSize() for event in events)
+
+    events, size = asyncio.run(history())
+    assert f"{events} events" in page
+    assert size < 3000
+
+
+@dataclass
+class Workflows:
+    """Starts workflows for a worker in this process."""
+
+    client: Client
+    queue: str
 
     async def start(self, task_id: str, **settings: object) -> WorkflowHandle[TypedVideo, str]:
-        arguments = [task_id, {"poll": False, **settings}]
         return await self.client.start_workflow(
-            TypedVideo.run, args=arguments, id=str(uuid.uuid4()), task_queue=self._queue
+            TypedVideo.run, args=[task_id, settings], id=str(uuid.uuid4()), task_queue=self.queue
         )
-
-    async def __aenter__(self) -> Self:
-        await self._worker.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._worker.__aexit__(*exc_info)
-        await self._videos.close()
 
 
 def in_workflows(
     server: TemporalServer, sandbox: Sandbox, body: Callable[[Workflows], Coroutine[None, None, None]]
 ) -> None:
     async def main() -> None:
-        async with Workflows(await Client.connect(server.url), sandbox) as workflows:
+        # The queue is new, so that no worker of another test gets the activities.
+        workflows = Workflows(await Client.connect(server.url), str(uuid.uuid4()))
+        async with (
+            AsyncVideoClient(sandbox.api_key, base_url=sandbox.base_url) as videos,
+            InProcessWorker(
+                workflows.client,
+                task_queue=workflows.queue,
+                workflows=[TypedVideo],
+                activities=VideoActivities(videos, poll=QUICK).activities,
+            ),
+        ):
             await body(workflows)
 
     asyncio.run(main())

@@ -490,6 +490,7 @@ def test_a_queue_that_the_settings_declare_is_used_as_it_is(app: Celery, ends: E
 REDIS = [
     "redis://localhost/0",
     "rediss://localhost/0",
+    "redis+socket:///run/redis.sock",
     "sentinel://localhost:1;sentinel://localhost:2",
     "amqp://localhost;redis://localhost",
     ["amqp://localhost", "redis://localhost"],
@@ -533,6 +534,11 @@ def test_a_visibility_timeout_that_is_long_enough_is_accepted(
     ends: Ends, timeout: float | str, multiplier: int, budget: float
 ) -> None:
     on_redis(ends, budget=budget, broker_transport_options={"visibility_timeout": timeout})._check_settings(multiplier)
+
+
+def test_a_redis_broker_is_recognized_by_the_setting_of_the_transport_too(ends: Ends) -> None:
+    with pytest.raises(ImproperlyConfigured, match="an hour"):
+        on_redis(ends, "localhost", broker_transport="redis").add(["task-1"])
 
 
 def test_a_redis_broker_with_an_endless_prefetch_is_refused(ends: Ends) -> None:

@@ -26,12 +26,12 @@ from tools.fleet.table import NOTES, PAGE, load, result_from, save, table, write
 REPEATS: Final = 10
 JOBS: Final = (os.cpu_count() or 1) * 3 // 2
 """More runs at once than cores, because a run mostly waits."""
-MANY: Final = Plan("", "many", tasks=10_000, first_end=60, last_end=120, poll_delay=30)
+MANY: Final = Plan("", "many", tasks=10_000, ends_within=60, poll_delay=30)
 
 
 def plans(options: argparse.Namespace) -> Iterator[Plan]:
     """The runs. Those without a fault are not repeated."""
-    times = {name: getattr(options, name) for name in ("first_end", "last_end", "poll_delay", "give_up")}
+    times = {name: getattr(options, name) for name in ("ends_within", "poll_delay", "give_up")}
     for number in range(1, options.repeat + 1):
         for engine in options.engine:
             for fault in options.fault:
@@ -97,7 +97,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fault", action="append", choices=FAULTS, help="may be repeated; the default is all of them")
     parser.add_argument("--repeat", type=int, default=REPEATS, help="runs of each engine with each fault (%(default)s)")
     parser.add_argument("--tasks", type=int, default=Plan.tasks, help="tasks of a run (%(default)s)")
-    for name in ("first_end", "last_end", "poll_delay", "give_up"):
+    for name in ("ends_within", "poll_delay", "give_up"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Plan, name), metavar="SECONDS")
     parser.add_argument("--jobs", type=int, default=JOBS, help="runs at once (%(default)s)")
     parser.add_argument(

@@ -2,63 +2,58 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
+from tools.fleet.celery_worker import BROKER, BUDGET, CHUNK, RECORD, new_waits
 from tools.fleet.engine import Worker
-from tools.fleet.servers import RabbitMQ, Redis
+from tools.fleet.servers import RabbitMQ, Redis, Server
 
-ROOT = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[2]
+SLOTS: Final = 2
 
 
 class _Celery:
-    """A worker is a main process and child processes (prefork), or one process with threads."""
+    """A worker has a main process and child processes (prefork), or it is one process with threads."""
 
     name: str
-    server: RabbitMQ | Redis
+    server: Server
 
-    def __init__(
-        self, server: RabbitMQ | Redis, *, pool: str = "prefork", slots: int = 2, chunk: int = 10, budget: float = 4.0
-    ) -> None:
+    def __init__(self, server: Server, pool: str, budget: float) -> None:
         self.server = server
-        self._pool = ("--pool", pool, "--concurrency", str(slots))
-        self._chunk = chunk
+        self._pool = pool
         self._budget = budget
 
     def prepare(self, folder: Path, sandbox_url: str) -> None:
-        """The waits need no schema, and no settings but the environment of the workers."""
-        self._folder = folder
-        self._environment = {
-            "FLEET_BROKER": self.server.url,
-            "FLEET_BUDGET": str(self._budget),
-            "FLEET_CHUNK": str(self._chunk),
-            "FLEET_RECORD": "",
+        """The waits need no schema: only the environment of their workers."""
+        self.log = folder / "celery.log"
+        self.environment = {
+            BROKER: self.server.url,
+            BUDGET: str(self._budget),
             "MESHAPI_BASE_URL": sandbox_url,
             "MESHAPI_API_KEY": "rsk_sandbox",
             "PYTHONPATH": str(ROOT),
         }
 
     def start_worker(self, record: Path) -> Worker:
-        """Starts `celery worker`. It consumes the queue of the waits without `-Q`."""
+        """Starts `celery worker` with two slots. Without `-Q`, it consumes the queue of the waits, too."""
         return Worker.start(
-            *(sys.executable, "-m", "celery", "--app", "tools.fleet.celery_worker", "worker"),
-            *(*self._pool, "--loglevel", "INFO", "--hostname", f"{uuid.uuid4()}@localhost"),
-            log=self._folder / "celery.log",
-            environment={**self._environment, "FLEET_RECORD": str(record)},
+            *(sys.executable, "-m", "celery", "--app", "tools.fleet.celery_worker", "worker", "--loglevel", "INFO"),
+            *("--pool", self._pool, "--concurrency", str(SLOTS), "--hostname", f"{uuid.uuid4()}@localhost"),
+            # A quicker start: the workers need not know each other.
+            *("--without-mingle", "--without-gossip"),
+            log=self.log,
+            environment={**self.environment, RECORD: str(record)},
         )
 
     def add(self, task_ids: Sequence[str]) -> None:
-        """Adds the waits in a process of its own, because the Celery app belongs to one broker."""
-        program = "import sys; from tools.fleet.celery_worker import waits; waits.add(sys.stdin.read().split())"
-        subprocess.run(
-            [sys.executable, "-c", program],
-            input="\n".join(task_ids).encode("ascii"),
-            env=self._environment,
-            check=True,
-        )
+        """Adds the waits. Each slot gets a message."""
+        app, waits = new_waits(self.server.url, self._budget, chunk=min(max(len(task_ids) // (2 * SLOTS), 1), CHUNK))
+        with app:
+            waits.add(task_ids)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -69,8 +64,16 @@ class CeleryOnRabbitMQ(_Celery):
 
     name = "Celery on RabbitMQ"
 
+    def __init__(
+        self, folder: Path, server: RabbitMQ | None = None, *, pool: str = "prefork", budget: float = 4
+    ) -> None:
+        super().__init__(server or RabbitMQ(folder), pool, budget)
+
 
 class CeleryOnRedis(_Celery):
-    """Celery on Redis, with the visibility timeout that `VideoWaits` asks for."""
+    """Celery on Redis, with the least visibility timeout that `VideoWaits` accepts."""
 
     name = "Celery on Redis"
+
+    def __init__(self, folder: Path, server: Redis | None = None, *, pool: str = "prefork", budget: float = 4) -> None:
+        super().__init__(server or Redis(folder), pool, budget)

@@ -1,44 +1,42 @@
-"""The program of the Celery workers: `celery -A tools.fleet.celery_worker worker`. The adapter sets the environment."""
+"""The Celery app of the fleet. Its workers run `celery -A tools.fleet.celery_worker worker`."""
 
 from __future__ import annotations
 
 import os
-import time
+from pathlib import Path
+from typing import Final
 
 from celery import Celery
 
-from meshapi_video import PollPolicy, WaitResult
+from meshapi_video import WaitResult
 from meshapi_video.celery import VideoWaits
+from tools.fleet.engine import poll_policy, record_end
 
-BUDGET = float(os.environ["FLEET_BUDGET"])
+BROKER: Final = "FLEET_BROKER"
+BUDGET: Final = "FLEET_BUDGET"
+RECORD: Final = "FLEET_RECORD"
+CHUNK: Final = 500
 
-app = Celery("fleet", broker=os.environ["FLEET_BROKER"])
-app.conf.update(
-    worker_prefetch_multiplier=1,
-    broker_connection_retry_on_startup=True,
-)
-if app.conf.broker_url.startswith("redis"):
-    # Twice the budget, and 30 s. Redis looks for messages to deliver again each second, not every 100 s.
-    app.conf.broker_transport_options = {
-        "visibility_timeout": 2 * BUDGET + 30,
-        "unacked_restore_interval": 1,
-        "unacked_restore_throttle": 1,
-    }
+
+def new_waits(broker: str, budget: float, chunk: int = CHUNK) -> tuple[Celery, VideoWaits]:
+    """An app, and the waits on its workers."""
+    app = Celery("fleet", broker=broker, set_as_current=False)
+    app.conf.update(worker_prefetch_multiplier=1, broker_connection_retry_on_startup=True)
+    if broker.startswith("redis"):
+        app.conf.broker_transport_options = {
+            # The least that is accepted.
+            "visibility_timeout": 2 * budget + 30,
+            # Redis is asked each second whether there are messages to deliver again, not only every 100 s.
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+        }
+    return app, VideoWaits(app, on_end, poll=poll_policy(), chunk=chunk, budget=budget)
 
 
 def on_end(result: WaitResult) -> None:
-    """Records the call, in one write that no other process can split."""
-    record = os.open(os.environ["FLEET_RECORD"], os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o644)
-    try:
-        os.write(record, f"{result.task_id} {time.time()}\n".encode("ascii"))
-    finally:
-        os.close(record)
+    """Records the call."""
+    record_end(Path(os.environ[RECORD]), result.task_id)
 
 
-waits = VideoWaits(
-    app,
-    on_end,
-    poll=PollPolicy(initial_delay=1.0, multiplier=1.0, max_delay=1.0),
-    chunk=int(os.environ["FLEET_CHUNK"]),
-    budget=BUDGET,
-)
+if BROKER in os.environ:
+    app, _ = new_waits(os.environ[BROKER], float(os.environ[BUDGET]))

@@ -16,7 +16,7 @@ from tools.fleet.servers import Server, TemporalServer
 from tools.fleet.temporal_worker import WaitAndRecord
 
 ROOT: Final = Path(__file__).parents[2]
-AT_ONCE: Final = 100
+CONCURRENT_STARTS: Final = 100
 """Workflows that are started at the same time."""
 FEW: Final = 1000
 """Of more tasks than that, each heartbeats less often."""
@@ -55,7 +55,7 @@ class TemporalWaits:
 
     async def _add(self, task_ids: Sequence[str]) -> None:
         client = await Client.connect(self.server.url)
-        free = asyncio.Semaphore(AT_ONCE)
+        free = asyncio.Semaphore(CONCURRENT_STARTS)
         heartbeat_timeout = self.heartbeat_timeout if len(task_ids) <= FEW else 60.0
 
         async def start(task_id: str) -> None:

@@ -178,7 +178,7 @@ def _leave(mark: CreateMark) -> None:
 
 def _arguments(request: Mapping[str, Any]) -> _Arguments:
     """The arguments of the client's `create`. Raises `ValueError` if an item of the content cannot be one."""
-    content = request.get("content") or []
+    content: Any = request.get("content") or []
     try:
         items = [VideoContentItem.from_dict(item) for item in content]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
