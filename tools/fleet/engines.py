@@ -9,7 +9,9 @@ from typing import Final
 
 from tools.fleet.engine import Engine
 
-ENGINES: Final[dict[str, str]] = {}
+ENGINES: Final[dict[str, str]] = {
+    "procrastinate": "tools.fleet.procrastinate_engine:ProcrastinateEngine",
+}
 """Where the class of each engine is. Its module is imported only for a run of this engine."""
 
 
