@@ -99,8 +99,8 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all hand-written code with mypy and pyright, both strict."""
-    install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures", "httpx2")
-    session.install("-e", ".[cli,sandbox,aiohttp]", "nox")
+    install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures", "httpx2", "engines")
+    session.install("-e", ".[cli,sandbox,aiohttp,temporal]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
@@ -109,7 +109,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
     install_groups(session, "test")
-    session.install("-e", ".[cli,sandbox,aiohttp]")
+    session.install("-e", ".[cli,sandbox,aiohttp,temporal]")
     # Coverage doubles the time of the tests, and the branches are the same on every Python.
     # The slow tests reach no more of them.
     if session.posargs or session.python != THIS:
@@ -121,6 +121,22 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet", env=coverage_file)
     session.run("coverage", "report", env=coverage_file)
     session.run("pytest", *PARALLEL, *SLOW)
+
+
+@nox.session
+def engines(session: nox.Session) -> None:
+    """Test waits on Celery, Temporal and Procrastinate, on real servers that are killed and restarted."""
+    install_groups(session, "test", "engines")
+    session.install("-e", ".[sandbox]")
+    session.run("pytest", *(session.posargs or ["tests/engines"]))
+
+
+@nox.session(default=False)
+def fleet(session: nox.Session) -> None:
+    """Kill workers, servers and sandboxes ten times, and write the table of docs/many-machines.md; `-- --help`."""
+    install_groups(session, "engines")
+    session.install("-e", ".[sandbox]")
+    session.run("python", "-m", "tools.fleet", *(session.posargs or ["--write"]))
 
 
 @nox.session(default=False)
@@ -146,7 +162,7 @@ def lowest(session: nox.Session) -> None:
     """Run the same tests with the oldest dependencies that pyproject.toml accepts."""
     # One command: a second one would not downgrade what is installed already.
     groups = nox.project.dependency_groups(PROJECT, "test")
-    lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp]"]
+    lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,temporal]"]
     if session.venv_backend == "uv":
         session.install(*lowest_direct)
     else:
@@ -173,7 +189,7 @@ def contract(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation in site/, strictly, and check and run every code block in it."""
     install_groups(session, "docs", "test", "types")
-    session.install("-e", ".[cli,sandbox]")
+    session.install("-e", ".[cli,sandbox,temporal]")
     # Without --quiet: that option hides the warnings, and strict mode then passes.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("pytest", *(session.posargs or ["tests/docs"]))

@@ -10,10 +10,10 @@ import pytest
 
 import tools.fleet.__main__ as harness
 from tools.fleet.run import Plan, Result
-from tools.fleet.table import BEGIN, END, load, save, table, write
+from tools.fleet.table import BEGIN, END, NOTES, load, save, table, write
 
 RUN = ["--fault", "worker", "--repeat", "1", "--tasks", "6"]
-QUICK = ["--first-end", "0.5", "--last-end", "1.5", "--poll-delay", "0.3"]
+QUICK = ["--ends-within", "1", "--poll-delay", "0.3"]
 
 RESULT = Result(
     plan=Plan("plain", "worker"),
@@ -57,8 +57,8 @@ def test_no_task_is_lost_if_a_new_worker_takes_over_the_tasks_of_the_killed_one(
     assert (result.ended, result.lost, result.workers) == (6, 0, 3)
     assert result.calls >= 6
     assert result.polls >= 6
-    assert 0 < result.cpu < 10
-    assert 0 < result.last_delay <= result.longest_delay < 10
+    assert result.cpu > 0
+    assert 0 < result.last_delay <= result.longest_delay
     assert "| plain processes | SIGKILL of a worker | 1 | 6 of 6 |" in capsys.readouterr().out
 
 
@@ -93,7 +93,7 @@ def test_a_second_start_with_the_same_results_runs_only_what_is_missing(tmp_path
 
 
 def test_the_large_run_has_ten_thousand_tasks_and_is_not_repeated(no_run: list[Plan]) -> None:
-    assert harness.main(["--engine", "plain", "--fault", "many", "--fault", "none"]) == 0
+    assert harness.main(["--engine", "plain", "--fault", "many", "--fault", "worker"]) == 0
     assert sorted(plan.tasks for plan in no_run) == [*[50] * 10, 10_000]
 
 
@@ -113,7 +113,7 @@ def test_only_the_text_between_the_markers_of_the_page_is_replaced(tmp_path: Pat
     save(RESULT, results)
     page.write_text(f"Before.\n\n{BEGIN}\nold\n{END}\n\nAfter.\n", "utf-8")
     assert harness.main(["--results", str(results), "--table-only", "--write", "--page", str(page)]) == 0
-    assert page.read_text("utf-8") == f"Before.\n\n{BEGIN}\n\n{table([RESULT])}\n{END}\n\nAfter.\n"
+    assert page.read_text("utf-8") == f"Before.\n\n{BEGIN}\n\n{table([RESULT])}{NOTES}\n{END}\n\nAfter.\n"
 
 
 def test_a_page_without_markers_is_not_changed(tmp_path: Path) -> None:

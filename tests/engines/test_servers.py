@@ -41,34 +41,34 @@ def test_redis_keeps_its_data_when_it_is_killed(tmp_path: Path) -> None:
         assert redis_reply(server, b"GET task") == b"$7\r\nrunning\r\n"
 
 
-def test_rabbitmq_keeps_the_messages_of_a_durable_queue_in_a_restart(tmp_path: Path) -> None:
-    with RabbitMQ(tmp_path / "rabbitmq") as server:
-        with Connection(server.url) as connection, connection.SimpleQueue("waits") as queue:
-            queue.put("a task")
-        server.restart()
-        with Connection(server.url) as connection, connection.SimpleQueue("waits") as queue:
-            assert queue.get(timeout=10).payload == "a task"
+def test_rabbitmq_keeps_the_messages_of_a_durable_queue_in_a_restart(rabbitmq: RabbitMQ) -> None:
+    with Connection(rabbitmq.url) as connection, connection.SimpleQueue("kept") as queue:
+        queue.put("a task")
+    rabbitmq.restart()
+    with Connection(rabbitmq.url) as connection, connection.SimpleQueue("kept") as queue:
+        message = queue.get(timeout=10)
+        assert message.payload == "a task"
+        message.ack()
 
 
-def test_postgresql_keeps_its_rows_in_a_restart_and_does_not_wait_for_its_clients(tmp_path: Path) -> None:
-    with PostgreSQL(tmp_path / "postgresql") as server:
-        with psycopg.connect(server.url) as connection:
-            connection.execute("CREATE TABLE waits AS SELECT 'a task' AS id")
-        with psycopg.connect(server.url):
-            server.restart()
-        with psycopg.connect(server.url) as connection:
-            assert connection.execute("SELECT id FROM waits").fetchall() == [("a task",)]
+def test_postgresql_keeps_its_rows_in_a_restart_and_does_not_wait_for_its_clients(postgresql: PostgreSQL) -> None:
+    with psycopg.connect(postgresql.url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 'a task' AS id")
+    with psycopg.connect(postgresql.url):
+        postgresql.restart()
+    with psycopg.connect(postgresql.url) as connection:
+        assert connection.execute("SELECT id FROM kept").fetchall() == [("a task",)]
 
 
-def test_temporal_keeps_its_namespaces_in_a_restart(tmp_path: Path) -> None:
+def test_temporal_keeps_its_namespaces_in_a_restart(temporal_server: TemporalServer) -> None:
     def temporal(*command: str) -> str:
-        full = [server.program("temporal"), "operator", "namespace", *command, "--address", server.url]
+        program = temporal_server.program("temporal")
+        full = [program, "operator", "namespace", *command, "--address", temporal_server.url]
         return subprocess.run(full, check=True, capture_output=True, text=True).stdout
 
-    with TemporalServer(tmp_path / "temporal") as server:
-        temporal("create", "waits")
-        server.restart()
-        assert "waits" in temporal("list")
+    temporal("create", "kept")
+    temporal_server.restart()
+    assert "kept" in temporal("list")
 
 
 @pytest.mark.parametrize(

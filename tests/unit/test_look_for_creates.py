@@ -11,8 +11,8 @@ import anyio
 import pytest
 
 from meshapi_video import AsyncVideoClient, JournalRecord, RequestFacts, VideoTaskResponse
-from meshapi_video._cli.journal_ends import look
 from meshapi_video._create.recovery import Recovery
+from meshapi_video._create_ends import look
 
 CREATED_AT = time.time() - 1000
 TASK = VideoTaskResponse.from_dict({"id": "t-1", "status": "queued", "seed": 1, "created_at": int(CREATED_AT)})

@@ -25,6 +25,7 @@ LAST_BAD: Final = [
     ("h11", "0.15.0", "CVE-2025-43859: request smuggling with chunked bodies"),
     ("httpcore", "1.0.8", "admits an h11 with CVE-2025-43859"),
     ("idna", "3.14", "CVE-2026-45409: a long host name takes very long to encode"),
+    ("protobuf", "6.33.4", "CVE-2026-0994: nested messages end in a RecursionError"),
     ("pydantic", "2.3.0", "CVE-2024-3772: a slow regular expression"),
     ("pygments", "2.19.2", "CVE-2026-4539: a slow regular expression"),
     ("pytest", "9.0.2", "CVE-2025-71176: other users can write to the temporary folders"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,23 +21,24 @@ from typing import Final
 from tools.fleet.engines import ENGINES
 from tools.fleet.faults import FAULTS
 from tools.fleet.run import Plan, Result
-from tools.fleet.table import PAGE, load, result_from, save, table, write
+from tools.fleet.table import NOTES, PAGE, load, result_from, save, table, write
 
 REPEATS: Final = 10
-MANY: Final = Plan("", "many", tasks=10_000, first_end=60, last_end=120, poll_delay=30)
+JOBS: Final = (os.cpu_count() or 1) * 3 // 2
+"""More runs at once than cores, because a run mostly waits."""
+MANY: Final = Plan("", "many", tasks=10_000, ends_within=60, poll_delay=30)
 
 
 def plans(options: argparse.Namespace) -> Iterator[Plan]:
-    """The runs, the first repeat of all of them first."""
-    times = {name: getattr(options, name) for name in ("first_end", "last_end", "poll_delay", "give_up")}
+    """The runs. Those without a fault are not repeated."""
+    times = {name: getattr(options, name) for name in ("ends_within", "poll_delay", "give_up")}
     for number in range(1, options.repeat + 1):
         for engine in options.engine:
             for fault in options.fault:
-                if fault != "many":
+                if fault == "many" and number == 1:
+                    yield replace(MANY, engine=engine)
+                elif fault != "many" and (fault != "none" or number == 1):
                     yield Plan(engine, fault, number, options.tasks, **times)
-    if "many" in options.fault:
-        for engine in options.engine:
-            yield replace(MANY, engine=engine)
 
 
 def run_apart(plan: Plan) -> Result | None:
@@ -93,11 +95,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     engines = f"one of {', '.join(ENGINES)}; may be repeated; the default is all of them"
     parser.add_argument("--engine", action="append", help=engines)
     parser.add_argument("--fault", action="append", choices=FAULTS, help="may be repeated; the default is all of them")
-    parser.add_argument("--repeat", type=int, default=REPEATS, help="runs of each engine and fault (%(default)s)")
+    parser.add_argument("--repeat", type=int, default=REPEATS, help="runs of each engine with each fault (%(default)s)")
     parser.add_argument("--tasks", type=int, default=Plan.tasks, help="tasks of a run (%(default)s)")
-    for name in ("first_end", "last_end", "poll_delay", "give_up"):
+    for name in ("ends_within", "poll_delay", "give_up"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Plan, name), metavar="SECONDS")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at once (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="runs at once (%(default)s)")
     parser.add_argument(
         "--results", type=Path, help="a file of JSON lines: runs that it has are not run again, others are added"
     )
@@ -126,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = table(results)
     print(f"\n{text}")
     if options.write:
-        write(text, options.page)
+        write(text + NOTES, options.page)
         print(f"wrote {options.page}")
     return 1 if failed or any(result.lost for result in results) else 0
 

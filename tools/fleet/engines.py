@@ -9,7 +9,11 @@ from typing import Final
 
 from tools.fleet.engine import Engine
 
-ENGINES: Final[dict[str, str]] = {
+ENGINES: Final = {
+    "celery-rabbitmq": "tools.fleet.celery_engine:CeleryOnRabbitMQ",
+    "celery-redis": "tools.fleet.celery_engine:CeleryOnRedis",
+    "temporal": "tools.fleet.temporal_engine:TemporalWaits",
+    "temporal-polls": "tools.fleet.temporal_engine:TemporalPolls",
     "procrastinate": "tools.fleet.procrastinate_engine:ProcrastinateEngine",
 }
 """Where the class of each engine is. Its module is imported only for a run of this engine."""

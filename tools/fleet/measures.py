@@ -99,7 +99,7 @@ async def memory(url: str, task_ids: Sequence[str]) -> float:
     async with AsyncVideoClient(KEY, base_url=url) as client:
         await client.get(task_ids[0])
         gc.collect()
-        before = resident_memory()
+        used = before = resident_memory()
         async with anyio.create_task_group() as group, client.wait_many(ids, timeout=None, poll=EVERY_HOUR) as results:
             group.start_soon(anext, results)
             while results.progress.polls < PENDING:  # noqa: ASYNC110 - `wait_many` has no event for a poll

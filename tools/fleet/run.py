@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,9 @@ from tools.fleet.fleet import Fleet
 from tools.fleet.sandbox import SandboxServer
 
 CHECK_INTERVAL: Final = 0.2
+POLL_TIMEOUT: Final = 180.0
+"""Seconds for the workers to poll each task once."""
+SAMPLE: Final = 50
 GRACE: Final = 1.0
 """Seconds for which the workers run on after the last record: a wait that is repeated calls `on_end` again."""
 
@@ -39,9 +43,8 @@ class Plan:
     number: int = 1
     """The number of this repeat. It is also the seed of what is random."""
     tasks: int = 50
-    first_end: float = 3.0
-    """The first task ends so long after the waits are given to the engine."""
-    last_end: float = 8.0
+    ends_within: float = 5.0
+    """After all tasks were polled, they end within this time, each at a moment of its own."""
     poll_delay: float = 1.0
     """The delay between two polls of a task."""
     give_up: float = 120.0
@@ -90,14 +93,15 @@ def run(plan: Plan, engine: Engine, folder: Path) -> Result:
         if plan.fault == "child" and not fleet.workers[0].children():
             raise NoChild
         cpu_before = fleet.cpu_seconds()
-        first = time.time() + plan.first_end
-        last = first + plan.last_end - plan.first_end
-        ends = [rand.uniform(first, last) for _ in range(plan.tasks)]
-        task_ids = fleet.sandbox.create_tasks(ends)
+        task_ids = fleet.sandbox.create_tasks([rand.uniform(0, plan.ends_within) for _ in range(plan.tasks)])
         engine.add(task_ids)
-        _sleep_until(rand.uniform(first, (first + last) / 2), fleet)
+        _wait_for_polls(fleet, task_ids)
+        fleet.sandbox.let_tasks_end()
+        last_end = time.time() + plan.ends_within
+        # In the middle: some waits have ended, and most have not.
+        _sleep(rand.uniform(0, plan.ends_within / 2), fleet)
         FAULTS[plan.fault][1](fleet)
-        _wait_for_records(fleet, task_ids, max(last, time.time()) + plan.give_up)
+        _wait_for_records(fleet, task_ids, max(last_end, time.time()) + plan.give_up)
         cpu = fleet.cpu_seconds() - cpu_before
         time.sleep(GRACE)
     ended_at = fleet.sandbox.ends()
@@ -118,17 +122,28 @@ def run(plan: Plan, engine: Engine, folder: Path) -> Result:
     )
 
 
-def _sleep_until(moment: float, fleet: Fleet) -> None:
-    while time.time() < moment:
-        time.sleep(CHECK_INTERVAL)
+def _sleep(seconds: float, fleet: Fleet) -> None:
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(left, CHECK_INTERVAL))
         fleet.cpu_seconds()
 
 
-def _wait_for_records(fleet: Fleet, task_ids: list[str], deadline: float) -> None:
+def _wait_for_polls(fleet: Fleet, task_ids: Sequence[str]) -> None:
+    """Returns when each task has been polled; of very many tasks, some are looked at. Raises `TimeoutError`."""
+    deadline = time.monotonic() + POLL_TIMEOUT
+    for task_id in fleet.rand.sample(task_ids, min(len(task_ids), SAMPLE)):
+        while not fleet.sandbox.is_polled(task_id):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"task {task_id} was not polled within {POLL_TIMEOUT:g} s")
+            _sleep(CHECK_INTERVAL, fleet)
+
+
+def _wait_for_records(fleet: Fleet, task_ids: Sequence[str], deadline: float) -> None:
     """Returns when each task has a record, or at the deadline."""
     while not fleet.calls().keys() >= set(task_ids) and time.time() < deadline:
         fleet.replace_ended_workers()
-        _sleep_until(time.time() + CHECK_INTERVAL, fleet)
+        _sleep(CHECK_INTERVAL, fleet)
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""The sandbox of a run: a process with a database file, so that a restart loses no task."""
+"""The sandbox of a run: a process with a database file, so that a restart loses no task.
+
+Its tasks run until the harness lets them end, so that a fault strikes waits that go on, also on a slow machine.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,13 @@ from typing import Final
 
 import httpx
 
+from meshapi_video_sandbox import Sandbox
 from tools.fleet.servers import Server
 from tools.fleet.servers.server import LOCALHOST, free_port, replies
 
 CONNECTIONS: Final = 20
+HOLD: Final = 3600.0
+"""The tasks end so many seconds later by the sandbox's clock. `let_tasks_end` moves the clock over this time."""
 
 
 class SandboxServer(Server):
@@ -30,6 +36,9 @@ class SandboxServer(Server):
         super().__init__(folder)
         self._upstream_port = free_port()
         self._database = folder / "tasks.db"
+        self._began = 0.0
+        self._advanced = 0.0
+        """Seconds by which the sandbox's clock is ahead of the machine's."""
 
     @property
     def url(self) -> str:
@@ -45,18 +54,28 @@ class SandboxServer(Server):
         """Whether it responds."""
         return replies(self.port, b"GET /_sandbox/clock HTTP/1.0\r\nHost: localhost\r\n\r\n", b"HTTP/1.1 200")
 
-    def create_tasks(self, ends: Sequence[float]) -> list[str]:
-        """Creates a task for each of these times at which it is to end, in seconds since 1970."""
-        return asyncio.run(self._create_tasks(ends))
+    def start(self) -> None:
+        """Starts it. A sandbox that is started again has forgotten that its clock was moved."""
+        super().start()
+        self._sandbox.advance(self._advanced)
 
-    async def _create_tasks(self, ends: Sequence[float]) -> list[str]:
-        remaining = iter(ends)
+    @property
+    def _sandbox(self) -> Sandbox:
+        return Sandbox(self.url)
+
+    def create_tasks(self, seconds: Sequence[float]) -> list[str]:
+        """Creates a task for each of these times, in seconds from `let_tasks_end` to the end of the task."""
+        self._began = time.time()
+        return asyncio.run(self._create_tasks(seconds))
+
+    async def _create_tasks(self, seconds: Sequence[float]) -> list[str]:
+        remaining = iter(seconds)
         created = list[str]()
         async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=60) as http:
 
             async def create() -> None:
                 for end in remaining:
-                    plan = {"queued_for": 0, "running_for": max(end - time.time(), 0)}
+                    plan = {"queued_for": 0, "running_for": self._began + HOLD + end - time.time()}
                     response = await http.post("/_sandbox/tasks", json=plan)
                     created.append(response.raise_for_status().json()["id"])
 
@@ -65,13 +84,23 @@ class SandboxServer(Server):
                     group.create_task(create())
         return created
 
+    def is_polled(self, task_id: str) -> bool:
+        """Whether somebody has polled the task."""
+        return self._sandbox.inspect(task_id).upstream_polls > 0
+
+    def let_tasks_end(self) -> None:
+        """From now on, the tasks end at their times."""
+        self._advanced = self._began + HOLD - time.time()
+        self._sandbox.advance(self._advanced)
+
     def ends(self) -> dict[str, float]:
         """When each task ended, in seconds since 1970. Only after `stop`: the sandbox locks its database."""
         with closing(sqlite3.connect(self._database)) as database:
             plans = database.execute("SELECT task_id, plan FROM plans").fetchall()
         decoded = {task_id: json.loads(plan) for task_id, plan in plans}
         return {
-            task_id: plan["created_at"] + plan["queued_for"] + plan["running_for"] for task_id, plan in decoded.items()
+            task_id: plan["created_at"] + plan["queued_for"] + plan["running_for"] - self._advanced
+            for task_id, plan in decoded.items()
         }
 
     def polls(self) -> int:

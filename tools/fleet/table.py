@@ -19,6 +19,15 @@ HEAD: Final = """\
 | engine | fault | runs | ended, of begun | calls of `on_end` | last end to its record | any end to its record | CPU per poll |
 |---|---|---|---|---|---|---|---|
 """  # noqa: E501 - a row cannot be broken
+NOTES: Final = """\
+
+- *last end to its record*: from the end of the last task, in the sandbox, to the line that `on_end` wrote; *any end*:
+  the longest such time of all tasks of a run. Both are medians of the runs.
+- *CPU per poll*: of both workers and their children, from the first wait to the last record, divided by the polls of
+  tasks that had not ended. It includes the start of a new worker and the first use of each client, and polls
+  that failed are not counted. The row with ten thousand tasks therefore shows what a poll costs in the long run.
+- An engine whose workers have no child processes has no row for the kill of a child.
+"""
 
 
 def table(results: Iterable[Result]) -> str:

@@ -19,12 +19,13 @@ from meshapi_video import CreateUncertain, CreateWarning, MeshVideoError, read_j
 from meshapi_video._cli.batch import first_exception
 from meshapi_video._cli.create_options import json_object, split_fields
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for, worst_of
-from meshapi_video._cli.journal_ends import account_of, look, refuse_other_account, unresolved_text, write
+from meshapi_video._cli.journal_ends import refuse_other_account, unresolved_text, write
 from meshapi_video._cli.output import print_error, print_exception, print_status
 from meshapi_video._cli.words import in_terminal_words, with_options
 from meshapi_video._create.models import doubts
 from meshapi_video._create.recovery import is_of_another_account, is_open
 from meshapi_video._create.request import build_request
+from meshapi_video._create_ends import account_of, look
 from meshapi_video._download.file_lock import try_lock
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -10,12 +9,13 @@ import click
 
 from meshapi_video._cli.output import print_status
 from meshapi_video._create.journal import resolve
-from meshapi_video._create.recovery import LISTED_BEFORE, Recovery, is_open, recover
+from meshapi_video._create_ends import look
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from meshapi_video import AsyncVideoClient, JournalRecord, VideoTaskResponse
+    from meshapi_video import AsyncVideoClient, JournalRecord
+    from meshapi_video._create.recovery import Recovery
 
 
 def look_and_write(
@@ -30,31 +30,6 @@ def look_and_write(
     found = anyio.run(main)
     write(journal, found)
     return found
-
-
-async def look(client: AsyncVideoClient, records: list[JournalRecord], settled_after: float) -> Recovery:
-    """Compares the creates in a journal with the list at Mesh.
-
-    A create that was not made is sent again, and paid for. So the list is read twice before one is declared not made.
-    """
-    since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
-    now = time.time()
-    account = account_of(client)
-    listed: dict[str, VideoTaskResponse] = {}
-    found, is_complete = Recovery(), True
-    for _ in range(2):
-        tasks = client.list(created_after=since)
-        listed |= {task.id: task async for task in tasks}
-        is_complete = is_complete and tasks.is_complete
-        found = recover(records, listed.values(), now, settled_after, account, is_complete=is_complete)
-        if not found.not_made:
-            break
-    return found
-
-
-def account_of(client: AsyncVideoClient) -> str:
-    """The name of the server and the key of a client."""
-    return client._settings.account  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same package
 
 
 def write(journal: Path, found: Recovery) -> None:

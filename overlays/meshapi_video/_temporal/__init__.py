@@ -1,0 +1,1 @@
+"""The activities of `meshapi_video.temporal`, function by function."""
