@@ -195,6 +195,18 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def airflow(session: nox.Session) -> None:
+    """Check the guide's operator for Airflow, and run its DAG in a real Airflow whose processes are killed."""
+    install_groups(session, "airflow")
+    session.install("-e", ".[sandbox]")
+    # Airflow itself has functions without types.
+    strict = ["--strict", "--allow-untyped-calls", "--config-file="]
+    with session.chdir("docs/examples"):
+        session.run("mypy", *strict, *sorted(path.name for path in Path().glob("*.py")))
+    session.run("pytest", *(session.posargs or ["tests/airflow_guide"]))
+
+
+@nox.session(default=False)
 def screenshots(session: nox.Session) -> None:
     """Take screenshots of the site, wide and narrow, into site-pictures/. Needs Chromium."""
     install_groups(session, "docs", "screenshots")

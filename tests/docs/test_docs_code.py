@@ -114,3 +114,10 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def test_the_python_files_that_pages_include_are_those_that_the_session_airflow_runs() -> None:
+    texts = [page.read_text("utf-8") for page in PAGES]
+    included = {name for text in texts for name in re.findall(r'^--8<-- "(.*\.py)"$', text, re.MULTILINE)}
+    assert included == {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "examples").glob("*.py")}
+    assert included

@@ -71,7 +71,8 @@ class AsyncDownloadTransports:
             await permitted_addresses(self.rules, host, stated_addresses(host))
         if self._http_client is not None:
             return nullcontext(AsyncClientTransport(self._http_client))
-        tls = self._tls_contexts.for_url(request.url)
+        # In a thread: the first one loads the certificates, in which time the event loop would run nothing else.
+        tls = await to_thread.run_sync(self._tls_contexts.for_url, request.url)
         rules = self.rules if proxy is None else None
         if uses_httpx(self._settings):
             client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)

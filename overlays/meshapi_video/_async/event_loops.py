@@ -62,6 +62,8 @@ class LoopResources:
 
     def __init__(self, capacity: int) -> None:
         self.in_flight = anyio.Semaphore(capacity, fast_acquire=True)
+        self.opening = anyio.Lock(fast_acquire=True)
+        """Held while a transport is made, so that requests that begin together share one."""
         self._held: _Held | None = None
         self._holder: AsyncGenerator[None] | None = None
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from anyio import to_thread
 
 from meshapi_video._async.connections import AsyncConnectionPool
 from meshapi_video._async.event_loops import EventLoops
@@ -73,8 +74,10 @@ class AsyncSession:
             return self._user_client
         resources = self._event_loops.current()
         if (transport := resources.transport) is None:
-            transport = self._connect()
-            await resources.hold(transport)
+            async with resources.opening:
+                if (transport := resources.transport) is None:
+                    transport = self._connect(await self._load_tls_context())
+                    await resources.hold(transport)
         return transport
 
     def expecting(self, expected: ExpectedResponse, headers: Mapping[str, str] | None = None) -> AsyncOperationSession:
@@ -106,8 +109,14 @@ class AsyncSession:
         self.is_closed = True
         await self._event_loops.aclose()
 
-    def _connect(self) -> Transport:
-        tls = tls_context(self._settings.base_url)
+    async def _load_tls_context(self) -> ssl.SSLContext:
+        url = self._settings.base_url
+        # In a thread: loading certificates takes 20 ms, in which the event loop would run nothing else.
+        return await to_thread.run_sync(tls_context, url) if url.startswith("https:") else tls_context(url)
+
+    def _connect(self, tls: ssl.SSLContext) -> Transport:
+        if self.is_closed:  # meanwhile
+            raise RuntimeError("this client has been closed")
         if self._settings.transport == "httpx":
             return AsyncHTTPXTransport(self._template, tls, self._proxy)
         return AsyncChosenTransport(self._connect_builtin(tls), self._template, tls, self._proxy)
