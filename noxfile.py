@@ -99,7 +99,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of all hand-written code with mypy and pyright, both strict."""
     install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures", "httpx2", "engines")
-    session.install("-e", ".[cli,sandbox,aiohttp,temporal]", "nox")
+    session.install("-e", ".[cli,sandbox,aiohttp,celery,temporal]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
@@ -108,7 +108,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
     install_groups(session, "test")
-    session.install("-e", ".[cli,sandbox,aiohttp,temporal]")
+    session.install("-e", ".[cli,sandbox,aiohttp,celery,temporal]")
     # Coverage doubles the time of the tests, and the branches are the same on every Python.
     # The slow tests reach no more of them.
     if session.posargs or session.python != THIS:
@@ -169,7 +169,7 @@ def lowest(session: nox.Session) -> None:
     """Run the same tests with the oldest dependencies that pyproject.toml accepts."""
     # One command: a second one would not downgrade what is installed already.
     groups = nox.project.dependency_groups(PROJECT, "test")
-    lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,temporal]"]
+    lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,celery,temporal]"]
     if session.venv_backend == "uv":
         session.install(*lowest_direct)
     else:
@@ -196,7 +196,7 @@ def contract(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation in site/, strictly, and check and run every code block in it."""
     install_groups(session, "docs", "test", "types")
-    session.install("-e", ".[cli,sandbox,temporal]")
+    session.install("-e", ".[cli,sandbox,celery,temporal]")
     # Without --quiet: that option hides the warnings, and strict mode then passes.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("pytest", *(session.posargs or ["tests/docs"]))

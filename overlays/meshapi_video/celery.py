@@ -31,8 +31,9 @@ try:
     from celery import Celery, bootsteps, signals
     from celery.exceptions import ImproperlyConfigured, Reject
     from kombu import Connection
-except ImportError as error:
-    raise ImportError("meshapi_video.celery needs Celery: pip install 'meshapi-video[celery]'") from error
+    from kombu.common import maybe_declare
+except ImportError as _missing:
+    raise ImportError("meshapi_video.celery needs Celery: pip install 'meshapi-video[celery]'") from _missing
 
 from attrs import evolve
 
@@ -261,6 +262,8 @@ class VideoWaits:
     def _merge(self, texts: list[str], merged: list[Message], channel: StdChannel) -> None:
         """Takes more messages from the queue until the chunk is full: small messages should not take a slot each."""
         queue = self._app.amqp.queues[self._queue].bind(channel)
+        # Somebody may have deleted it.
+        maybe_declare(queue, channel)
         while self._merges and len(texts) < self._chunk and (message := queue.get(accept=["json"])) is not None:
             if message.headers.get("task") == self._task.name:
                 merged.append(message)
