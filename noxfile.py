@@ -168,7 +168,7 @@ def tests(session: nox.Session) -> None:
 def engines(session: nox.Session) -> None:
     """Test waits on Celery, Temporal and Procrastinate, on real servers that are killed and restarted."""
     install_groups(session, "test", "engines")
-    session.install("-e", ".[sandbox]")
+    session.install("-e", ".[sandbox,celery,temporal]")
     session.run("pytest", *(session.posargs or ["tests/engines"]))
 
 
@@ -176,8 +176,16 @@ def engines(session: nox.Session) -> None:
 def fleet(session: nox.Session) -> None:
     """Kill workers, servers and sandboxes ten times, and write the table of docs/many-machines.md; `-- --help`."""
     install_groups(session, "engines")
-    session.install("-e", ".[sandbox]")
+    session.install("-e", ".[sandbox,celery,temporal]")
     session.run("python", "-m", "tools.fleet", *(session.posargs or ["--write"]))
+
+
+@nox.session(default=False)
+def fleet_airflow(session: nox.Session) -> None:
+    """The same kills for Airflow, which needs its own environment; `-- --results FILE` adds them to that file."""
+    install_groups(session, "airflow")
+    session.install("-e", ".[sandbox]")
+    session.run("python", "-m", "tools.fleet", "--engine", "airflow", "--tasks", "10", "--jobs", "1", *session.posargs)
 
 
 @nox.session(default=False)

@@ -15,8 +15,12 @@ ENGINES: Final = {
     "temporal": "tools.fleet.temporal_engine:TemporalWaits",
     "temporal-polls": "tools.fleet.temporal_engine:TemporalPolls",
     "procrastinate": "tools.fleet.procrastinate_engine:ProcrastinateEngine",
+    "airflow": "tools.fleet.airflow_engine:AirflowEngine",
 }
 """Where the class of each engine is. Its module is imported only for a run of this engine."""
+TOGETHER: Final = [name for name in ENGINES if name != "airflow"]
+"""The engines of one environment. Airflow needs its own. It starts two processes for each wait, so that a run with ten
+thousand tasks would take days."""
 
 
 def load_engine(name: str) -> Callable[[Path], Engine]:

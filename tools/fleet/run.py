@@ -130,7 +130,7 @@ def _sleep(seconds: float, fleet: Fleet) -> None:
 
 
 def _wait_for_polls(fleet: Fleet, task_ids: Sequence[str]) -> None:
-    """Returns when each task has been polled; of very many tasks, some are looked at. Raises `TimeoutError`."""
+    """Returns when each task has been polled; of very many tasks, a sample. Raises `TimeoutError`."""
     deadline = time.monotonic() + POLL_TIMEOUT
     for task_id in fleet.rand.sample(task_ids, min(len(task_ids), SAMPLE)):
         while not fleet.sandbox.is_polled(task_id):

@@ -26,6 +26,7 @@ NOTES: Final = """\
 - *CPU per poll*: of both workers and their children, from the first wait to the last record, divided by the polls of
   tasks that had not ended. It includes the start of a new worker and the first use of each client, and polls
   that failed are not counted. The row with ten thousand tasks therefore shows what a poll costs in the long run.
+- The harness starts a worker for each one that ends, as a supervisor does: some workers end when their server restarts.
 - An engine whose workers have no child processes has no row for the kill of a child.
 """
 

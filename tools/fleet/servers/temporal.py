@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -31,6 +32,8 @@ class TemporalServer(Server):
 
     def accepts(self) -> bool:
         """Whether it finds the namespace `default`."""
+        # A program for each check would use more CPU than the server's start.
+        socket.create_connection((LOCALHOST, self.port)).close()
         namespace = ["operator", "namespace", "describe", "default", "--command-timeout", "2s"]
         command = [self.program("temporal"), *namespace, "--disable-config-file", "--address", self.url]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
