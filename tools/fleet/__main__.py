@@ -1,8 +1,7 @@
 """Kills workers, brokers and sandboxes under waiting tasks, and counts what is lost.
 
 Each run starts a sandbox, an engine's server and two workers, lets one fault happen, and counts the tasks whose end
-was recorded. All of them take about MINUTES minutes of two cores. The exit code is 1 if a task was lost or a run
-failed.
+was recorded. All runs take less than an hour on two cores. The exit code is 1 if a task was lost or a run failed.
 """
 
 from __future__ import annotations
