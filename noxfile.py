@@ -30,6 +30,7 @@ SLOW = [
     "tests/unit/test_msgspec_types.py",
     "tests/unit/test_mutants.py",
     "tests/unit/test_number_properties.py",
+    "tests/unit/test_paper.py",
     "tests/unit/test_poll_state_properties.py",
     "tests/unit/test_scheduler_properties.py",
     "tests/unit/test_waiting_costs.py",

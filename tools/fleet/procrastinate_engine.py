@@ -15,6 +15,7 @@ from typing import Final
 from uuid import uuid4
 
 import psycopg
+from psycopg import sql
 
 from meshapi_video import WaitToken
 from tools.fleet.engine import Worker
@@ -57,7 +58,7 @@ class ProcrastinateEngine:
         module.write_text(blocks("python")[0], "utf-8")
         self.database = f"waits_{uuid4().hex}"
         with psycopg.connect(self.server.url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {self.database}")
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
         self.environment: Mapping[str, str] = {
             "PGHOST": "127.0.0.1",
             "PGPORT": str(self.server.port),
