@@ -199,8 +199,9 @@ class VideoWaits:
             raise ImproperlyConfigured(
                 "Celery would drop the waits for videos, which are JSON: add 'json' to the setting accept_content"
             )
-        urls: str | Sequence[str] = conf.broker_read_url or ""
-        transports = {url.partition(":")[0] for url in (urls.split(";") if isinstance(urls, str) else urls)}
+        urls = conf.broker_read_url or ""
+        is_text = isinstance(urls, str)  # pyright: ignore[reportUnnecessaryIsInstance] - it may be a list
+        transports = {url.partition(":")[0] for url in (urls.split(";") if is_text else urls)}
         if REDIS.isdisjoint({conf.broker_transport, *transports}):
             return
         if not prefetch_multiplier:

@@ -17,16 +17,19 @@ from typing import Final
 
 import pytest
 from celery import Celery
-from redis import Redis as RedisClient
 
 from meshapi_video import WaitToken
 from meshapi_video_sandbox import Sandbox, running_sandbox
 from tools.fleet.celery_engine import ROOT, CeleryOnRabbitMQ, CeleryOnRedis
 from tools.fleet.engine import POLL_DELAY, Worker
-from tools.fleet.servers import RabbitMQ, Redis
+from tools.fleet.servers import RabbitMQ, Redis, Server
 
 TASKS: Final = 20
 LONG: Final = 3600
+VISIBILITY_TIMEOUT_PASSES: Final = """
+for _, tag in ipairs(redis.call("ZRANGE", KEYS[1], 0, -1)) do redis.call("ZADD", KEYS[1], 1, tag) end
+"""
+"""Each message that is not acknowledged was delivered in 1970."""
 
 Celeries = CeleryOnRabbitMQ | CeleryOnRedis
 
@@ -54,11 +57,10 @@ def engine(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> 
         else CeleryOnRedis(tmp_path, server, pool=pool, budget=20)
     )
     engine.prepare(tmp_path, sandbox.base_url)
-    with Celery(broker=server.url, set_as_current=False).connection_for_write() as connection:
-        connection.channel().queue_delete("meshapi_video")
+    # Messages of an earlier test.
+    tokens_with_the_broker(engine)
     if isinstance(server, Redis):
-        with RedisClient.from_url(server.url) as redis:
-            redis.flushdb()
+        redis_cli(server, "FLUSHDB")
     return engine
 
 
@@ -78,6 +80,10 @@ def start_worker(engine: Celeries, record: Path) -> Generator[Callable[[], Worke
     yield start
     for worker in workers:
         worker.kill()
+
+
+def redis_cli(server: Server, *command: str) -> None:
+    subprocess.run(["redis-cli", "-u", server.url, *command], check=True, capture_output=True)  # noqa: S607 - of the server's package
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
@@ -107,6 +113,7 @@ def tokens_with_the_broker(engine: Celeries) -> list[WaitToken]:
     tokens = list[WaitToken]()
     with app.connection_for_read() as connection, connection.channel() as channel:
         queue = app.amqp.queues["meshapi_video"].bind(channel)
+        queue.declare()
         while message := queue.get(no_ack=True, accept=["json"]):
             tokens += map(WaitToken.from_json, message.payload[0][0])
     return tokens
@@ -120,9 +127,7 @@ def test_no_wait_is_lost_when_a_worker_is_killed_with_its_children(
     task_ids = begin(engine, sandbox)
     worker.kill()
     if isinstance(engine, CeleryOnRedis):
-        # The visibility timeout passes.
-        with RedisClient.from_url(engine.server.url) as redis:
-            redis.zadd("unacked_index", dict.fromkeys(redis.zrange("unacked_index", 0, -1), 1.0))
+        redis_cli(engine.server, "EVAL", VISIBILITY_TIMEOUT_PASSES, "1", "unacked_index")
     start_worker()
     sandbox.advance(LONG)
     wait_until(lambda: set(recorded(record)) == set(task_ids))
