@@ -173,6 +173,10 @@ class DagRun:
         """The states of the instances of a task."""
         return [str(each["state"]) for each in self.tasks(task_id)]
 
+    def attempts(self, task_id: str) -> list[tuple[str, int]]:
+        """The states of the instances of a task, and how often each was tried."""
+        return [(str(each["state"]), each["try_number"]) for each in self.tasks(task_id)]
+
     def returned(self, task_id: str, map_index: int = -1) -> Any:  # noqa: ANN401 - JSON
         """The XCom that an instance of a task returned."""
         path = f"{self._path}/taskInstances/{task_id}/xcomEntries/return_value?map_index={map_index}&stringify=false"
@@ -189,7 +193,7 @@ class DagRun:
         self._home.send("POST", f"{dag}/clearTaskInstances", body)
 
 
-def until(is_true: Callable[[], bool], seconds: float = 120.0) -> None:
+def until(is_true: Callable[[], bool], seconds: float = 240.0) -> None:
     """Waits until a condition is true. Raises `TimeoutError`."""
     deadline = time.monotonic() + seconds
     while not is_true():
