@@ -65,12 +65,15 @@ class PlainEngine:
 
 
 class LosingEngine(PlainEngine):
-    """The work of a killed worker is lost: a new worker gets a share of its own, without tasks."""
+    """The work of the first worker is lost: it writes no record, and a new worker gets a share without tasks."""
 
     name = "plain processes that lose tasks"
 
     def share(self) -> int:
         return self.started
+
+    def start_worker(self, record: Path) -> Worker:
+        return super().start_worker(self.folder / "forgotten" if self.started == 0 else record)
 
 
 def main(folder: Path, record: Path, share: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -68,8 +69,10 @@ def test_a_lost_task_is_seen_and_the_exit_code_is_1(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     assert harness.main(["--engine", "tests.engines.plain_engine:LosingEngine", *RUN, *QUICK, "--give-up", "1"]) == 1
     output = capsys.readouterr()
-    assert "3 LOST, 3 of 6 ended" in output.out
-    assert "| 3 of 6 |" in output.out
+    # On a slow machine, the other worker may not be done within the short time to give up.
+    lost = re.search(r": ([3-6]) LOST, ([0-3]) of 6 ended, ", output.out)
+    assert lost is not None
+    assert f"| {lost[2]} of 6 |" in output.out
     assert f"the logs are in {tmp_path}/fleet-" in output.err
 
 

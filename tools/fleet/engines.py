@@ -21,6 +21,8 @@ ENGINES: Final = {
 TOGETHER: Final = [name for name in ENGINES if name != "airflow"]
 """The engines of one environment. Airflow needs its own. It starts two processes for each wait, so that a run with ten
 thousand tasks would take days."""
+WITHOUT_CHILDREN: Final = {"temporal", "temporal-polls", "procrastinate"}
+"""The engines whose workers have no child processes that could be killed."""
 
 
 def load_engine(name: str) -> Callable[[Path], Engine]:

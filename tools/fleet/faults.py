@@ -22,6 +22,7 @@ def nothing(_: Fleet) -> None:
 
 def kill_child(fleet: Fleet) -> None:
     """Kills a child process of the first worker."""
+    assert fleet.workers[0].children(), "the workers of this engine have no child processes"
     os.kill(fleet.rand.choice(fleet.workers[0].children()), signal.SIGKILL)
 
 

@@ -29,10 +29,6 @@ GRACE: Final = 1.0
 """Seconds for which the workers run on after the last record: a wait that is repeated calls `on_end` again."""
 
 
-class NoChild(Exception):
-    """The engine's workers have no child processes."""
-
-
 @dataclass(frozen=True)
 class Plan:
     """The tasks of a run. Times are in seconds."""
@@ -83,15 +79,13 @@ class Result:
 
 
 def run(plan: Plan, engine: Engine, folder: Path) -> Result:
-    """Runs the plan. Raises `NoChild` if the engine has no child process to kill."""
+    """Runs the plan, with its files in `folder`."""
     started = time.monotonic()
     rand = random.Random(f"{plan.engine} {plan.fault} {plan.number}")  # noqa: S311 - not for a secret
     fleet = Fleet(engine, SandboxServer(folder / "sandbox"), folder / "record", rand)
     fleet.record.touch()
     os.environ[POLL_DELAY] = str(plan.poll_delay)
     with fleet.running(folder):
-        if plan.fault == "child" and not fleet.workers[0].children():
-            raise NoChild
         cpu_before = fleet.cpu_seconds()
         task_ids = fleet.sandbox.create_tasks([rand.uniform(0, plan.ends_within) for _ in range(plan.tasks)])
         engine.add(task_ids)
@@ -147,21 +141,17 @@ def _wait_for_records(fleet: Fleet, task_ids: Sequence[str], deadline: float) ->
 
 
 def main() -> None:
-    """Runs the plan that is given as JSON, and prints the result as JSON, or null if there is no child to kill."""
+    """Runs the plan that is given as JSON, and prints the result as JSON."""
     parser = argparse.ArgumentParser(prog="python -m tools.fleet.run", description=main.__doc__)
     parser.add_argument("plan", type=json.loads)
     plan = Plan(**parser.parse_args().plan)
     folder = Path(tempfile.mkdtemp(prefix="fleet-"))
-    try:
-        result = run(plan, load_engine(plan.engine)(folder / "server"), folder)
-    except NoChild:
-        print("null")
+    result = run(plan, load_engine(plan.engine)(folder / "server"), folder)
+    print(json.dumps(asdict(result)))
+    if result.lost:
+        print(f"the logs are in {folder}", file=sys.stderr)
     else:
-        print(json.dumps(asdict(result)))
-        if result.lost:
-            print(f"the logs are in {folder}", file=sys.stderr)
-            return
-    shutil.rmtree(folder)
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

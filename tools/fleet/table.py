@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from tools.fleet.engines import ENGINES
 from tools.fleet.faults import FAULTS
 from tools.fleet.run import Plan, Result
 
@@ -32,13 +33,16 @@ NOTES: Final = """\
 
 
 def table(results: Iterable[Result]) -> str:
-    """A Markdown table with a row for each engine and fault, in the order of the engines and of `FAULTS`."""
+    """A Markdown table with a row for each engine and fault, in the order of `ENGINES` and `FAULTS`."""
     rows = dict[tuple[str, str], list[Result]]()
-    for result in results:
+    for result in sorted(results, key=_place):
         rows.setdefault((result.engine, result.plan.fault), []).append(result)
-    engines = list(dict.fromkeys(engine for engine, _ in rows))
-    order = sorted(rows, key=lambda row: (engines.index(row[0]), list(FAULTS).index(row[1])))
-    return HEAD + "".join(_row(*row, rows[row]) for row in order)
+    return HEAD + "".join(_row(*row, rows[row]) for row in rows)
+
+
+def _place(result: Result) -> tuple[int, int]:
+    engines = [*ENGINES, result.plan.engine]
+    return engines.index(result.plan.engine), list(FAULTS).index(result.plan.fault)
 
 
 def _row(engine: str, fault: str, results: Sequence[Result]) -> str:
