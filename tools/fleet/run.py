@@ -22,7 +22,7 @@ from tools.fleet.fleet import Fleet
 from tools.fleet.sandbox import SandboxServer
 
 CHECK_INTERVAL: Final = 0.2
-POLL_TIMEOUT: Final = 180.0
+POLL_TIMEOUT: Final = 600.0
 """Seconds for the workers to poll each task once."""
 SAMPLE: Final = 50
 GRACE: Final = 1.0
