@@ -18,18 +18,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from mmap import mmap
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 try:
-    from celery import Celery, bootsteps, signals
-    from celery.exceptions import ImproperlyConfigured, Reject
+    from celery import Celery, signals
+    from celery.exceptions import Reject
     from kombu import Connection
     from kombu.common import maybe_declare
 except ImportError as _missing:
@@ -37,7 +34,8 @@ except ImportError as _missing:
 
 from attrs import evolve
 
-from meshapi_video._clock import monotonic
+from meshapi_video._celery.settings import check_settings
+from meshapi_video._celery.worker import ConsumerStep, ProcessClient, Stop, WorkerState
 from meshapi_video._errors import WaitStopped
 from meshapi_video._polling.adaptive import AdaptivePolicy
 from meshapi_video._polling.policy import PollPolicy
@@ -50,7 +48,6 @@ from meshapi_video._token import WaitToken
 from meshapi_video._validation import check_count, check_number
 
 if TYPE_CHECKING:
-    from celery.worker.consumer import Consumer
     from kombu import Message
     from kombu.transport.base import StdChannel
 
@@ -58,12 +55,8 @@ __all__ = ["VideoWaits"]
 
 MAX_BUDGET: Final = 600.0
 """RabbitMQ closes a connection that leaves a message unacknowledged for 30 minutes."""
-MARGIN: Final = 30.0
-"""Seconds that a Redis broker has to leave beyond the longest run, for the last call of `on_end`."""
 CONFIRM_TIMEOUT: Final = 30.0
 """Seconds for RabbitMQ to confirm that it stores a message."""
-REDIS: Final = frozenset({"redis", "rediss", "redis+socket", "sentinel"})
-"""The brokers whose messages other workers see again after the visibility timeout."""
 NO_LIMIT: Final = 10**8
 """Celery acknowledges a message whose task exceeds a time limit, and takes 0 for the limit of the settings."""
 RETRY: Final = PollPolicy(initial_delay=5.0, multiplier=1.0, max_delay=300.0)
@@ -121,8 +114,8 @@ class VideoWaits:
                 f"this app has a VideoWaits with the queue {queue!r} already: give this one another queue="
             )
         _queues_in_use[app].add(queue)
-        self._client = _ProcessClient(client)
-        self._worker = _WorkerState()
+        self._client = ProcessClient(client)
+        self._worker = WorkerState()
         self._merges = True
         self._register()
 
@@ -172,7 +165,7 @@ class VideoWaits:
             soft_time_limit=NO_LIMIT,
         )(wait)
         functions = {"check_settings": staticmethod(self._check_settings), "shut_down": staticmethod(self._worker.stop)}
-        step = type("VideoWaitsStep", (_ConsumerStep,), {"name": f"{self._queue}.step", **functions})
+        step = type("VideoWaitsStep", (ConsumerStep,), {"name": f"{self._queue}.step", **functions})
         self._app.steps["consumer"].add(step)
         signals.celeryd_init.connect(self._on_worker_init, weak=False)
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
@@ -193,35 +186,7 @@ class VideoWaits:
         self._client.close()
 
     def _check_settings(self, prefetch_multiplier: int) -> None:
-        """Raises `ImproperlyConfigured` if the settings would lose waits, or hide them for long."""
-        conf = self._app.conf
-        if not {"json", "application/json"}.intersection(conf.accept_content):
-            raise ImproperlyConfigured(
-                "Celery would drop the waits for videos, which are JSON: add 'json' to the setting accept_content"
-            )
-        urls = conf.broker_read_url or ""
-        is_text = isinstance(urls, str)  # pyright: ignore[reportUnnecessaryIsInstance] - it may be a list
-        transports = {url.partition(":")[0] for url in (urls.split(";") if is_text else urls)}
-        if REDIS.isdisjoint({conf.broker_transport, *transports}):
-            return
-        if not prefetch_multiplier:
-            raise ImproperlyConfigured(
-                "a Redis broker would deliver waits for videos again while they are in a worker's memory: set "
-                "worker_prefetch_multiplier = 1"
-            )
-        least = 2 * self._budget * prefetch_multiplier + MARGIN
-        timeout = conf.broker_transport_options.get("visibility_timeout")
-        if timeout is not None and float(timeout) >= least:
-            return
-        problem = (
-            "Redis would hide the waits of a killed worker for an hour, its default visibility_timeout"
-            if timeout is None
-            else f"the visibility_timeout of {timeout} s is too short: Redis would deliver waits again while they run"
-        )
-        raise ImproperlyConfigured(
-            f'{problem}. Set broker_transport_options = {{"visibility_timeout": {least:g}}} (twice the budget of '
-            f"{self._budget:g} s, times worker_prefetch_multiplier, {prefetch_multiplier}, and {MARGIN:g} s) or more"
-        )
+        check_settings(self._app.conf, self._budget, prefetch_multiplier)
 
     def _connect(self) -> Connection:
         """A connection on which RabbitMQ confirms each message: another one may be lost when the broker restarts."""
@@ -238,7 +203,7 @@ class VideoWaits:
 
     def _run(self, texts: list[str]) -> None:
         """Waits for the tasks of one message, and sends on the tokens of the waits that have not ended."""
-        stop = _Stop(self._worker, self._budget)
+        stop = Stop(self._worker, self._budget)
         merged: list[Message] = []
         try:
             # Connected before the waiting: a broker that restarts delivers the old messages again, and then nothing can
@@ -275,7 +240,7 @@ class VideoWaits:
                 message.requeue()
                 _log.warning("the queue %s has messages of other tasks: give VideoWaits its own queue", self._queue)
 
-    def _wait(self, texts: Sequence[str], stop: _Stop) -> list[str]:
+    def _wait(self, texts: Sequence[str], stop: Stop) -> list[str]:
         """Waits until `stop`, and returns the tokens of the waits that have not ended."""
         rest: list[str] = []
         pending: dict[str, WaitToken] = {}
@@ -321,89 +286,6 @@ class VideoWaits:
     def _wait_eagerly(self, tokens: Sequence[WaitToken]) -> None:
         for result in self._client.get().wait_many(tokens, timeout=None, poll=self._poll):
             self._on_end(result)
-
-
-class _ConsumerStep(bootsteps.StartStopStep):
-    """Runs in the main process of a worker, when it has connected to the broker and when it shuts down."""
-
-    requires = ("celery.worker.consumer.connection:Connection",)
-    check_settings: Callable[[int], None]
-    shut_down: Callable[[], None]
-
-    def start(self, parent: Consumer) -> None:
-        self.check_settings(parent.prefetch_multiplier)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - celery-types lacks it
-
-    def close(self, parent: Consumer) -> None:
-        # Also after the remote command `shutdown`, which sends no signal.
-        del parent
-        self.shut_down()
-
-
-class _WorkerState:
-    """What the processes of one worker know of each other. Made before the fork."""
-
-    def __init__(self) -> None:
-        self._main_process = 0
-        self._shared = mmap(-1, 1)
-        """One byte of memory that the main process shares with its children: whether the worker shuts down."""
-
-    def start(self) -> None:
-        self._main_process = os.getpid()
-        self._shared[0] = 0
-
-    def stop(self) -> None:
-        self._shared[0] = 1
-
-    def is_stopping(self) -> bool:
-        return self._shared[0] == 1
-
-    def is_orphan(self) -> bool:
-        """Whether this is a child whose main process was killed: the broker delivers its message again."""
-        return self._main_process not in {0, os.getpid(), os.getppid()}
-
-    def check_main_process(self) -> None:
-        """Raises `RuntimeError` in such a child."""
-        if self.is_orphan():
-            raise RuntimeError("the main process of this worker was killed")
-
-
-class _Stop(threading.Event):
-    """Is set when the budget is over, when the worker shuts down, and when its main process was killed."""
-
-    def __init__(self, worker: _WorkerState, budget: float) -> None:
-        super().__init__()
-        self._worker = worker
-        self._budget = budget
-        self._ends_at = monotonic() + budget
-
-    def is_set(self) -> bool:
-        return monotonic() >= self._ends_at or self.is_late()
-
-    def is_late(self) -> bool:
-        """Whether `on_end` should not be called any more: it was slow, or the worker ends."""
-        return monotonic() >= self._ends_at + self._budget or self._worker.is_stopping() or self._worker.is_orphan()
-
-
-class _ProcessClient:
-    """The client of this process, which its threads share."""
-
-    def __init__(self, new_client: Callable[[], VideoClient]) -> None:
-        self._new_client = new_client
-        self._lock = threading.Lock()
-        self._client: VideoClient | None = None
-        self._process = 0
-
-    def get(self) -> VideoClient:
-        with self._lock:
-            if self._client is None or self._process != os.getpid():
-                self._client, self._process = self._new_client(), os.getpid()
-            return self._client
-
-    def close(self) -> None:
-        with self._lock:
-            if self._client is not None and self._process == os.getpid():
-                self._client.close()
-                self._client = None
 
 
 def _options(waits: int) -> dict[str, Any]:

@@ -260,7 +260,7 @@ def test_when_the_budget_is_over_the_waits_are_sent_on(
     app: Celery, waits: VideoWaits, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("meshapi_video.celery.monotonic", lambda: now)
+    monkeypatch.setattr("meshapi_video._celery.worker.monotonic", lambda: now)
 
     def pass_time() -> None:
         nonlocal now
@@ -277,7 +277,7 @@ def test_a_slow_on_end_is_called_for_at_most_twice_the_budget(
     app: Celery, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("meshapi_video.celery.monotonic", lambda: now)
+    monkeypatch.setattr("meshapi_video._celery.worker.monotonic", lambda: now)
     ended = list[str]()
 
     def on_end(result: WaitResult) -> None:

@@ -1,0 +1,1 @@
+"""The parts of `meshapi_video.celery`."""
