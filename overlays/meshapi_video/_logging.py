@@ -72,9 +72,11 @@ class ClientLog:
         self._responded(_polls)
         status = one_line(task.status)
         _polls.debug("poll %d of task %s received the status %s, after %.3f s%s", *poll, status, seconds, next_poll)
-        if before.task is None or before.task.status != task.status:
+        # A step that is not the first does not know the status before.
+        is_later_step = before.task is None and before.polls > 0
+        if after.end is not None or not (is_later_step or (before.task and before.task.status == task.status)):
             _tasks.info("task %s has the status %s", after.task_id, status)
-        if after.unknown_statuses != before.unknown_statuses:
+        if after.unknown_statuses != before.unknown_statuses and not is_later_step:
             _tasks.warning("task %s has the unknown status '%s': treated as not ended", after.task_id, status)
 
     def create(self, state: CreateState, now: float) -> None:

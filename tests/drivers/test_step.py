@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from meshapi_video import (
@@ -19,6 +21,7 @@ from meshapi_video import (
     WaitToken,
 )
 from support.clients import KEY, Caller
+from support.many_tasks import collect
 from support.server import Server, finished, reset, response, task
 
 POLICY = PollPolicy(initial_delay=2.0, multiplier=1.0, max_delay=20.0, jitter=0.0)
@@ -156,6 +159,28 @@ def test_a_step_long_after_the_expiry_of_a_task_ends_the_wait_with_a_timeout(cli
     assert taken.over
     assert isinstance(taken.error, WaitTimeout)
     assert len(server.requests) == 1
+
+
+def test_tokens_of_many_days_ago_are_polled_before_their_waits_end(real_time_client: Caller, server: Server) -> None:
+    server.script(finished())
+    days_ago = time.time() - 3 * 86_400
+    token = WaitToken(task_id="task-1", started=days_ago, polls=9, not_before=days_ago)
+    (result,) = real_time_client.run(lambda client: collect(client.wait_many([token], timeout=None)))
+    assert result.video is not None
+    assert step(real_time_client, token).video == result.video
+
+
+@pytest.mark.parametrize("status", ["running", "of-the-future"])
+def test_only_the_first_and_the_last_of_many_steps_are_logged_as_changes(
+    client: Caller, server: Server, caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    server.script(*[task(status)] * 3, finished())
+    with caplog.at_level("INFO", logger="meshapi_video.tasks"):
+        steps_until_over(client)
+    changes = [record.getMessage() for record in caplog.records if record.levelname == "INFO"]
+    assert changes == [f"task task-1 has the status {status}", "task task-1 has the status succeeded"]
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == (status != "running")
 
 
 def test_a_wrong_id_is_refused_before_anything_is_sent(client: Caller, server: Server) -> None:

@@ -112,9 +112,10 @@ class OneWait(RuleBasedStateMachine):
         self.allowed_from = (
             task.not_before - clock_difference - UNIX_NOW + NOW if isinstance(task, WaitToken) else -math.inf
         )
-        self.first_due = (
-            task.next_poll_at - clock_difference - UNIX_NOW + NOW if isinstance(task, WaitToken) else -math.inf
-        )
+        self.first_due = -math.inf
+        if isinstance(task, WaitToken):
+            longest = max(policy.delay(NOW - self.state.started, 0, task.failures), 300)
+            self.first_due = min(task.next_poll_at - clock_difference - UNIX_NOW, longest) + NOW
         self.polls_before_resume = task.polls if isinstance(task, WaitToken) else 0
         self.sent = list[SentPoll]()
         self.slept_past_deadline = 0.0

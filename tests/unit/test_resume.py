@@ -87,9 +87,30 @@ def test_a_token_keeps_the_servers_retry_after() -> None:
     assert error.token.not_before == UNIX_NOW + 3600
 
 
-def test_a_token_of_a_task_with_a_late_expiry_gets_another_poll() -> None:
-    state = new_wait(None, task=WaitToken(task_id="t", started=UNIX_NOW - 3 * 86_400, polls=9, not_before=0))
-    assert decide(state, NOW) == SendPoll(0.9)
+def test_a_clock_that_was_ahead_delays_the_next_poll_by_five_minutes_at_most() -> None:
+    token = WaitToken(task_id="t", started=UNIX_NOW - 7200, polls=1, not_before=0, next_poll_at=UNIX_NOW + 3600)
+    assert decide(new_wait(timeout=900, task=token), NOW) == Sleep(300)
+
+
+def test_a_resumed_wait_keeps_a_long_delay_of_its_own_policy() -> None:
+    policy = PollPolicy(initial_delay=3600, max_delay=3600)
+    token = WaitToken(task_id="t", started=UNIX_NOW, polls=1, not_before=0, next_poll_at=UNIX_NOW + 3000)
+    assert decide(new_wait(None, policy, token), NOW) == Sleep(3000)
+
+
+def test_a_wait_that_is_resumed_after_the_usual_life_of_a_task_polls_before_it_ends() -> None:
+    token = WaitToken(task_id="t", started=UNIX_NOW - 3 * 86_400, polls=9, not_before=0)
+    state = new_wait(None, task=token)
+    assert isinstance(decide(state, NOW), SendPoll)
+    # Until there is a response, the task may be one that lives for a week.
+    failed = poll_failed(state, ConnectionFailed("reset"), NOW, 0)
+    assert decide(failed, NOW) == Sleep(2.0)
     expires_after_a_week = poll_succeeded(state, task_with_expiry(7 * 86_400), None, NOW, 0)
     assert decide(expires_after_a_week, NOW) == Sleep(2.0)
     assert isinstance(error_of(poll_succeeded(state, task(), None, NOW, 0)), WaitTimeout)
+
+
+def test_a_wait_that_is_resumed_after_the_longest_life_of_a_task_sends_one_poll() -> None:
+    state = new_wait(None, task=WaitToken(task_id="t", started=UNIX_NOW - 9 * 86_400, polls=9, not_before=0))
+    assert decide(state, NOW) == SendPoll(0.9)
+    assert isinstance(error_of(poll_failed(state, ConnectionFailed("reset"), NOW, 0)), WaitTimeout)

@@ -23,7 +23,7 @@ from meshapi_video._polling.adaptive import AdaptivePolicy
 from meshapi_video._polling.policy import PollPolicy
 from meshapi_video._polling.results import WaitProgress, WaitStep, step_of
 from meshapi_video._polling.state import (
-    EARLIEST_STEP,
+    STEP_TOLERANCE,
     PollState,
     SendPoll,
     Sleep,
@@ -394,7 +394,7 @@ class AsyncVideoClient(BaseClient):
             RuntimeError: The client has been closed.
         """
         before = after = self._start_wait(None, poll, task_or_token)
-        if isinstance(action := decide(before, self._clock() + EARLIEST_STEP), SendPoll):
+        if isinstance(action := decide(before, self._clock() + STEP_TOLERANCE), SendPoll):
             after = await self._poll_when_free(before, action.timeout)
         return step_of(before, after, self._clock())
 

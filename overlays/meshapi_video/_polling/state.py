@@ -64,8 +64,12 @@ _DEADLINE_TOLERANCE: Final = 0.1
 GRACE: Final = 300.0
 """Seconds that a wait without a timeout continues after the task's expiry, whose status may change late."""
 
-EARLIEST_STEP: Final = 0.001
+STEP_TOLERANCE: Final = 0.001
 """Seconds before its time at which a poll counts as due for a step: times that were saved in a token are rounded."""
+
+LONGEST_RESUME: Final = 300.0
+"""Seconds for which a resumed wait trusts a token whose next poll is due later than its own policy allows: the clocks
+of two machines differ."""
 
 HINT_INTERVAL: Final = 1.0
 """Seconds between a response and a poll that a hint asks for."""
@@ -167,10 +171,16 @@ def start_wait(task: TaskRef, policy: Policy, deadline: float | None, now: float
         clock_difference = max(task.started - unix_offset - now, 0)
         started = task.started - unix_offset - clock_difference
         not_before = max(task.not_before - unix_offset - clock_difference, now)
-        next_poll_at = max(task.next_poll_at - unix_offset - clock_difference, not_before)
         polls, failures = task.polls, task.failures
+        longest = max(policy.delay(now - started, 0, failures), LONGEST_RESUME)
+        due = min(task.next_poll_at - unix_offset - clock_difference, now + longest)
+        next_poll_at = max(due, not_before)
         task = task.task_id
     limit = started + DEFAULT_LIFE + GRACE if deadline is None else deadline
+    if deadline is None and limit <= now:
+        # The first response corrects this. Until then, the task may be one with a longer life, or it may have ended
+        # while no process waited.
+        limit = max(started + LONGEST_LIFE + GRACE, now)
     state = PollState(
         task_id=check_task_id(task),
         policy=policy,

@@ -12,7 +12,7 @@ from meshapi_video._base_client import BaseClient, task_and_age
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling.policy import PollPolicy
 from meshapi_video._polling.state import (
-    EARLIEST_STEP,
+    STEP_TOLERANCE,
     PollState,
     SendPoll,
     Sleep,
@@ -397,7 +397,7 @@ class VideoClient(BaseClient):
         from meshapi_video._polling.results import step_of  # noqa: PLC0415
 
         before = after = self._start_wait(None, poll, task_or_token)
-        if isinstance(action := decide(before, self._clock() + EARLIEST_STEP), SendPoll):
+        if isinstance(action := decide(before, self._clock() + STEP_TOLERANCE), SendPoll):
             after = self._poll(before, action.timeout, None)
         return step_of(before, after, self._clock())
 
