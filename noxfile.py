@@ -169,7 +169,7 @@ def engines(session: nox.Session) -> None:
     """Test waits on Celery, Temporal and Procrastinate, on real servers that are killed and restarted."""
     install_groups(session, "test", "engines")
     session.install("-e", ".[sandbox,celery,temporal]")
-    session.run("pytest", *(session.posargs or ["tests/engines"]))
+    session.run("pytest", *(session.posargs or [*PARALLEL, "tests/engines"]))
 
 
 @nox.session(default=False)

@@ -146,12 +146,16 @@ def main() -> None:
     parser.add_argument("plan", type=json.loads)
     plan = Plan(**parser.parse_args().plan)
     folder = Path(tempfile.mkdtemp(prefix="fleet-"))
-    result = run(plan, load_engine(plan.engine)(folder / "server"), folder)
-    print(json.dumps(asdict(result)))
-    if result.lost:
-        print(f"the logs are in {folder}", file=sys.stderr)
-    else:
-        shutil.rmtree(folder)
+    keep = True
+    try:
+        result = run(plan, load_engine(plan.engine)(folder / "server"), folder)
+        print(json.dumps(asdict(result)))
+        keep = result.lost > 0
+    finally:
+        if keep:
+            print(f"the logs are in {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
