@@ -8,6 +8,7 @@ import random
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from meshapi_video import MeshVideoError, WaitToken
 from meshapi_video._polling.iteration import ResultIteration, TakeNextId, closed_early, forked
@@ -70,6 +71,16 @@ def test_responses_shorten_the_interval_until_a_millisecond_and_then_to_none() -
         limiter.record_sent(100)
         intervals.append(limiter.next_at - 100)
     assert 0.001 < intervals[-2] < 0.0011
+
+
+def test_of_resumed_waits_the_one_that_is_due_for_the_longest_time_polls_first() -> None:
+    # Otherwise a process that has no time for all of its waits polls the same ones again in the next process.
+    polled = WaitToken(task_id="polled", started=UNIX_NOW - 60, polls=5, not_before=0, next_poll_at=UNIX_NOW - 1)
+    unpolled = WaitToken(task_id="unpolled", started=UNIX_NOW - 60, polls=0, not_before=0)
+    poll = new_scheduler(new_wait(task=polled), new_wait(task=unpolled)).next(NOW)
+    assert isinstance(poll, ScheduledPoll)
+    assert poll.state.task_id == "unpolled"
+    assert new_wait(task=unpolled).token == evolve(unpolled, not_before=UNIX_NOW - 60, next_poll_at=UNIX_NOW - 60)
 
 
 def test_a_task_with_an_old_token_does_not_overtake_the_tasks_before_it() -> None:

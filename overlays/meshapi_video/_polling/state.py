@@ -170,7 +170,8 @@ def start_wait(task: TaskRef, policy: Policy, deadline: float | None, now: float
         # The clocks of two machines differ, and no wait started in the future.
         clock_difference = max(task.started - unix_offset - now, 0)
         started = task.started - unix_offset - clock_difference
-        not_before = max(task.not_before - unix_offset - clock_difference, now)
+        # Times in the past stay as they are: of many waits, the one that is due for the longest time polls first.
+        not_before = max(task.not_before - unix_offset - clock_difference, started)
         polls, failures = task.polls, task.failures
         longest = max(policy.delay(now - started, 0, failures), LONGEST_RESUME)
         due = min(task.next_poll_at - unix_offset - clock_difference, now + longest)
@@ -181,13 +182,15 @@ def start_wait(task: TaskRef, policy: Policy, deadline: float | None, now: float
         # The first response corrects this. Until then, the task may be one with a longer life, or it may have ended
         # while no process waited.
         limit = max(started + LONGEST_LIFE + GRACE, now)
+    # At the deadline or after it, the first poll is the final one.
+    next_poll_at = limit if limit <= now else min(next_poll_at, max(limit, not_before))
     state = PollState(
         task_id=check_task_id(task),
         policy=policy,
         started=started,
         unix_offset=unix_offset,
         created_at=started,
-        next_poll_at=min(next_poll_at, max(limit, not_before)),
+        next_poll_at=next_poll_at,
         not_before=not_before,
         deadline=limit,
         deadline_from_task=deadline is None,
