@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 try:
     from temporalio import activity
     from temporalio.common import RetryPolicy
-except ModuleNotFoundError as error:
-    raise ImportError("meshapi_video.temporal needs temporalio: pip install 'meshapi-video[temporal]'") from error
+except ModuleNotFoundError as _missing:
+    raise ImportError("meshapi_video.temporal needs temporalio: pip install 'meshapi-video[temporal]'") from _missing
 
 from meshapi_video._polling.policy import PollPolicy
 from meshapi_video._temporal.failures import refused, unfinished
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from meshapi_video._polling.adaptive import AdaptivePolicy
     from meshapi_video._tasks import Video
 
-RETRY_POLICY: Final = RetryPolicy(initial_interval=timedelta(seconds=5), backoff_coefficient=1.0)
+RETRY_POLICY: Final[RetryPolicy] = RetryPolicy(initial_interval=timedelta(seconds=5), backoff_coefficient=1.0)
 """The retry policy for each of the activities: no limit of attempts, and 5 s until the next one after a worker was
 lost. The activities choose every other delay, such as the one until the next poll."""
 
