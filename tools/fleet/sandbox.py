@@ -85,7 +85,7 @@ class SandboxServer(Server):
         return created
 
     def is_polled(self, task_id: str) -> bool:
-        """Whether somebody has polled the task."""
+        """Whether a client has polled the task."""
         return self._sandbox.inspect(task_id).upstream_polls > 0
 
     def let_tasks_end(self) -> None:
