@@ -102,7 +102,7 @@ async def _send(waits: ModuleType, task_ids: Sequence[str]) -> None:
 
 def _command(*arguments: str) -> list[str]:
     """The command of the page, with the app that also writes the record of the harness."""
-    assert f"procrastinate --app=waits.app {' '.join(arguments)}\n" in blocks("sh")[0]
+    assert f"python -m procrastinate --app=waits.app {' '.join(arguments)}\n" in blocks("sh")[0]
     app = "tools.fleet.procrastinate_worker.app"
     return [sys.executable, "-m", "procrastinate", f"--app={app}", *arguments]
 
