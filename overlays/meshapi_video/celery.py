@@ -221,9 +221,13 @@ class VideoWaits:
                     raise
                 for message in merged:
                     message.ack()
-        except Exception as error:
+        except (SystemExit, KeyboardInterrupt):
+            # The process ends, and its message is not acknowledged.
+            raise
+        except BaseException as error:
             _log.exception("%d waits for videos are given back to the broker", len(texts))
-            raise Reject(error, requeue=True) from error
+            # As text: an error of the user's code may be one that pickle cannot bring to the main process.
+            raise Reject(repr(error), requeue=True) from error
 
     def _merge(self, texts: list[str], merged: list[Message], channel: StdChannel) -> None:
         """Takes more messages from the queue until the chunk is full: small messages should not take a slot each."""
@@ -276,7 +280,9 @@ class VideoWaits:
         """Calls `on_end`. Returns the token for another attempt if it raised."""
         try:
             self._on_end(result)
-        except Exception:  # noqa: BLE001 - the user's function may raise anything
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException:  # noqa: BLE001 - the user's function may raise anything, also asyncio.CancelledError
             failures = token.failures + 1
             delay = RETRY.delay(0, random.random(), failures)  # noqa: S311 - not for a secret
             _log.exception("on_end raised for task %s, and is called again in %.0f s", result.task_id, delay)

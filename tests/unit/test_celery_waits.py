@@ -5,6 +5,7 @@ The broker is kombu's memory. tests/engines/test_celery.py kills real workers of
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import subprocess
@@ -80,15 +81,16 @@ def app() -> Generator[Celery]:
 
 @dataclass
 class Ends:
-    """An `on_end` that keeps the results, and raises the first `failures` times."""
+    """An `on_end` that keeps the results, and raises `error` the first `failures` times."""
 
     results: list[WaitResult] = field(default_factory=list[WaitResult])
     failures: int = 0
+    error: BaseException = field(default_factory=lambda: OSError("the database is down"))
 
     def __call__(self, result: WaitResult) -> None:
         self.results.append(result)
         if len(self.results) <= self.failures:
-            raise OSError("the database is down")
+            raise self.error
 
     @property
     def ids(self) -> list[str]:
@@ -142,7 +144,7 @@ def shut_down_after_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def after_failure(_seconds: float) -> None:
         shut_down()
 
-    monkeypatch.setattr("meshapi_video.celery.time.sleep", after_failure)
+    monkeypatch.setattr(time, "sleep", after_failure)
 
 
 def shut_down() -> None:
@@ -177,7 +179,10 @@ def test_tasks_and_tokens_can_be_added_like_ids_and_a_duplicate_is_waited_for_on
     assert third == created.token
 
 
-@pytest.mark.parametrize("wrong", ["../task", WaitToken(task_id="", started=0, polls=0, not_before=0)])
+@pytest.mark.parametrize(
+    "wrong",
+    ["../task", WaitToken(task_id="", started=0, polls=0, not_before=0)],
+)
 def test_an_id_that_cannot_be_a_tasks_id_is_refused_before_anything_is_sent(
     app: Celery, waits: VideoWaits, wrong: str | WaitToken
 ) -> None:
@@ -316,6 +321,44 @@ def test_if_on_end_raises_the_wait_is_sent_on_with_a_backoff_and_on_end_is_calle
     waits.add([evolve(token, next_poll_at=before)])
     run_one(app)
     assert [result.task_id for result in ends.results].count(token.task_id) == 2
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), GeneratorExit()])
+def test_an_on_end_that_is_cancelled_is_called_again_like_one_that_raises_an_error(
+    app: Celery, waits: VideoWaits, ends: Ends, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    ends.failures, ends.error = 1, error
+    waits.add(["task-1", "task-2"])
+    shut_down_after_failure(monkeypatch)
+    run_one(app)
+    assert ends.ids == ["task-1", "task-2"]
+    assert ids_of(queued(app)) == [[ends.results[0].task_id]]
+
+
+@pytest.mark.parametrize("error", [SystemExit(), KeyboardInterrupt()])
+def test_an_on_end_that_ends_the_process_ends_it_and_the_broker_delivers_the_messages_again(
+    app: Celery, waits: VideoWaits, ends: Ends, error: BaseException
+) -> None:
+    ends.failures, ends.error = 1, error
+    waits.add(["task-1"])
+    waits.add(["task-2"])
+    with pytest.raises(type(error)):
+        run_one(app)
+    # Celery gives the first message back when the process has ended; the merged one goes back at once.
+    assert ids_of(queued(app)) == [["task-2"]]
+
+
+def test_a_run_that_is_cancelled_gives_its_message_back_to_the_broker(
+    app: Celery, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def new_client() -> VideoClient:
+        raise asyncio.CancelledError
+
+    VideoWaits(app, ends, client=new_client).add(["task-1"])
+    shut_down_after_failure(monkeypatch)
+    with pytest.raises(Reject) as rejected:
+        run_one(app)
+    assert vars(rejected.value)["requeue"]
 
 
 def test_the_backoff_of_on_end_grows_to_five_minutes(waits: VideoWaits, ends: Ends) -> None:
