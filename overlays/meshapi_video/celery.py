@@ -42,7 +42,6 @@ from meshapi_video._polling.policy import PollPolicy
 from meshapi_video._polling.results import WaitResult
 from meshapi_video._sync.callbacks import blocking_callback
 from meshapi_video._sync.client import VideoClient
-from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL
 from meshapi_video._tasks import CreatedTask, TaskRef, check_task_id
 from meshapi_video._token import WaitToken
 from meshapi_video._validation import check_count, check_number
@@ -117,6 +116,7 @@ class VideoWaits:
         self._client = ProcessClient(client)
         self._worker = WorkerState()
         self._merges = True
+        self._has_failed = False
         self._register()
 
     def add(self, tasks: Iterable[TaskRef]) -> None:
@@ -225,9 +225,18 @@ class VideoWaits:
             # The process ends, and its message is not acknowledged.
             raise
         except BaseException as error:
-            _log.exception("%d waits for videos are given back to the broker", len(texts))
+            _log.error(
+                "%d waits for videos are given back to the broker: %r",
+                len(texts),
+                error,
+                exc_info=None if self._has_failed else error,
+            )
+            self._has_failed = True
+            # The next attempt is a budget away. A quorum queue drops a message that was given back too often.
+            stop.wait_until_set()
             # As text: an error of the user's code may be one that pickle cannot bring to the main process.
             raise Reject(repr(error), requeue=True) from error
+        self._has_failed = False
 
     def _merge(self, texts: list[str], merged: list[Message], channel: StdChannel) -> None:
         """Takes more messages from the queue until the chunk is full: small messages should not take a slot each."""
@@ -271,9 +280,9 @@ class VideoWaits:
         except Exception:  # noqa: BLE001 - whatever the client raises, no token is lost
             _log.exception("%d waits for videos are sent on", len(pending))
             rest += [token.to_json() for token in pending.values()]
-        # After a failure, the next attempt is a budget away.
-        while rest and not stop.is_set():
-            time.sleep(STOP_CHECK_INTERVAL)
+        if rest:
+            # After a failure, the next attempt is a budget away.
+            stop.wait_until_set()
         return rest
 
     def _end(self, result: WaitResult, token: WaitToken) -> WaitToken | None:

@@ -432,6 +432,36 @@ def test_if_nothing_can_be_sent_on_the_messages_go_back_to_the_broker(
     assert ids_of(queued(app)) == [["task-2"]]
 
 
+def test_a_message_goes_back_only_after_the_budget_so_that_a_broker_that_is_down_is_no_hot_loop(
+    app: Celery, waits: VideoWaits, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("meshapi_video._celery.worker.monotonic", lambda: now)
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    waits.add(["task-1"])
+    found = message(app)
+    assert found is not None
+
+    def fail(**_options: object) -> None:
+        raise ConnectionRefusedError("the broker is down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(app, "connection_for_write", fail)
+        for run in (1, 2):
+            with pytest.raises(Reject):
+                app.tasks[NAME](texts(found))
+            assert now == pytest.approx(30 * run, abs=1)
+    app.tasks[NAME](texts(found))
+    assert "the broker is down" in caplog.records[1].getMessage()
+    # Only the first of several failures in a row has a traceback.
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False]
+
+
 def test_without_a_client_the_waits_are_sent_on_when_the_budget_is_over(
     app: Celery, ends: Ends, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from mmap import mmap
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from celery import bootsteps
 
 from meshapi_video._clock import monotonic
 from meshapi_video._sync.client import VideoClient
+from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL
 
 if TYPE_CHECKING:
     from celery.worker.consumer import Consumer
@@ -72,6 +74,11 @@ class Stop(threading.Event):
 
     def is_set(self) -> bool:
         return monotonic() >= self._ends_at or self.is_late()
+
+    def wait_until_set(self) -> None:
+        """Sleeps until it is set."""
+        while not self.is_set():
+            time.sleep(STOP_CHECK_INTERVAL)
 
     def is_late(self) -> bool:
         """Whether `on_end` should not be called any more: it was slow, or the worker ends."""
