@@ -260,6 +260,7 @@ class VideoWaits:
         for text in texts:
             try:
                 token = WaitToken.from_json(text)
+                check_task_id(token.task_id)
             except ValueError:
                 # A newer release may have written it.
                 _log.exception("a wait for a video is sent on unread")
@@ -310,10 +311,12 @@ def _options(waits: int) -> dict[str, Any]:
 
 
 def _token_of(task: TaskRef) -> WaitToken:
-    if isinstance(task, CreatedTask):
-        return task.token
-    if isinstance(task, WaitToken):
-        check_task_id(task.task_id)
-        return task
     now = time.time()
-    return WaitToken(task_id=check_task_id(task), started=now, polls=0, not_before=now)
+    if isinstance(task, CreatedTask):
+        token = task.token
+    elif isinstance(task, WaitToken):
+        token = task
+    else:
+        token = WaitToken(task_id=check_task_id(task), started=now, polls=0, not_before=now)
+    check_task_id(token.task_id)
+    return token

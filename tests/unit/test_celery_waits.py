@@ -181,10 +181,10 @@ def test_tasks_and_tokens_can_be_added_like_ids_and_a_duplicate_is_waited_for_on
 
 @pytest.mark.parametrize(
     "wrong",
-    ["../task", WaitToken(task_id="", started=0, polls=0, not_before=0)],
+    ["../task", WaitToken(task_id="", started=0, polls=0, not_before=0), CreatedTask("../task", "request-1", 9.0)],
 )
 def test_an_id_that_cannot_be_a_tasks_id_is_refused_before_anything_is_sent(
-    app: Celery, waits: VideoWaits, wrong: str | WaitToken
+    app: Celery, waits: VideoWaits, wrong: str | WaitToken | CreatedTask
 ) -> None:
     with pytest.raises(ValueError, match="task id"):
         waits.add(["task-1", wrong])
@@ -486,6 +486,24 @@ def test_a_token_that_a_newer_release_wrote_is_sent_on_as_it_is(
     found = message(app)
     assert found is not None
     assert texts(found) == [newer]
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_token_with_an_invalid_id_stops_no_other_wait_of_its_message(
+    app: Celery, waits: VideoWaits, ends: Ends, monkeypatch: pytest.MonkeyPatch, position: int
+) -> None:
+    waits.add(["task-1"])
+    found = message(app)
+    assert found is not None
+    tokens = texts(found)
+    invalid = WaitToken(task_id="a/b ../x", started=0, polls=0, not_before=0).to_json()
+    tokens.insert(position, invalid)
+    shut_down_after_failure(monkeypatch)
+    app.tasks[NAME](tokens)
+    assert ends.ids == ["task-1"]
+    found = message(app)
+    assert found is not None
+    assert texts(found) == [invalid]
 
 
 def test_a_child_whose_worker_was_killed_sends_nothing_on_because_the_broker_delivers_the_message_again(
