@@ -20,7 +20,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -150,8 +150,9 @@ class VideoWaits:
     def _register(self) -> None:
         """Registers the Celery task, and what a worker needs around it."""
 
-        def wait(tokens: list[str]) -> None:
-            self._run(tokens)
+        # Any arguments: Celery would acknowledge a message whose arguments do not fit.
+        def wait(*args: object, **kwargs: object) -> None:
+            self._run(args, kwargs)
 
         # Not shared: otherwise every app of the process would have the task.
         self._task = self._app.task(
@@ -201,11 +202,12 @@ class VideoWaits:
             # Without `retry`: the messages that are acknowledged afterwards belong to this connection.
             self._task.apply_async((some,), producer=producer, queue=self._queue, retry=False, **_options(len(some)))
 
-    def _run(self, texts: list[str]) -> None:
+    def _run(self, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
         """Waits for the tasks of one message, and sends on the tokens of the waits that have not ended."""
         stop = Stop(self._worker, self._budget)
         merged: list[Message] = []
         try:
+            texts = _tokens_in(args, kwargs)
             # Connected before the waiting: a broker that restarts delivers the old messages again, and then nothing can
             # be sent on this connection.
             with self._connect() as connection, connection.channel() as channel:
@@ -226,8 +228,7 @@ class VideoWaits:
             raise
         except BaseException as error:
             _log.error(
-                "%d waits for videos are given back to the broker: %r",
-                len(texts),
+                "a message of waits for videos is given back to the broker: %r",
                 error,
                 exc_info=None if self._has_failed else error,
             )
@@ -244,14 +245,18 @@ class VideoWaits:
         # Somebody may have deleted it.
         maybe_declare(queue, channel)
         while self._merges and len(texts) < self._chunk and (message := queue.get(accept=["json"])) is not None:
-            if message.headers.get("task") == self._task.name:
-                merged.append(message)
-                texts += message.payload[0][0]
-            else:
-                # This process merges no more: a quorum queue drops a message that was given back too often.
-                self._merges = False
-                message.requeue()
-                _log.warning("the queue %s has messages of other tasks: give VideoWaits its own queue", self._queue)
+            try:
+                if message.headers.get("task") == self._task.name:
+                    texts += _tokens_in(*message.payload[:2])
+                    merged.append(message)
+                    continue
+                problem = "another task wrote it: give VideoWaits its own queue"
+            except ValueError as error:
+                problem = str(error)
+            # This process merges no more: a quorum queue drops a message that was given back too often.
+            self._merges = False
+            message.requeue()
+            _log.warning("a message on the queue %s is given back: %s", self._queue, problem)
 
     def _wait(self, texts: Sequence[str], stop: Stop) -> list[str]:
         """Waits until `stop`, and returns the tokens of the waits that have not ended."""
@@ -308,6 +313,13 @@ def _options(waits: int) -> dict[str, Any]:
     """Options of a message that the types of Celery do not know."""
     # The log and the monitoring show this instead of the tokens.
     return {"argsrepr": f"({waits} waits,)", "confirm_timeout": CONFIRM_TIMEOUT, "add_to_parent": False}
+
+
+def _tokens_in(args: Sequence[Any], kwargs: Mapping[str, object]) -> list[str]:
+    """The tokens in the arguments of a message, as JSON. Raises `ValueError` for other arguments."""
+    if len(args) != 1 or not isinstance(args[0], list) or kwargs:
+        raise ValueError("a newer release wrote this message of waits: update meshapi-video on this worker")
+    return list(args[0])
 
 
 def _token_of(task: TaskRef) -> WaitToken:

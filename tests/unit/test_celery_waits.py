@@ -462,6 +462,33 @@ def test_a_message_goes_back_only_after_the_budget_so_that_a_broker_that_is_down
     assert [bool(record.exc_info) for record in caplog.records] == [True, False]
 
 
+@pytest.mark.parametrize(("args", "kwargs"), [((["{}"], 1), {}), ((), {"tokens": []}), (([],), {"more": 1})])
+def test_a_message_that_a_newer_release_wrote_goes_back_to_the_broker_after_a_pause(
+    app: Celery,
+    waits: VideoWaits,  # noqa: ARG001 - it registers the task
+    monkeypatch: pytest.MonkeyPatch,
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+) -> None:
+    shut_down_after_failure(monkeypatch)
+    with pytest.raises(Reject, match="newer release") as rejected:
+        app.tasks[NAME](*args, **kwargs)
+    assert vars(rejected.value)["requeue"]
+
+
+def test_a_message_that_a_newer_release_wrote_is_not_merged(
+    app: Celery, waits: VideoWaits, ends: Ends, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits.add(["task-1"])
+    app.send_task(NAME, (), {"tokens": []}, queue="meshapi_video")
+    run_one(app)
+    assert ends.ids == ["task-1"]
+    found = message(app)
+    assert found is not None
+    assert found.payload[1] == {"tokens": []}
+    assert "newer release" in caplog.text
+
+
 def test_without_a_client_the_waits_are_sent_on_when_the_budget_is_over(
     app: Celery, ends: Ends, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
