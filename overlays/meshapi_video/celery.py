@@ -177,8 +177,9 @@ class VideoWaits:
         # In the main process, before the fork and before Celery selects the queues of `-Q`.
         self._worker.start()
         queues = self._app.amqp.queues
-        if self._queue not in queues:
-            queues.select_add(queues.new_missing(self._queue))
+        # A program that added the queue or looked it up has not made the workers consume it.
+        if self._queue not in queues.consume_from:
+            queues.select_add(queues[self._queue])
 
     def _on_shutting_down(self, **_signal: object) -> None:
         self._worker.stop()

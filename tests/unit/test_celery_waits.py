@@ -20,7 +20,7 @@ import pytest
 from attrs import evolve
 from celery import Celery, signals
 from celery.exceptions import ImproperlyConfigured, Reject
-from kombu import Message
+from kombu import Message, Queue
 from kombu.transport.memory import Channel
 
 from meshapi_video import (
@@ -603,6 +603,17 @@ def test_a_queue_that_the_settings_declare_is_used_as_it_is(app: Celery, ends: E
     VideoWaits(app, ends, client=mesh.client)
     assert start(app) == ["meshapi_video"]
     assert app.amqp.queues["meshapi_video"].exchange.name == "mine"
+
+
+@pytest.mark.parametrize(("named", "consumed"), [([], ["celery", "meshapi_video"]), (["celery"], ["celery"])])
+def test_a_worker_consumes_the_waits_also_if_the_program_has_added_their_queue_itself(
+    app: Celery, waits: VideoWaits, named: list[str], consumed: list[str]
+) -> None:
+    queue = Queue("meshapi_video", routing_key="waits", queue_arguments={"x-queue-type": "quorum"})
+    app.amqp.queues.add(queue)
+    waits.add(["task-1"])
+    assert start(app, *named) == consumed
+    assert app.amqp.queues["meshapi_video"] is queue
 
 
 REDIS = [
