@@ -29,6 +29,7 @@ try:
     from celery.exceptions import Reject
     from kombu import Connection
     from kombu.common import maybe_declare
+    from kombu.exceptions import OperationalError
 except ImportError as _missing:
     raise ImportError("meshapi_video.celery needs Celery: pip install 'meshapi-video[celery]'") from _missing
 
@@ -132,8 +133,8 @@ class VideoWaits:
             TypeError: `tasks` is a single string.
             celery.exceptions.ImproperlyConfigured: The app's settings would lose waits. The text has the line
                 that mends them.
-            kombu.exceptions.OperationalError: The broker cannot be reached. Some waits may have been added: add
-                all again.
+            kombu.exceptions.OperationalError: The broker cannot be reached or refuses a message. Some waits may
+                have been added: add all again.
         """
         if isinstance(tasks, str | bytes):
             raise TypeError("tasks should be an iterable of ids; for one task, pass [task_id]")
@@ -142,8 +143,14 @@ class VideoWaits:
             self._wait_eagerly(list(tokens.values()))
             return
         self._check_settings(self._app.conf.worker_prefetch_multiplier)
-        with self._connect() as connection, connection.channel() as channel:
-            self._send([token.to_json() for token in tokens.values()], channel)
+        connection = self._connect()
+        try:
+            with connection, connection.channel() as channel:
+                self._send([token.to_json() for token in tokens.values()], channel)
+        except (*connection.connection_errors, *connection.channel_errors) as error:
+            raise OperationalError(
+                f"the broker {connection.as_uri()} did not confirm that it stores the waits: {error}. Add all again"
+            ) from error
 
     # On a worker.
 

@@ -21,6 +21,7 @@ from attrs import evolve
 from celery import Celery, signals
 from celery.exceptions import ImproperlyConfigured, Reject
 from kombu import Message, Queue
+from kombu.exceptions import OperationalError
 from kombu.transport.memory import Channel
 
 from meshapi_video import (
@@ -614,6 +615,14 @@ def test_a_worker_consumes_the_waits_also_if_the_program_has_added_their_queue_i
     waits.add(["task-1"])
     assert start(app, *named) == consumed
     assert app.amqp.queues["meshapi_video"] is queue
+
+
+def test_a_broker_that_cannot_be_reached_is_named_without_its_password(ends: Ends) -> None:
+    app = Celery("videos", broker="amqp://me:secret@127.0.0.1:1//", set_as_current=False)
+    waits = VideoWaits(app, ends)
+    with pytest.raises(OperationalError, match=r"127\.0\.0\.1.*refused.*Add all again") as failed:
+        waits.add(["task-1"])
+    assert "secret" not in str(failed.value)
 
 
 REDIS = [
