@@ -268,18 +268,7 @@ class VideoWaits:
 
     def _wait(self, texts: Sequence[str], stop: Stop) -> list[str]:
         """Waits until `stop`, and returns the tokens of the waits that have not ended."""
-        rest: list[str] = []
-        pending: dict[str, WaitToken] = {}
-        for text in texts:
-            try:
-                token = WaitToken.from_json(text)
-                check_task_id(token.task_id)
-            except ValueError:
-                # A newer release may have written it.
-                _log.exception("a wait for a video is sent on unread")
-                rest.append(text)
-            else:
-                pending[token.task_id] = token
+        pending, rest = _read_tokens(texts)
         try:
             for result in self._client.get().wait_many(
                 list(pending.values()), timeout=None, poll=self._poll, max_waiting=max(len(pending), 1), stop=stop
@@ -328,6 +317,23 @@ def _tokens_in(args: Sequence[Any], kwargs: Mapping[str, object]) -> list[str]:
     if len(args) != 1 or not isinstance(args[0], list) or kwargs:
         raise ValueError("a newer release wrote this message of waits: update meshapi-video on this worker")
     return list(args[0])
+
+
+def _read_tokens(texts: Iterable[str]) -> tuple[dict[str, WaitToken], list[str]]:
+    """The tokens by their task's id, and the texts that this release cannot read: a newer release may have."""
+    tokens: dict[str, WaitToken] = {}
+    unread: list[str] = []
+    problem = ""
+    for text in texts:
+        try:
+            token = WaitToken.from_json(text)
+            tokens[check_task_id(token.task_id)] = token
+        except ValueError as error:
+            unread.append(text)
+            problem = str(error)
+    if unread:
+        _log.error("%d waits for videos are sent on unread: %s", len(unread), problem)
+    return tokens, unread
 
 
 def _token_of(task: TaskRef) -> WaitToken:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import os
 import subprocess
 import sys
@@ -532,6 +533,21 @@ def test_a_token_with_an_invalid_id_stops_no_other_wait_of_its_message(
     found = message(app)
     assert found is not None
     assert texts(found) == [invalid]
+
+
+def test_the_log_has_one_line_for_all_tokens_of_a_run_that_cannot_be_read(
+    app: Celery,
+    waits: VideoWaits,  # noqa: ARG001 - it registers the task
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shut_down_after_failure(monkeypatch)
+    app.tasks[NAME](['{"version": 9}'] * 1000)
+    [record] = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "1000 waits" in record.getMessage()
+    assert "version 9" in record.getMessage()
+    assert record.exc_info is None
 
 
 def test_a_child_whose_worker_was_killed_sends_nothing_on_because_the_broker_delivers_the_message_again(
