@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from kombu import Message
     from kombu.transport.base import StdChannel
 
-CONFIRM_TIMEOUT: Final = 30.0
-"""Seconds for RabbitMQ to confirm that it stores a message."""
+CONFIRM_TIMEOUT: Final = 120.0
+"""Seconds for RabbitMQ to confirm that it stores a message. If it stored the message but confirms later, the waits are
+in two messages."""
 
 _log: Final = logging.getLogger("meshapi_video.celery")
 
@@ -78,8 +79,7 @@ def tokens_in(args: Sequence[Any], kwargs: Mapping[str, object]) -> list[str]:
     """The tokens in the arguments of a message, as JSON. Raises `ValueError` for other arguments."""
     if len(args) != 1 or not isinstance(args[0], list) or kwargs:
         raise ValueError("a newer release wrote this message of waits: update meshapi-video on this worker")
-    texts: list[str] = args[0]
-    return list(texts)
+    return list(args[0])  # pyright: ignore[reportUnknownArgumentType] - it comes from JSON
 
 
 def read_tokens(texts: Iterable[str]) -> tuple[dict[str, WaitToken], list[str]]:

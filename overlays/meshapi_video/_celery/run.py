@@ -117,6 +117,10 @@ class Runner:
         except BaseException:  # noqa: BLE001 - the user's function may raise anything, also asyncio.CancelledError
             failures = token.failures + 1
             delay = RETRY.delay(0, random.random(), failures)  # noqa: S311 - not for a secret
-            _log.exception("on_end raised for task %s, and is called again in %.0f s", result.task_id, delay)
+            _log.exception(
+                "on_end raised for task %s: it is called again in %.0f s, after the budget of this run at the earliest",
+                result.task_id,
+                delay,
+            )
             return evolve(token, failures=failures, next_poll_at=time.time() + delay)
         return None
