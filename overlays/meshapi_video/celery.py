@@ -164,7 +164,7 @@ class VideoWaits:
         # In the main process, before the fork and before Celery selects the queues of `-Q`.
         self._worker.start()
         queues = self._app.amqp.queues
-        # A program that added the queue or looked it up has not made the workers consume it.
+        # A program that has added the queue itself has not made the workers consume it.
         if self._queue not in queues.consume_from:
             queues.select_add(queues[self._queue])
 
