@@ -9,11 +9,16 @@ import asyncio
 import importlib
 import logging
 import os
+import re
+import runpy
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,10 +31,12 @@ from kombu.exceptions import OperationalError
 from kombu.transport.memory import Channel
 
 from meshapi_video import (
+    APIError,
     CreatedTask,
     PollPolicy,
     TaskFailed,
     VideoClient,
+    VideoTaskResponse,
     WaitResult,
     WaitToken,
 )
@@ -728,6 +735,27 @@ def test_a_worker_with_such_settings_does_not_start(ends: Ends) -> None:
     Consumer.prefetch_multiplier = 2
     with pytest.raises(ImproperlyConfigured, match="too short"):
         step(None).start(Consumer)
+
+
+@pytest.mark.usefixtures("app")  # it disconnects the signals
+@pytest.mark.parametrize("status", [401, 402, 404])
+def test_the_worker_on_the_page_about_celery_goes_on_after_a_refusal_and_records_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "celery.md").read_text("utf-8")
+    [code] = re.findall(r"^```python\n(import sqlite3.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "videos.py").write_text(code, "utf-8")
+    record = runpy.run_path("videos.py")["record"]
+    refusal = httpx.MockTransport(lambda _: httpx.Response(status, json={}))
+    with VideoClient(KEY, http_client=httpx.Client(transport=refusal)) as client:
+        error = client.step("task-1").error
+    assert isinstance(error, APIError)
+    with pytest.raises(type(error)):
+        record(WaitResult("task-1", None, error))
+    record(WaitResult("task-1", None, TaskFailed(VideoTaskResponse(id="task-1", status="failed"))))
+    with closing(sqlite3.connect("videos.db")) as db:
+        assert db.execute("SELECT count(*) FROM videos").fetchone() == (1,)
 
 
 def test_without_celery_the_import_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
