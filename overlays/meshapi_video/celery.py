@@ -16,53 +16,35 @@ once.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import random
-import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 from weakref import WeakKeyDictionary
 
 try:
     from celery import Celery, signals
-    from celery.exceptions import Reject
-    from kombu import Connection
-    from kombu.common import maybe_declare
+    from kombu.exceptions import OperationalError
 except ImportError as _missing:
     raise ImportError("meshapi_video.celery needs Celery: pip install 'meshapi-video[celery]'") from _missing
 
-from attrs import evolve
-
+from meshapi_video._celery.messages import Messages, token_of
+from meshapi_video._celery.run import Runner
 from meshapi_video._celery.settings import check_settings
-from meshapi_video._celery.worker import ConsumerStep, ProcessClient, Stop, WorkerState
-from meshapi_video._errors import WaitStopped
+from meshapi_video._celery.worker import ProcessClient, WorkerState, consumer_step
 from meshapi_video._polling.adaptive import AdaptivePolicy
 from meshapi_video._polling.policy import PollPolicy
 from meshapi_video._polling.results import WaitResult
 from meshapi_video._sync.callbacks import blocking_callback
 from meshapi_video._sync.client import VideoClient
-from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL
-from meshapi_video._tasks import CreatedTask, TaskRef, check_task_id
+from meshapi_video._tasks import TaskRef
 from meshapi_video._token import WaitToken
 from meshapi_video._validation import check_count, check_number
-
-if TYPE_CHECKING:
-    from kombu import Message
-    from kombu.transport.base import StdChannel
 
 __all__ = ["VideoWaits"]
 
 MAX_BUDGET: Final = 600.0
 """RabbitMQ closes a connection that leaves a message unacknowledged for 30 minutes."""
-CONFIRM_TIMEOUT: Final = 30.0
-"""Seconds for RabbitMQ to confirm that it stores a message."""
 NO_LIMIT: Final = 10**8
 """Celery acknowledges a message whose task exceeds a time limit, and takes 0 for the limit of the settings."""
-RETRY: Final = PollPolicy(initial_delay=5.0, multiplier=1.0, max_delay=300.0)
-"""The backoff between two calls of an `on_end` that raises."""
-
-_log: Final = logging.getLogger("meshapi_video.celery")
 _queues_in_use: Final = WeakKeyDictionary[Celery, set[str]]()
 
 
@@ -105,7 +87,6 @@ class VideoWaits:
         # `or` is for type checkers: the function is not None.
         self._on_end = blocking_callback("on_end", on_end) or on_end
         self._poll = poll
-        self._chunk = check_count("chunk", chunk, least=1)
         expected = f"a number of seconds from 1 to {MAX_BUDGET:g}"
         self._budget = check_number("budget", budget, expected, is_valid=lambda n: 1 <= n <= MAX_BUDGET)
         self._queue = queue
@@ -116,7 +97,8 @@ class VideoWaits:
         _queues_in_use[app].add(queue)
         self._client = ProcessClient(client)
         self._worker = WorkerState()
-        self._merges = True
+        self._messages = Messages(app, queue, chunk=check_count("chunk", chunk, least=1))
+        self._runner = Runner(self._messages, self._worker, self._client, self._on_end, poll, self._budget)
         self._register()
 
     def add(self, tasks: Iterable[TaskRef]) -> None:
@@ -132,30 +114,37 @@ class VideoWaits:
             TypeError: `tasks` is a single string.
             celery.exceptions.ImproperlyConfigured: The app's settings would lose waits. The text has the line
                 that mends them.
-            kombu.exceptions.OperationalError: The broker cannot be reached. Some waits may have been added: add
-                all again.
+            kombu.exceptions.OperationalError: The broker cannot be reached or refuses a message. Some waits may
+                have been added: add all again.
         """
         if isinstance(tasks, str | bytes):
             raise TypeError("tasks should be an iterable of ids; for one task, pass [task_id]")
-        tokens = {token.task_id: token for token in map(_token_of, tasks)}
+        tokens = {token.task_id: token for token in map(token_of, tasks)}
         if self._app.conf.task_always_eager:
             self._wait_eagerly(list(tokens.values()))
             return
         self._check_settings(self._app.conf.worker_prefetch_multiplier)
-        with self._connect() as connection, connection.channel() as channel:
-            self._send([token.to_json() for token in tokens.values()], channel)
+        connection = self._messages.connect()
+        try:
+            with connection, connection.channel() as channel:
+                self._messages.send([token.to_json() for token in tokens.values()], channel)
+        except (*connection.connection_errors, *connection.channel_errors) as error:
+            raise OperationalError(
+                f"the broker {connection.as_uri()} did not confirm that it stores the waits: {error}. Add all again"
+            ) from error
 
     # On a worker.
 
     def _register(self) -> None:
         """Registers the Celery task, and what a worker needs around it."""
 
-        def wait(tokens: list[str]) -> None:
-            self._run(tokens)
+        # Any arguments: Celery would acknowledge a message whose arguments do not fit.
+        def wait(*args: object, **kwargs: object) -> None:
+            self._runner.run(args, kwargs)
 
         # Not shared: otherwise every app of the process would have the task.
-        self._task = self._app.task(
-            name=f"{self._queue}.wait",
+        self._app.task(
+            name=self._messages.task_name,
             shared=False,
             ignore_result=True,
             acks_late=True,
@@ -164,8 +153,7 @@ class VideoWaits:
             time_limit=NO_LIMIT,
             soft_time_limit=NO_LIMIT,
         )(wait)
-        functions = {"check_settings": staticmethod(self._check_settings), "shut_down": staticmethod(self._worker.stop)}
-        step = type("VideoWaitsStep", (ConsumerStep,), {"name": f"{self._queue}.step", **functions})
+        step = consumer_step(f"{self._queue}.step", self._check_settings, self._worker.stop)
         self._app.steps["consumer"].add(step)
         signals.celeryd_init.connect(self._on_worker_init, weak=False)
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
@@ -176,8 +164,9 @@ class VideoWaits:
         # In the main process, before the fork and before Celery selects the queues of `-Q`.
         self._worker.start()
         queues = self._app.amqp.queues
-        if self._queue not in queues:
-            queues.select_add(queues.new_missing(self._queue))
+        # A program that has added the queue itself has not made the workers consume it.
+        if self._queue not in queues.consume_from:
+            queues.select_add(queues[self._queue])
 
     def _on_shutting_down(self, **_signal: object) -> None:
         self._worker.stop()
@@ -188,117 +177,6 @@ class VideoWaits:
     def _check_settings(self, prefetch_multiplier: int) -> None:
         check_settings(self._app.conf, self._budget, prefetch_multiplier)
 
-    def _connect(self) -> Connection:
-        """A connection on which RabbitMQ confirms each message: another one may be lost when the broker restarts."""
-        connection: Connection = self._app.connection_for_write(transport_options={"confirm_publish": True})
-        return connection
-
-    def _send(self, texts: Sequence[str], channel: StdChannel) -> None:
-        """Sends the tokens in messages of at most one chunk. They are stored when it returns."""
-        producer = self._app.amqp.Producer(channel, auto_declare=False)
-        for start in range(0, len(texts), self._chunk):
-            some = texts[start : start + self._chunk]
-            # Without `retry`: the messages that are acknowledged afterwards belong to this connection.
-            self._task.apply_async((some,), producer=producer, queue=self._queue, retry=False, **_options(len(some)))
-
-    def _run(self, texts: list[str]) -> None:
-        """Waits for the tasks of one message, and sends on the tokens of the waits that have not ended."""
-        stop = Stop(self._worker, self._budget)
-        merged: list[Message] = []
-        try:
-            # Connected before the waiting: a broker that restarts delivers the old messages again, and then nothing can
-            # be sent on this connection.
-            with self._connect() as connection, connection.channel() as channel:
-                try:
-                    self._merge(texts, merged, channel)
-                    rest = self._wait(texts, stop)
-                    self._worker.check_main_process()
-                    self._send(rest, channel)
-                except BaseException:
-                    for message in merged:
-                        with contextlib.suppress(Exception):
-                            message.requeue()
-                    raise
-                for message in merged:
-                    message.ack()
-        except Exception as error:
-            _log.exception("%d waits for videos are given back to the broker", len(texts))
-            raise Reject(error, requeue=True) from error
-
-    def _merge(self, texts: list[str], merged: list[Message], channel: StdChannel) -> None:
-        """Takes more messages from the queue until the chunk is full: small messages should not take a slot each."""
-        queue = self._app.amqp.queues[self._queue].bind(channel)
-        # Somebody may have deleted it.
-        maybe_declare(queue, channel)
-        while self._merges and len(texts) < self._chunk and (message := queue.get(accept=["json"])) is not None:
-            if message.headers.get("task") == self._task.name:
-                merged.append(message)
-                texts += message.payload[0][0]
-            else:
-                # This process merges no more: a quorum queue drops a message that was given back too often.
-                self._merges = False
-                message.requeue()
-                _log.warning("the queue %s has messages of other tasks: give VideoWaits its own queue", self._queue)
-
-    def _wait(self, texts: Sequence[str], stop: Stop) -> list[str]:
-        """Waits until `stop`, and returns the tokens of the waits that have not ended."""
-        rest: list[str] = []
-        pending: dict[str, WaitToken] = {}
-        for text in texts:
-            try:
-                token = WaitToken.from_json(text)
-            except ValueError:
-                # A newer release may have written it.
-                _log.exception("a wait for a video is sent on unread")
-                rest.append(text)
-            else:
-                pending[token.task_id] = token
-        try:
-            for result in self._client.get().wait_many(
-                list(pending.values()), timeout=None, poll=self._poll, max_waiting=max(len(pending), 1), stop=stop
-            ):
-                if isinstance(result.error, WaitStopped):
-                    rest.append(result.error.token.to_json())
-                elif stop.is_late():
-                    rest.append(pending[result.task_id].to_json())
-                elif (again := self._end(result, pending[result.task_id])) is not None:
-                    rest.append(again.to_json())
-                del pending[result.task_id]
-        except Exception:  # noqa: BLE001 - whatever the client raises, no token is lost
-            _log.exception("%d waits for videos are sent on", len(pending))
-            rest += [token.to_json() for token in pending.values()]
-        # After a failure, the next attempt is a budget away.
-        while rest and not stop.is_set():
-            time.sleep(STOP_CHECK_INTERVAL)
-        return rest
-
-    def _end(self, result: WaitResult, token: WaitToken) -> WaitToken | None:
-        """Calls `on_end`. Returns the token for another attempt if it raised."""
-        try:
-            self._on_end(result)
-        except Exception:  # noqa: BLE001 - the user's function may raise anything
-            failures = token.failures + 1
-            delay = RETRY.delay(0, random.random(), failures)  # noqa: S311 - not for a secret
-            _log.exception("on_end raised for task %s, and is called again in %.0f s", result.task_id, delay)
-            return evolve(token, failures=failures, next_poll_at=time.time() + delay)
-        return None
-
     def _wait_eagerly(self, tokens: Sequence[WaitToken]) -> None:
         for result in self._client.get().wait_many(tokens, timeout=None, poll=self._poll):
             self._on_end(result)
-
-
-def _options(waits: int) -> dict[str, Any]:
-    """Options of a message that the types of Celery do not know."""
-    # The log and the monitoring show this instead of the tokens.
-    return {"argsrepr": f"({waits} waits,)", "confirm_timeout": CONFIRM_TIMEOUT, "add_to_parent": False}
-
-
-def _token_of(task: TaskRef) -> WaitToken:
-    if isinstance(task, CreatedTask):
-        return task.token
-    if isinstance(task, WaitToken):
-        check_task_id(task.task_id)
-        return task
-    now = time.time()
-    return WaitToken(task_id=check_task_id(task), started=now, polls=0, not_before=now)

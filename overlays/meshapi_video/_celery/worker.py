@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from mmap import mmap
 from typing import TYPE_CHECKING
@@ -12,25 +13,34 @@ from celery import bootsteps
 
 from meshapi_video._clock import monotonic
 from meshapi_video._sync.client import VideoClient
+from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL
 
 if TYPE_CHECKING:
     from celery.worker.consumer import Consumer
 
 
-class ConsumerStep(bootsteps.StartStopStep):
-    """Runs in the main process of a worker, when it has connected to the broker and when it shuts down."""
+def consumer_step(
+    name: str, check_settings: Callable[[int], None], shut_down: Callable[[], None]
+) -> type[bootsteps.StartStopStep]:
+    """Runs in the main process of a worker, when it has connected to the broker and when it shuts down.
 
-    requires = ("celery.worker.consumer.connection:Connection",)
-    check_settings: Callable[[int], None]
-    shut_down: Callable[[], None]
+    Celery makes the object itself, and knows the class by its name.
+    """
+    step_name = name
 
-    def start(self, parent: Consumer) -> None:
-        self.check_settings(parent.prefetch_multiplier)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - celery-types lacks it
+    class ConsumerStep(bootsteps.StartStopStep):
+        name = step_name
+        requires = ("celery.worker.consumer.connection:Connection",)
 
-    def close(self, parent: Consumer) -> None:
-        # Also after the remote command `shutdown`, which sends no signal.
-        del parent
-        self.shut_down()
+        def start(self, parent: Consumer) -> None:
+            check_settings(parent.prefetch_multiplier)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - celery-types lacks it
+
+        def close(self, parent: Consumer) -> None:
+            # Also after the remote command `shutdown`, which sends no signal.
+            del parent
+            shut_down()
+
+    return ConsumerStep
 
 
 class WorkerState:
@@ -56,7 +66,7 @@ class WorkerState:
         return self._main_process not in {0, os.getpid(), os.getppid()}
 
     def check_main_process(self) -> None:
-        """Raises `RuntimeError` in such a child."""
+        """Raises `RuntimeError` in a child whose main process was killed."""
         if self.is_orphan():
             raise RuntimeError("the main process of this worker was killed")
 
@@ -72,6 +82,11 @@ class Stop(threading.Event):
 
     def is_set(self) -> bool:
         return monotonic() >= self._ends_at or self.is_late()
+
+    def wait_until_set(self) -> None:
+        """Sleeps until it is set."""
+        while not self.is_set():
+            time.sleep(STOP_CHECK_INTERVAL)
 
     def is_late(self) -> bool:
         """Whether `on_end` should not be called any more: it was slow, or the worker ends."""
