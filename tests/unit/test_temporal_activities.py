@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
 import pytest
@@ -330,7 +329,7 @@ def sandbox(shared_sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def creating(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Temporal:
+def creating(sandbox: Sandbox) -> Temporal:
     """The attempts of a create. Their time is the sandbox's."""
 
     @dataclass
@@ -339,12 +338,7 @@ def creating(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Temporal:
             super().pass_time(seconds)
             sandbox.advance(seconds)
 
-    temporal = CreatingTemporal(sandbox.base_url, timeout=0.5)
-    clock = SimpleNamespace(time=lambda: temporal.now)
-    for module in ("_temporal.creates", "_create_ends"):
-        monkeypatch.setattr(f"meshapi_video.{module}.time", clock)
-    importlib.import_module("meshapi_video._temporal.creates")
-    return temporal
+    return CreatingTemporal(sandbox.base_url, timeout=0.5)
 
 
 def made(sandbox: Sandbox) -> list[str]:
@@ -406,11 +400,16 @@ def test_a_request_of_a_lost_worker_is_sent_again_when_the_list_has_settled(
     assert creating.attempt < 30
 
 
-def test_a_clock_that_is_ahead_settles_nothing(creating: Temporal, sandbox: Sandbox) -> None:
-    sandbox.plan_creates(create_faults=["bad_gateway_before"])
-    with pytest.raises(ApplicationError):
-        asyncio.run(creating.start("create_video", REQUEST))
-    creating.details[0]["sent_at"] -= 3600
+def test_a_clock_that_is_ahead_settles_nothing_hours_after_the_first_attempt(
+    creating: Temporal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fault, waited in {"rate_limited": 0, "bad_gateway_before": 7200}.items():
+        sandbox.plan_creates(create_faults=[fault])
+        creating.pass_time(waited)
+        with pytest.raises(ApplicationError):
+            asyncio.run(creating.start("create_video", REQUEST))
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 2 * SETTLED)
     with pytest.raises(ApplicationError, match="the next attempt searches again"):
         asyncio.run(creating.start("create_video", REQUEST))
 
