@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_type_hints
 
 import pytest
 from temporalio.activity import ActivityCancellationDetails
@@ -71,10 +71,17 @@ class Temporal:
         async with AsyncVideoClient(self.api_key, base_url=self.base_url, timeout=self.timeout) as client:
             activities = VideoActivities(client, poll=self.poll, settled_after=SETTLED)
             [function] = [each for each in activities.activities if each.__name__ == name]
-            running = asyncio.ensure_future(environment.run(function, argument))
+            running = asyncio.ensure_future(environment.run(function, await self._converted(argument, function)))
             if meanwhile is not None:
                 await meanwhile(environment)
             return await running
+
+    async def _converted(self, argument: object, function: Callable[..., object]) -> object:
+        """The argument as Temporal passes it: an error here would be retried for ever."""
+        [hint] = [hint for name, hint in get_type_hints(function).items() if name != "return"]
+        payloads = await DataConverter.default.encode([argument])
+        [converted] = await DataConverter.default.decode(payloads, [hint])
+        return converted
 
     def _heartbeat(self, *details: object) -> None:
         # Temporal stores JSON.
@@ -179,10 +186,35 @@ def test_an_end_without_a_video_and_a_refusal_are_not_retried(
 
 
 @BOTH_WAITS
-def test_a_wait_refuses_an_argument_that_cannot_be_a_task(temporal: Temporal, server: Server, name: str) -> None:
-    error = refused(temporal, name, "a/b")
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "a/b",
+        "",
+        pytest.param("[" * 5000, id="deep"),
+        '{"version": 99, "task_id": 5}',
+        pytest.param("[" * 100_000, id="deep"),
+        ["task-1"],
+        None,
+        WaitToken(task_id="a/b", started=0, polls=0, not_before=0).to_json(),
+    ],
+)
+def test_a_wait_refuses_an_argument_that_cannot_be_a_task(
+    temporal: Temporal, server: Server, name: str, argument: object
+) -> None:
+    error = refused(temporal, name, argument)
     assert (error.type, server.requests) == ("ValueError", [])
-    assert "not a task id" in str(error)
+    assert "task id" in str(error)
+    assert len(str(error)) < 1000
+
+
+@BOTH_WAITS
+def test_a_wait_begins_again_from_a_token_that_a_newer_release_wrote(
+    temporal: Temporal, server: Server, name: str
+) -> None:
+    server.script(finished())
+    assert temporal.run(name, '{"version": 99, "task_id": "task-1", "more": []}').id == "task-1"
+    assert server.requests[0].target.endswith("/task-1")
 
 
 def test_a_failure_is_short_in_the_history_and_does_not_have_the_key(temporal: Temporal, server: Server) -> None:
@@ -499,6 +531,9 @@ def test_a_refused_create_is_not_retried(temporal: Temporal, server: Server, sta
 @pytest.mark.parametrize(
     ("request_", "error_type", "message"),
     [
+        ([REQUEST], "ValueError", "request should be an object"),
+        ("a lake at sunrise", "ValueError", "request should be an object"),
+        (None, "ValueError", "request should be an object"),
         ({"prompt": "a lake"}, "ValueError", "model should be"),
         ({**REQUEST, "duration": -3}, "ValueError", "duration should be"),
         ({**REQUEST, "durations": 3}, "TypeError", "duration"),
@@ -507,7 +542,7 @@ def test_a_refused_create_is_not_retried(temporal: Temporal, server: Server, sta
     ],
 )
 def test_a_wrong_request_is_not_sent_and_not_retried(
-    temporal: Temporal, server: Server, request_: dict[str, object], error_type: str, message: str
+    temporal: Temporal, server: Server, request_: object, error_type: str, message: str
 ) -> None:
     error = refused(temporal, "create_video", request_)
     assert error.type == error_type

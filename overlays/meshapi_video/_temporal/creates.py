@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -40,8 +41,6 @@ from meshapi_video._temporal.failures import ended, refused, repeated, settling,
 from meshapi_video_generated.models import VideoContentItem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from meshapi_video._async.client import AsyncVideoClient
     from meshapi_video._create.recovery import Recovery
 
@@ -181,7 +180,12 @@ def _leave(mark: CreateMark) -> None:
 
 
 def _arguments(request: Mapping[str, Any]) -> _Arguments:
-    """The arguments of the client's `create`. Raises `ValueError` if an item of the content cannot be one."""
+    """The arguments of the client's `create`. Raises `ValueError` if they or an item of the content cannot be some."""
+    if not isinstance(request, Mapping):
+        raise ValueError(  # noqa: TRY004 - one error for every wrong request
+            f"the request should be an object, with the arguments of `create`; it is {type(request).__name__}: "
+            "nothing was sent"
+        )
     content: Any = request.get("content") or []
     try:
         items = [VideoContentItem.from_dict(item) for item in content]

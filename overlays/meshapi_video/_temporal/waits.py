@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from temporalio import activity
 
+from meshapi_video._tasks import check_task_id
 from meshapi_video._temporal.failures import ended, refused
 from meshapi_video._token import WaitToken
 
@@ -26,7 +28,19 @@ def token_of(task: str) -> WaitToken:
     for text in (*activity.info().heartbeat_details, task):
         with suppress(ValueError, TypeError):
             return WaitToken.from_json(text)
-    return WaitToken(task_id=task, started=time.time(), polls=0, not_before=0)
+    try:
+        return WaitToken(task_id=check_task_id(_id_in(task)), started=time.time(), polls=0, not_before=0)
+    except ValueError as error:
+        raise refused(error) from None
+
+
+def _id_in(task: str) -> str:
+    """The task's id in the token of a newer release; any other text is the id."""
+    with suppress(ValueError, TypeError, RecursionError):
+        match json.loads(task):
+            case {"task_id": str(task_id)}:
+                return task_id
+    return task
 
 
 class Wait:
