@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from meshapi_video._tasks import check_task_id
 from meshapi_video._temporal.failures import ended, refused
 from meshapi_video._token import WaitToken
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 def token_of(task: str) -> WaitToken:
     """The token that the attempt before this one left, or else the one that the workflow gave, by the task's id."""
+    from meshapi_video._tasks import check_task_id  # noqa: PLC0415 - workflows import this module, too
+
     # A token that a newer release wrote cannot be read: the wait then begins again, and loses nothing.
     for text in (*activity.info().heartbeat_details, task):
         with suppress(ValueError, TypeError):
