@@ -181,7 +181,7 @@ def _leave(mark: CreateMark) -> None:
 
 def _arguments(request: Mapping[str, Any]) -> _Arguments:
     """The arguments of the client's `create`. Raises `ValueError` if they or an item of the content cannot be some."""
-    if not isinstance(request, Mapping):
+    if not isinstance(request, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - it comes from JSON
         raise ValueError(  # noqa: TRY004 - one error for every wrong request
             f"the request should be an object, with the arguments of `create`; it is {type(request).__name__}: "
             "nothing was sent"

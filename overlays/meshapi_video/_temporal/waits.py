@@ -41,6 +41,8 @@ def _id_in(task: str) -> str:
         match json.loads(task):
             case {"task_id": str(task_id)}:
                 return task_id
+            case _:
+                pass
     return task
 
 
