@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from meshapi_video._create.recovery import LISTED_BEFORE, Recovery, is_open, recover
@@ -15,13 +14,14 @@ if TYPE_CHECKING:
     from meshapi_video_generated.models import VideoTaskResponse
 
 
-async def look(client: AsyncVideoClient, records: Sequence[JournalRecord], settled_after: float) -> Recovery:
-    """Compares creates without a known end with the list at Mesh.
+async def search_list(
+    client: AsyncVideoClient, records: Sequence[JournalRecord], settled_after: float, now: float
+) -> Recovery:
+    """Compares creates without a known end with the list at Mesh. `now` is of the same clock as their times.
 
     A create that was not made is sent again, and paid for. So the list is read twice before one is declared not made.
     """
     since = min(record.time for record in records if is_open(record)) - LISTED_BEFORE
-    now = time.time()
     account = account_of(client)
     listed: dict[str, VideoTaskResponse] = {}
     found, is_complete = Recovery(), True

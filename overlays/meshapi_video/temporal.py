@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 try:
     from temporalio import activity
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from meshapi_video._async.client import AsyncVideoClient
     from meshapi_video._polling.adaptive import AdaptivePolicy
     from meshapi_video._tasks import Video
+
+    Request: TypeAlias = Mapping[str, Any]
+    Task: TypeAlias = str
+else:
+    # An argument that is not of the type of its parameter fails in Temporal's converter, and is retried for ever. So
+    # the activities themselves check their arguments.
+    Request = Task = Any
 
 RETRY_POLICY: Final[RetryPolicy] = RetryPolicy(initial_interval=timedelta(seconds=5), backoff_coefficient=1.0)
 """The retry policy for each of the activities: no limit of attempts, and 5 s until the next one after a worker was
@@ -57,7 +64,7 @@ class VideoActivities:
 
     Args:
         client: Sends all requests. Close it after the worker.
-        poll: When to poll.
+        poll: When to poll. An `AdaptivePolicy` uses what it has learned, and does not learn here.
         settled_after: Seconds after a create from which on a task that is not in the list was not made.
 
     Raises:
@@ -81,9 +88,8 @@ class VideoActivities:
         """All activities, for `Worker(activities=...)`."""
         return [self.create_video, self.wait_for_video, self.poll_video]
 
-    # `Any`, because that is the only value of JSON that Temporal's converter leaves as it is.
     @activity.defn(name="create_video")
-    async def create_video(self, request: Mapping[str, Any]) -> str:
+    async def create_video(self, request: Request) -> str:
         """Creates a task, which costs money, and returns its id. No retry pays for it again.
 
         Only the first attempt sends the request, or one that knows that the attempt before it made no task. Any
@@ -104,7 +110,7 @@ class VideoActivities:
         return await _uninterrupted(Create(self._client, request, self._settled_after).run())
 
     @activity.defn(name="wait_for_video")
-    async def wait_for_video(self, task: str) -> VideoResult:
+    async def wait_for_video(self, task: Task) -> VideoResult:
         """Waits until the task has ended, and returns its video. Meanwhile it holds a slot of the worker.
 
         It heartbeats the token of the wait, where the next attempt resumes, perhaps on another worker. When the
@@ -145,7 +151,7 @@ class VideoActivities:
         raise unfinished(wait.token, "its worker shuts down, and another one resumes", 0)
 
     @activity.defn(name="poll_video")
-    async def poll_video(self, task: str) -> VideoResult:
+    async def poll_video(self, task: Task) -> VideoResult:
         """Polls once, and returns the video if the task has ended. Between two polls it holds no slot of a worker.
 
         If the task has not ended, it heartbeats the token of the wait, and fails with an error that Temporal retries

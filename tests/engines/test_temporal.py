@@ -50,7 +50,7 @@ class Fleet:
         self.record.touch()
         self.workers = list[Worker]()
         engine.server = server
-        engine.heartbeat_timeout = 2.0
+        engine.heartbeat_timeout = 1.0
         engine.prepare(folder, sandbox.base_url)
 
     def start(self, *arguments: str) -> Worker:
@@ -109,7 +109,7 @@ async def attempts_of(handle: WorkflowHandle[Any, Any]) -> int:
 
 def test_a_worker_that_is_killed_in_a_create_pays_once(fleet: Fleet, sandbox: Sandbox) -> None:
     # Both tasks are made, one before the worker is killed and one after that. Neither create gets its response.
-    delays = {"slow_after": 8, "slow_before": 2}
+    delays = {"slow_after": 6, "slow_before": 2}
     faults = [{"fault": name, "creates": [n], "delay": delays[name]} for n, name in enumerate(delays, 1)]
     sandbox.plan_creates(queued_for=0, running_for=0, create_faults=faults)
     killed = fleet.start(*QUICKLY)
@@ -222,7 +222,10 @@ def test_polls_add_nothing_to_the_history_whatever_the_retry_policy_says(
     in_workflows(temporal_server, sandbox, body)
 
 
-def test_a_cancelled_workflow_ends_its_wait(temporal_server: TemporalServer, sandbox: Sandbox) -> None:
+def test_a_cancelled_workflow_ends_its_wait_and_another_one_learns_how_a_task_without_a_video_ended(
+    temporal_server: TemporalServer, sandbox: Sandbox
+) -> None:
+    failed_id = sandbox.create_task("failed", queued_for=0, running_for=0)
     task_id = sandbox.create_task(queued_for=0, running_for=3600)
 
     async def body(workflows: Workflows) -> None:
@@ -234,23 +237,16 @@ def test_a_cancelled_workflow_ends_its_wait(temporal_server: TemporalServer, san
             await asyncio.wait_for(handle.result(), 5)
         assert isinstance(caught.value.cause, CancelledError | ActivityError)
         polls = polls_of(sandbox, task_id)
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.5)
         assert polls_of(sandbox, task_id) == polls
 
-    in_workflows(temporal_server, sandbox, body)
-
-
-def test_a_workflow_learns_how_a_task_without_a_video_ended(temporal_server: TemporalServer, sandbox: Sandbox) -> None:
-    task_id = sandbox.create_task("failed", queued_for=0, running_for=0)
-
-    async def body(workflows: Workflows) -> None:
-        handle = await workflows.start(task_id)
+        handle = await workflows.start(failed_id)
         with pytest.raises(WorkflowFailureError) as caught:
             await handle.result()
         assert isinstance(caught.value.cause, ActivityError)
         error = caught.value.cause.cause
         assert isinstance(error, ApplicationError)
-        assert (error.type, error.non_retryable, error.details[0]["task_id"]) == ("TaskFailed", True, task_id)
+        assert (error.type, error.non_retryable, error.details[0]["task_id"]) == ("TaskFailed", True, failed_id)
         history = await handle.fetch_history()
         assert sandbox.api_key.encode() not in b"".join(event.SerializeToString() for event in history.events)
 

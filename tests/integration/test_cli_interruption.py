@@ -244,7 +244,7 @@ def test_ctrl_c_in_the_search_for_the_ends_of_a_journal_says_that_it_is_kept(
     env_server.script(close)
     journal = tmp_path / "journal"
     assert run(["create", "a lake", *MODEL, "--journal", str(journal)]) == 5
-    monkeypatch.setattr("meshapi_video._cli.journal_ends.look", interrupt_async)
+    monkeypatch.setattr("meshapi_video._cli.journal_ends.search_list", interrupt_async)
     assert run(["journal", str(journal)]) == 130
     assert capsys.readouterr().err.splitlines()[-2:] == [
         f"meshapi-video: the journal {journal} keeps the ends that were found so far: run the same command again",

@@ -25,7 +25,7 @@ from meshapi_video._cli.words import in_terminal_words, with_options
 from meshapi_video._create.models import doubts
 from meshapi_video._create.recovery import is_of_another_account, is_open
 from meshapi_video._create.request import build_request
-from meshapi_video._create_ends import account_of, look
+from meshapi_video._create_ends import account_of, search_list
 from meshapi_video._download.file_lock import try_lock
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ class Creates:
         records = [*self._records().values()]
         if self._journal is None or not any(is_open(record) for record in records):
             return []
-        found = await look(client, records, self._settled_after)
+        found = await search_list(client, records, self._settled_after, time.time())
         write(self._journal, found)
         self._candidates = found.unresolved
         return [record for record in records if record.request_id in found.unresolved]

@@ -256,7 +256,7 @@ def journal(
     is found is written into the journal. The exit code is 5 if the end of a create is still not known.
     """
     from meshapi_video import AsyncVideoClient, read_journal  # noqa: PLC0415
-    from meshapi_video._cli.journal_ends import look_and_write, refuse_other_account, unresolved_text  # noqa: PLC0415
+    from meshapi_video._cli.journal_ends import refuse_other_account, search_and_write, unresolved_text  # noqa: PLC0415
     from meshapi_video._create.journal import resolve  # noqa: PLC0415
     from meshapi_video._create.recovery import SETTLED_AFTER, is_open  # noqa: PLC0415
 
@@ -276,7 +276,7 @@ def journal(
         with settings_errors_are_usage_errors():
             client = AsyncVideoClient(read_api_key(api_key_file, from_stdin=api_key_stdin))
         try:
-            found = look_and_write(client, records, file, SETTLED_AFTER if settled_after is None else settled_after)
+            found = search_and_write(client, records, file, SETTLED_AFTER if settled_after is None else settled_after)
         except KeyboardInterrupt:
             print_error(f"the journal {file} keeps the ends that were found so far: run the same command again")
             raise

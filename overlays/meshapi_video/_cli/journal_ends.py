@@ -1,7 +1,8 @@
-"""The ends of the creates in a journal: looks for those that are not known, and writes those that are found."""
+"""The ends of the creates in a journal: searches for those that are not known, and writes those that are found."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -9,7 +10,7 @@ import click
 
 from meshapi_video._cli.output import print_status
 from meshapi_video._create.journal import resolve
-from meshapi_video._create_ends import look
+from meshapi_video._create_ends import search_list
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from meshapi_video._create.recovery import Recovery
 
 
-def look_and_write(
+def search_and_write(
     client: AsyncVideoClient, records: list[JournalRecord], journal: Path, settled_after: float
 ) -> Recovery:
     """Finds the ends of creates in the list, and writes them into the journal."""
 
     async def main() -> Recovery:
         async with client:
-            return await look(client, records, settled_after)
+            return await search_list(client, records, settled_after, time.time())
 
     found = anyio.run(main)
     write(journal, found)

@@ -7,13 +7,16 @@
 | any other: an earlier request may have made a task       | searches the list at Mesh for it, only           |
 
 So no attempt both searches and sends. A mark is left in a heartbeat. If it is lost, the next attempt searches.
+
+All times are of Temporal's clock, which all workers share: the clock of a worker may be ahead, and would then say too
+early that a task which is not in the list was not made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -25,7 +28,7 @@ from meshapi_video._create.candidates import EARLIEST, RequestFacts
 from meshapi_video._create.journal import JournalRecord
 from meshapi_video._create.recovery import recover
 from meshapi_video._create.request import SEEDS
-from meshapi_video._create_ends import account_of, look
+from meshapi_video._create_ends import account_of, search_list
 from meshapi_video._errors import (
     APIError,
     ConnectionFailed,
@@ -38,8 +41,6 @@ from meshapi_video._temporal.failures import ended, refused, repeated, settling,
 from meshapi_video_generated.models import VideoContentItem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from meshapi_video._async.client import AsyncVideoClient
     from meshapi_video._create.recovery import Recovery
 
@@ -58,7 +59,7 @@ class CreateMark(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     """The attempt that wrote it."""
     sent_at: float
-    """When the last request that may have made a task was sent, in seconds since 1970."""
+    """When the attempt started that sent the last request that may have made a task, in seconds since 1970."""
     account: str
     """The name of the server and the key to which it went; "" if that is not known."""
     made_no_task: bool = False
@@ -79,6 +80,7 @@ class Create:
         self._request = request
         self._settled_after = settled_after
         self._info = activity.info()
+        self._now = self._info.started_time.timestamp()
 
     async def run(self) -> str:
         """The id of the task. Raises `ApplicationError` if there is none yet, or none that is known."""
@@ -101,7 +103,7 @@ class Create:
         return await self._search(mark, facts)
 
     async def _send(self, arguments: _Arguments) -> str:
-        mark = CreateMark(attempt=self._info.attempt, sent_at=time.time(), account=account_of(self._client))
+        mark = CreateMark(attempt=self._info.attempt, sent_at=self._now, account=account_of(self._client))
         _leave(mark)
         try:
             # Named, so that the request cannot make a worker write a file.
@@ -117,8 +119,7 @@ class Create:
             raise ended(error) from None
 
     async def _search(self, mark: CreateMark, facts: RequestFacts) -> str:
-        # The clock of this worker may be ahead. By the clock of Temporal, it cannot be longer ago than this.
-        age = min(time.time() - mark.sent_at, (self._info.started_time - self._info.scheduled_time).total_seconds())
+        age = self._now - mark.sent_at
         try:
             found = await self._find(mark, facts, is_settled=age > self._settled_after)
         except MeshVideoError as error:
@@ -143,8 +144,10 @@ class Create:
             request_id="create", key=None, time=mark.sent_at, facts=facts, body_sha256="", account=mark.account
         )
         listed = [task async for task in self._client.list(created_after=mark.sent_at - EARLIEST)]
-        found = recover([record], listed, time.time(), math.inf, mark.account, is_complete=False)
-        return await look(self._client, [record], self._settled_after) if is_settled and not found.created else found
+        found = recover([record], listed, self._now, math.inf, mark.account, is_complete=False)
+        if found.created or not is_settled:
+            return found
+        return await search_list(self._client, [record], self._settled_after, self._now)
 
     def _mark(self) -> CreateMark | None:
         """The mark of a request that may have made a task; None if there can be none, so that one may be sent."""
@@ -177,7 +180,12 @@ def _leave(mark: CreateMark) -> None:
 
 
 def _arguments(request: Mapping[str, Any]) -> _Arguments:
-    """The arguments of the client's `create`. Raises `ValueError` if an item of the content cannot be one."""
+    """The arguments of the client's `create`. Raises `ValueError` if they or an item of the content cannot be some."""
+    if not isinstance(request, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - it comes from JSON
+        raise ValueError(  # noqa: TRY004 - one error for every wrong request
+            f"the request should be an object, with the arguments of `create`; it is {type(request).__name__}: "
+            "nothing was sent"
+        )
     content: Any = request.get("content") or []
     try:
         items = [VideoContentItem.from_dict(item) for item in content]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -22,11 +23,27 @@ if TYPE_CHECKING:
 
 def token_of(task: str) -> WaitToken:
     """The token that the attempt before this one left, or else the one that the workflow gave, by the task's id."""
+    from meshapi_video._tasks import check_task_id  # noqa: PLC0415 - workflows import this module, too
+
     # A token that a newer release wrote cannot be read: the wait then begins again, and loses nothing.
     for text in (*activity.info().heartbeat_details, task):
         with suppress(ValueError, TypeError):
             return WaitToken.from_json(text)
-    return WaitToken(task_id=task, started=time.time(), polls=0, not_before=0)
+    try:
+        return WaitToken(task_id=check_task_id(_id_in(task)), started=time.time(), polls=0, not_before=0)
+    except ValueError as error:
+        raise refused(error) from None
+
+
+def _id_in(task: str) -> str:
+    """The task's id in the token of a newer release; any other text is the id."""
+    with suppress(ValueError, TypeError, RecursionError):
+        match json.loads(task):
+            case {"task_id": str(task_id)}:
+                return task_id
+            case _:
+                pass
+    return task
 
 
 class Wait:

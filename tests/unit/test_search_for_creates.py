@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import cast
@@ -12,10 +11,10 @@ import pytest
 
 from meshapi_video import AsyncVideoClient, JournalRecord, RequestFacts, VideoTaskResponse
 from meshapi_video._create.recovery import Recovery
-from meshapi_video._create_ends import look
+from meshapi_video._create_ends import search_list
 
-CREATED_AT = time.time() - 1000
-TASK = VideoTaskResponse.from_dict({"id": "t-1", "status": "queued", "seed": 1, "created_at": int(CREATED_AT)})
+CREATED_AT = 1_700_000_000
+TASK = VideoTaskResponse.from_dict({"id": "t-1", "status": "queued", "seed": 1, "created_at": CREATED_AT})
 
 
 class Listed:
@@ -46,7 +45,7 @@ def found_in(*lists: Listed) -> tuple[Recovery, int]:
     facts = RequestFacts(model="m", sent_at=CREATED_AT, seed=1, own_seed=True)
     record = JournalRecord(request_id="r-1", key=None, time=CREATED_AT, facts=facts, body_sha256="", account="a")
     # Only these two attributes are used.
-    return anyio.run(look, cast("AsyncVideoClient", client), [record], 900.0), len(left)
+    return anyio.run(search_list, cast("AsyncVideoClient", client), [record], 900.0, CREATED_AT + 1000), len(left)
 
 
 def test_two_complete_lists_without_the_task_say_that_there_is_none() -> None:
