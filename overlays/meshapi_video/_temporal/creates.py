@@ -66,6 +66,10 @@ class CreateMark(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it is certain that neither this attempt nor one before it made a task."""
 
 
+# A decoder prepares its type. At the first use, several threads might do that at once.
+msgspec.json.Decoder(CreateMark)
+
+
 class Create:
     """One attempt of a create. All attempts of one activity have the same seed, by which they know their task.
 
