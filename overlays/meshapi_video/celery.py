@@ -10,8 +10,8 @@ A message carries the tokens of a chunk of waits. A worker waits for these tasks
 | the broker restarts                          | cannot be sent on: the broker delivers the old message again     |
 | `on_end` raises                              | sent on, with a backoff: `on_end` is called again                |
 
-So the broker holds each token at every moment, for a moment or after a failure even twice. `on_end` is called at least
-once.
+So RabbitMQ holds each token at every moment, for a moment or after a failure even twice. Redis does not between two
+commands, by which a worker takes a message and notes that it is not acknowledged. `on_end` is called at least once.
 """
 
 from __future__ import annotations
