@@ -6,7 +6,7 @@ import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
+from meshapi_video._http_libraries import httpx
 
 _LONGEST_LABEL: Final = 63
 """The most characters between two dots of a host name."""

@@ -7,9 +7,8 @@ import ssl
 import urllib.request
 from urllib.parse import urlsplit
 
-import httpx
-
 from meshapi_video._errors import MeshVideoError
+from meshapi_video._http_libraries import httpx
 from meshapi_video._transport.no_proxy import is_exempt
 from meshapi_video._urls import is_loopback
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, Unpack
 
-import httpx
-
+from meshapi_video._http_libraries import httpx
 from meshapi_video._settings import Settings
 from meshapi_video._version import __version__
 
