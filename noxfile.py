@@ -82,6 +82,7 @@ OF_DEPENDENCIES = [
     "tests/drivers/test_generated_parser.py",
     "tests/drivers/test_httpx2.py",
     "tests/drivers/test_mocks.py",
+    "tests/drivers/test_private_names.py",
     "tests/drivers/test_user_client.py",
     "tests/integration/test_frozen_time.py",
     "tests/integration/test_sandbox_create.py",
@@ -91,6 +92,8 @@ OF_THE_PYTHON = [
     "tests/unit/test_names.py",
     "tests/drivers/test_stop.py",
     "tests/integration/test_cli_streams.py",
+    # It needs httpx2, which is no dependency.
+    "tests/integration/test_httpx2_for_httpx.py",
 ]
 
 
@@ -102,6 +105,8 @@ def without(*lists: list[str]) -> list[str]:
 MEASURED = without(SLOW)
 ON_OTHER_PYTHONS = without(SLOW, SLOW_BUT_MEASURED, OF_DEPENDENCIES)
 WITH_LOWEST = without(SLOW, SLOW_BUT_MEASURED, OF_THE_PYTHON)
+# All but the tests that compare httpx2 with httpx, or that count imports.
+ON_HTTPX2 = without(["tests/drivers/test_httpx2.py", "tests/unit/test_names.py"])
 # More workers than cores, because most tests mostly wait for a socket.
 PARALLEL = ["-n", str((os.cpu_count() or 1) * 3 // 2), "--dist", "loadfile"]
 
@@ -149,7 +154,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Test the SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
-    install_groups(session, "test")
+    install_groups(session, "test", "httpx2")
     session.install("-e", ".[cli,sandbox,aiohttp,celery,temporal]")
     # Coverage doubles the time of the tests, and the branches are the same on every Python.
     # The slow tests reach no more of them.
@@ -190,12 +195,17 @@ def fleet_airflow(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def httpx2(session: nox.Session) -> None:
-    """Run the tests of the users' own HTTP clients again, with clients of httpx2."""
+    """Run the tests with httpx2: in place of httpx everywhere, and then only as the library of the users' clients."""
     install_groups(session, "test", "httpx2")
-    session.install("-e", ".[cli,sandbox]")
-    drivers = [path for path in Path("tests/drivers").glob("test_*.py") if "httpx" in path.read_text("utf-8")]
-    files = sorted({str(path) for path in drivers}.difference(SLOW, TIMEOUTS))
-    session.run("pytest", *(session.posargs or [*PARALLEL, *files]), env={"HTTP_LIBRARY": "httpx2"})
+    session.install("-e", ".[cli,sandbox,aiohttp,celery,temporal]")
+    # Every import of httpx, by the SDK, the generated code, the tests and the mocks, is answered by httpx2.
+    everywhere = {"PYTHONPATH": str(Path("tests/httpx2_for_httpx").resolve())}
+    session.run("pytest", *(session.posargs or [*PARALLEL, *ON_HTTPX2]), env=everywhere)
+    # Then the SDK uses httpx, and the users' own clients are of httpx2.
+    drivers = sorted(
+        str(path) for path in Path("tests/drivers").glob("test_*.py") if "httpx" in path.read_text("utf-8")
+    )
+    session.run("pytest", *(session.posargs or [*PARALLEL, *drivers]), env={"HTTP_LIBRARY": "httpx2"})
 
 
 @nox.session(default=False)
