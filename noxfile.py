@@ -105,8 +105,6 @@ def without(*lists: list[str]) -> list[str]:
 MEASURED = without(SLOW)
 ON_OTHER_PYTHONS = without(SLOW, SLOW_BUT_MEASURED, OF_DEPENDENCIES)
 WITH_LOWEST = without(SLOW, SLOW_BUT_MEASURED, OF_THE_PYTHON)
-# All but the tests that compare httpx2 with httpx, or that count imports.
-ON_HTTPX2 = without(["tests/drivers/test_httpx2.py", "tests/unit/test_names.py"])
 # More workers than cores, because most tests mostly wait for a socket.
 PARALLEL = ["-n", str((os.cpu_count() or 1) * 3 // 2), "--dist", "loadfile"]
 
@@ -134,12 +132,15 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, format, and the import rules."""
+    """Check style, format, the import rules, and the workflow that publishes."""
     install_groups(session, "lint")
     session.install("-e", ".[cli,sandbox]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "."})
+    # Its syntax, and what makes a workflow unsafe. Neither needs the network.
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/publish.yml")
+    session.run("zizmor", "--offline", "--no-progress", "--pedantic", ".github/workflows")
 
 
 @nox.session
@@ -193,6 +194,11 @@ def fleet_airflow(session: nox.Session) -> None:
     session.run("python", "-m", "tools.fleet", "--engine", "airflow", "--tasks", "10", "--jobs", "1", *session.posargs)
 
 
+def files_about_httpx(folder: str) -> list[str]:
+    """The files of tests that name httpx."""
+    return sorted(str(path) for path in Path(folder).glob("test_*.py") if "httpx" in path.read_text("utf-8"))
+
+
 @nox.session(default=False)
 def httpx2(session: nox.Session) -> None:
     """Run the tests with httpx2: in place of httpx everywhere, and then only as the library of the users' clients."""
@@ -200,12 +206,13 @@ def httpx2(session: nox.Session) -> None:
     session.install("-e", ".[cli,sandbox,aiohttp,celery,temporal]")
     # Every import of httpx, by the SDK, the generated code, the tests and the mocks, is answered by httpx2.
     everywhere = {"PYTHONPATH": str(Path("tests/httpx2_for_httpx").resolve())}
-    session.run("pytest", *(session.posargs or [*PARALLEL, *ON_HTTPX2]), env=everywhere)
+    files = ["tests/drivers", *sorted({*files_about_httpx("tests/unit")}.difference(SLOW))]
+    # This one compares httpx2 with httpx.
+    compares = "--ignore=tests/drivers/test_httpx2.py"
+    session.run("pytest", *(session.posargs or [*PARALLEL, *files, compares]), env=everywhere)
     # Then the SDK uses httpx, and the users' own clients are of httpx2.
-    drivers = sorted(
-        str(path) for path in Path("tests/drivers").glob("test_*.py") if "httpx" in path.read_text("utf-8")
-    )
-    session.run("pytest", *(session.posargs or [*PARALLEL, *drivers]), env={"HTTP_LIBRARY": "httpx2"})
+    files = files_about_httpx("tests/drivers")
+    session.run("pytest", *(session.posargs or [*PARALLEL, *files]), env={"HTTP_LIBRARY": "httpx2"})
 
 
 @nox.session(default=False)
