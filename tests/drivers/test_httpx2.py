@@ -66,7 +66,7 @@ def test_wait_many_goes_through_it(client: Caller, server: Server) -> None:
 
 
 def test_lists_go_through_it(client: Caller, server: Server) -> None:
-    page = {"data": [], "has_more": False, "total": 0, "limit": 100, "offset": 0}
+    page = {"data": list[object](), "has_more": False, "total": 0, "limit": 100, "offset": 0}
     server.script(response(200, page))
 
     async def all_tasks(each: AsyncVideoClient) -> list[VideoTaskResponse]:
