@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -15,7 +15,7 @@ from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, ResourceLink, TextContent
 
 from meshapi_video import AsyncVideoClient
-from meshapi_video._cli.words import in_terminal_words
+from meshapi_video._cli.mcp_command import in_words
 from meshapi_video._mcp.server import VideoServer
 from meshapi_video._mcp.state import State
 
@@ -31,11 +31,12 @@ class User:
 
     def __init__(self, action: str = "accept", content: dict[str, Any] | None = None) -> None:
         self.questions: list[str] = []
-        self._answer = ElicitResult.model_validate({"action": action, "content": content})
+        self.answer = ElicitResult.model_validate({"action": action, "content": content})
 
-    async def __call__(self, _context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        assert context.session
         self.questions.append(params.message)
-        return self._answer
+        return self.answer
 
 
 def agreeing() -> User:
@@ -56,27 +57,16 @@ class AIClient:
         self.progress.append((progress, total, message))
 
     @asynccontextmanager
-    async def connected(self) -> AsyncGenerator[Client]:
+    async def connected(self, state: State | None = None) -> AsyncGenerator[Client]:
         """The official client, connected to a server of its own."""
-        async with (
-            AsyncVideoClient() as videos,
-            Client(
-                VideoServer(self.state(videos)),
-                mode=self.mode,
-                elicitation_callback=self.user,
-                raise_exceptions=True,
-            ) as client,
-        ):
-            yield client
+        async with AsyncExitStack() as stack:
+            if state is None:
+                state = self.state(await stack.enter_async_context(AsyncVideoClient()))
+            client = Client(VideoServer(state), mode=self.mode, elicitation_callback=self.user, raise_exceptions=True)
+            yield await stack.enter_async_context(client)
 
-    def state(self, videos: AsyncVideoClient | None, no_client: str = "") -> State:
-        return State(
-            client=videos,
-            no_client=no_client,
-            folder=self.folder,
-            allow_paid=self.allow_paid,
-            words=in_terminal_words,
-        )
+    def state(self, videos: AsyncVideoClient) -> State:
+        return State(client=videos, no_client="", folder=self.folder, allow_paid=self.allow_paid, words=in_words)
 
     def call(self, tool: str, **arguments: object) -> CallToolResult:
         """The result of one call."""
@@ -91,9 +81,9 @@ class AIClient:
         """The data of a result that is no error. The text has the same."""
         result = self.call(tool, **arguments)
         assert not result.is_error, text_of(result)
-        assert json.loads(text_of(result)) == result.structured_content
-        assert result.structured_content is not None
-        return result.structured_content
+        data: dict[str, Any] = json.loads(text_of(result))
+        assert result.structured_content == data
+        return data
 
     def error(self, tool: str, **arguments: object) -> str:
         """The sentence of a tool's error."""

@@ -36,10 +36,17 @@ class Confirmation(BaseModel):
     create: bool = Field(title="Create this video", description="It costs money, also if you do not like it.")
 
 
+class Earlier(Confirmation):
+    """No question: an earlier call created the task of this request. Nothing is created now."""
+
+    create: bool = False
+    task_id: str
+
+
 Answer: TypeAlias = AcceptedElicitation[Confirmation] | DeclinedElicitation | CancelledElicitation
 
 
-async def confirm(  # noqa: PLR0917 - the arguments of the tool, by their names
+async def confirm(
     ctx: ToolContext,
     model: str,
     prompt: str,
@@ -51,9 +58,8 @@ async def confirm(  # noqa: PLR0917 - the arguments of the tool, by their names
     """The question to the user. Raises the tool's error if the request is wrong, or if the client cannot ask."""
     fields = RequestFields(model=model, prompt=prompt, duration=duration, resolution=resolution, ratio=ratio, take=take)
     request = build_request(model, prompt, (), fields.options, None)
-    if await PaidOnce(ctx, fields).find() is not None:
-        # Nothing is paid for: there is no question.
-        return Confirmation(create=True)
+    if (task_id := await PaidOnce(ctx, fields).find()) is not None:
+        return Earlier(task_id=task_id)
     if not _can_ask(ctx):
         return _without_question(state_of(ctx))
     parts = {
@@ -99,21 +105,23 @@ async def create_video(
     It does not wait: use wait_for_video. A second call with the same arguments creates nothing: it returns the same
     task.
     """
+    if isinstance(answer, AcceptedElicitation) and isinstance(answer.data, Earlier):
+        return _created(answer.data.task_id, take, is_new=False)
     if not isinstance(answer, AcceptedElicitation) or not answer.data.create:
-        reason = (
-            "The user closed the question"
-            if isinstance(answer, CancelledElicitation)
-            else "The user does not want this video"
-        )
-        return result_of(
-            CreateResult(is_new=False, next=f"{reason}: nothing was created or paid for. Ask the user how to go on.")
-        )
+        is_closed = isinstance(answer, CancelledElicitation)
+        reason = "The user closed the question" if is_closed else "The user does not want this video"
+        advice = f"{reason}: nothing was created or paid for. Ask the user how to go on."
+        return result_of(CreateResult(is_new=False, next=advice))
     fields = RequestFields(model=model, prompt=prompt, duration=duration, resolution=resolution, ratio=ratio, take=take)
     task_id, is_new = await PaidOnce(ctx, fields).create()
+    return _created(task_id, take, is_new=is_new)
+
+
+def _created(task_id: str, take: int, *, is_new: bool) -> CallToolResult:
     advice = (
         "The task is created and paid for. Call wait_for_video with this task_id."
         if is_new
-        else "This request was created before: nothing was paid now. Call wait_for_video with this task_id. For another "
-        f"video of the same request, pass take={take + 1}, which costs money."
+        else "This request was created before: nothing was paid now. Call wait_for_video with this task_id. For "
+        f"another video of the same request, pass take={take + 1}, which costs money."
     )
     return result_of(CreateResult(task_id=as_data(task_id), is_new=is_new, next=advice))

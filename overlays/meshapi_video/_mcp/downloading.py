@@ -8,7 +8,7 @@ from typing import Annotated
 import anyio
 from mcp.types import CallToolResult, ResourceLink
 
-from meshapi_video._download.partial_file import target_path
+from meshapi_video._download.partial_file import file_name
 from meshapi_video._mcp.progress import LONGEST_CALL, reporting
 from meshapi_video._mcp.results import DownloadResult, result_of
 from meshapi_video._mcp.state import ToolContext, client_of, state_of
@@ -23,8 +23,9 @@ async def download_video(task_id: TaskId, ctx: ToolContext) -> Annotated[CallToo
     The file is named after the task, and an existing one is kept. The result links to it. A download of more than 55
     seconds goes on in the next call.
     """
-    client, folder = client_of(ctx), state_of(ctx).folder
-    target = target_path(folder, check_task_id(task_id), "video")
+    client = client_of(ctx)
+    # Not the folder: if it was deleted, a file would get its name.
+    target = state_of(ctx).folder / file_name(check_task_id(task_id), "video")
     if target.is_file() and not target.is_symlink():
         return _complete(task_id, target)
     received, total = 0, None
@@ -34,19 +35,17 @@ async def download_video(task_id: TaskId, ctx: ToolContext) -> Annotated[CallToo
         received, total = so_far, size
 
     async with reporting(ctx, LONGEST_CALL, lambda: f"{received:,} bytes received"):
-        with anyio.move_on_after(LONGEST_CALL) as scope:
-            path = await client.download(task_id, folder, on_progress=on_progress)
-    if scope.cancelled_caught:
-        return result_of(
-            DownloadResult(
-                task_id=as_data(task_id),
-                is_complete=False,
-                received_bytes=received,
-                total_bytes=total,
-                next="Not complete yet: this is normal. Call download_video again: it goes on where it stopped.",
-            )
+        with anyio.move_on_after(LONGEST_CALL):
+            return _complete(task_id, await client.download(task_id, target, on_progress=on_progress))
+    return result_of(
+        DownloadResult(
+            task_id=as_data(task_id),
+            is_complete=False,
+            received_bytes=received,
+            total_bytes=total,
+            next="Not complete yet: this is normal. Call download_video again: it goes on where it stopped.",
         )
-    return _complete(task_id, path)
+    )
 
 
 def _complete(task_id: str, path: Path) -> CallToolResult:

@@ -14,7 +14,6 @@ import anyio.to_thread
 from attrs import asdict, frozen
 from mcp.server.mcpserver.exceptions import ToolError
 
-from meshapi_video._async.client import AsyncVideoClient
 from meshapi_video._create.journal import JournalRecord, read_journal, resolve
 from meshapi_video._create.recovery import SETTLED_AFTER, is_open
 from meshapi_video._create.request import CreateOptions

@@ -37,10 +37,10 @@ class TaskResult(BaseModel):
     status: str = Field(description="queued, running, succeeded, failed, expired or cancelled.")
     is_over: bool = Field(description="Whether the task has ended, with a video or without.")
     model: str | None = None
-    created: str | None = Field(None, description="When the task was created, in UTC.")
-    duration: int | None = Field(None, description="Seconds of the video.")
+    created: str | None = Field(default=None, description="When the task was created, in UTC.")
+    duration: int | None = Field(default=None, description="Seconds of the video.")
     resolution: str | None = None
-    problem: str | None = Field(None, description="Why there is no video, or why the last poll failed.")
+    problem: str | None = Field(default=None, description="Why there is no video, or why the last poll failed.")
     next: str = Field(description="What to do next.")
 
 
@@ -60,14 +60,14 @@ class ListedTask(BaseModel):
 
     task_id: str
     status: str
-    created: str | None = Field(None, description="When the task was created, in UTC.")
+    created: str | None = Field(default=None, description="When the task was created, in UTC.")
 
 
 class ListResult(BaseModel):
     """One page of the stored tasks."""
 
     tasks: list[ListedTask]
-    total: int | None = Field(None, description="The number of tasks on all pages.")
+    total: int | None = Field(default=None, description="The number of tasks on all pages.")
     next: str = Field(description="What to do next.")
 
 
@@ -76,7 +76,7 @@ class DownloadResult(BaseModel):
 
     task_id: str
     is_complete: bool
-    path: str | None = Field(None, description="The file, on the machine of this server.")
+    path: str | None = Field(default=None, description="The file, on the machine of this server.")
     received_bytes: int
     total_bytes: int | None = None
     next: str = Field(description="What to do next.")
@@ -85,7 +85,7 @@ class DownloadResult(BaseModel):
 class CreateResult(BaseModel):
     """The task of a request."""
 
-    task_id: str | None = Field(None, description="None if no task was created.")
+    task_id: str | None = Field(default=None, description="None if no task was created.")
     is_new: bool = Field(description="Whether this call created the task, which costs money.")
     next: str = Field(description="What to do next.")
 

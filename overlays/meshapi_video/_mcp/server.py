@@ -26,9 +26,7 @@ _INSTRUCTIONS: Final = (
 )
 _READS: Final = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 # Nothing is overwritten, and a second call with the same arguments adds nothing.
-_ADDS: Final = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-)
+_ADDS: Final = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 _TOOLS: Final = (
     (get_video_task, "Read a video task", _READS),
     (wait_for_video, "Wait for a video", _READS),
@@ -56,8 +54,8 @@ class VideoServer(MCPServer[State]):
             log_level="WARNING",
         )
         self._state = state
-        for function, title, annotations in _TOOLS:
-            self.add_tool(function, title=title, annotations=annotations)
+        for function, title, hints in _TOOLS:
+            self.add_tool(function, title=title, annotations=hints)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[State, Any] | None = None
@@ -83,7 +81,9 @@ class VideoServer(MCPServer[State]):
             case ToolError() as own:
                 return str(own)
             case MeshVideoError() | ValueError() | OSError() as known:
-                return as_data(self._state.words(str(known)))
+                # The mistakes of a request are lines.
+                text = str(known).replace(":\n- ", ": ").replace("\n- ", ". ")
+                return as_data(self._state.words(text))
             case None:
                 # No tool has this name.
                 return as_data(str(error))
