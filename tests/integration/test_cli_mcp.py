@@ -65,7 +65,7 @@ def test_without_a_key_the_server_starts_and_each_tool_says_which_variable_to_se
             assert len((await client.list_tools()).tools) == len(TOOLS)
             return [await client.call_tool(tool, arguments) for tool, arguments in TOOLS.items()]
 
-    for result in run_in_thread(main):
+    for result in run_in_thread(main, mode):
         assert result.is_error
         assert text_of(result) == (
             "no API key: set the environment variable MESHAPI_API_KEY, or give --api-key-file, in the configuration of "

@@ -158,7 +158,7 @@ def test_a_cancelled_call_sends_no_more_polls(
                 group.cancel_scope.cancel()
             await anyio.to_thread.run_sync(eventually, lambda: not server.in_flight)
 
-    run_in_thread(main)
+    run_in_thread(main, mode)
 
 
 def test_a_download_is_a_file_in_the_folder_and_a_link_to_it(
@@ -316,7 +316,7 @@ def test_only_two_tools_say_that_they_change_something(ai: AIClient, env_server:
         }
 
     adds, reads = (False, False, True, True), (True, None, None, True)
-    assert run_in_thread(main) == {
+    assert run_in_thread(main, ai.mode) == {
         "get_video_task": reads,
         "wait_for_video": reads,
         "wait_for_videos": reads,

@@ -155,7 +155,7 @@ def test_calls_at_the_same_time_pay_once_for_each_request(ai: AIClient, mesh: Me
                 group.start_soon(call, take)
         return results
 
-    results = run_in_thread(main)
+    results = run_in_thread(main, ai.mode)
     assert [result.is_error for result in results] == [False] * 4, [text_of(result) for result in results]
     assert sorted(json.loads(text_of(result))["is_new"] for result in results) == [False, False, True, True]
     assert len(mesh.creates()) == 2
@@ -177,7 +177,7 @@ def test_a_consent_that_a_client_sends_twice_pays_once(tmp_path: Path, mesh: Mes
     async def agreeing_to() -> Any:  # noqa: ANN401 - one of the types of the protocol
         return agreeing().answer
 
-    run_in_thread(main)
+    run_in_thread(main, MODES[1])
     assert len(mesh.creates()) == 1
 
 
@@ -219,7 +219,7 @@ def test_a_create_whose_call_was_cancelled_is_found_in_the_list(ai: AIClient, me
             await anyio.to_thread.run_sync(eventually, mesh.creates)
             group.cancel_scope.cancel()
 
-    run_in_thread(main)
+    run_in_thread(main, ai.mode)
     again = ai.data("create_video", **LAKE)
     (made,) = mesh.creates()
     assert (again["task_id"], again["is_new"]) == (made.id, False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import anyio
 from mcp import Client
 from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, ResourceLink, TextContent
@@ -75,7 +75,7 @@ class AIClient:
             async with self.connected() as client:
                 return await client.call_tool(tool, arguments, progress_callback=self._on_progress)
 
-        return run_in_thread(main)
+        return run_in_thread(main, self.mode)
 
     def data(self, tool: str, **arguments: object) -> dict[str, Any]:
         """The data of a result that is no error. The text has the same."""
@@ -102,11 +102,11 @@ def links_of(result: CallToolResult) -> list[ResourceLink]:
     return [block for block in result.content if isinstance(block, ResourceLink)]
 
 
-def run_in_thread(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs an event loop in a thread, so that the lines after it are measured.
+def run_in_thread(main: Callable[[], Coroutine[Any, Any, T]], mode: str = MODES[0]) -> T:
+    """Runs an event loop in a thread: asyncio for the protocol with a session, trio for the other one.
 
-    Python 3.11 traces no call when `anyio.connect_tcp` cancels its own task. The return then takes a frame too many
-    from the stack of coverage. A thread has a stack of its own.
+    Python 3.11 traces no call when `anyio.connect_tcp` cancels its own task on asyncio. The return then takes a frame
+    too many from the stack of coverage. A thread has a stack of its own, and trio does not have this fault.
     """
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, main()).result()
+        return pool.submit(anyio.run, main, backend="asyncio" if mode == MODES[0] else "trio").result()

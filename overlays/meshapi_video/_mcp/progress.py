@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -33,6 +32,8 @@ async def reporting(ctx: ToolContext, total: float, message: Callable[[], str]) 
 
 
 async def _report(ctx: ToolContext, total: float, message: Callable[[], str]) -> None:
-    for count in itertools.count(1):
+    over = 0.0
+    while True:
         await anyio.sleep(PROGRESS_INTERVAL)
-        await ctx.report_progress(min(count * PROGRESS_INTERVAL, total), total, message())
+        over = min(over + PROGRESS_INTERVAL, total)
+        await ctx.report_progress(over, total, message())
