@@ -68,7 +68,7 @@ def test_the_user_is_asked_with_model_length_and_resolution_and_then_the_task_is
     ]
 
 
-def test_the_question_names_what_the_model_chooses_and_what_looks_wrong(ai: AIClient, mesh: Mesh) -> None:
+def test_the_question_names_what_the_model_chooses_and_what_seems_wrong(ai: AIClient, mesh: Mesh) -> None:
     ai.user = User("decline")
     ai.data("create_video", model=MODEL, prompt="a lake", duration=99, ratio="16:9", take=2)
     ai.data("create_video", model=MODEL, prompt="a lake")

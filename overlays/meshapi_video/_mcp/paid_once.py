@@ -1,4 +1,4 @@
-"""Creates the task of a request once, whoever asks for it again: a model, a client that resends, another server."""
+"""Creates the task of a request once, also if a model, a client that sends again, or another server asks again."""
 
 from __future__ import annotations
 
