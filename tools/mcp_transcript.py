@@ -63,7 +63,7 @@ class Recorder:
             title, body = method, message.get("params", {})
         else:
             title = f"the response to {self._methods[receiver, message['id']]}"
-            body = message.get("result", message.get("error"))
+            body = message["result"]
         entry = [f"{sender} -> {receiver}: {title}", *_shown(title, body)]
         # A slow machine reports more progress.
         if not (title == "notifications/progress" and entry[:1] == self._entries[-1][:1]):
@@ -130,11 +130,11 @@ async def recorded(
         group.cancel_scope.cancel()
 
 
-async def _agree(_context: ClientRequestContext, _params: ElicitRequestParams) -> ElicitResult:
+async def _agree(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG001 - as the library calls it
     return ElicitResult(action="accept", content={"create": True})
 
 
-async def _nothing(_progress: float, _total: float | None, _message: str | None) -> None:
+async def _nothing(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 - as the library calls it
     """The recorder shows the progress."""
 
 

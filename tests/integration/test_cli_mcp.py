@@ -106,7 +106,11 @@ def test_a_folder_that_cannot_be_made_ends_the_command(tmp_path: Path) -> None:
 
 def test_http_needs_no_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ports: list[int] = []
-    monkeypatch.setattr(serve, "serve_http", lambda _state, port, _on_start: ports.append(port))
+
+    def serve_http(_state: State, port: int, _on_start: Callable[[str], object]) -> None:
+        ports.append(port)
+
+    monkeypatch.setattr(serve, "serve_http", serve_http)
     assert run(["mcp", "-o", str(tmp_path), "--http"]) == 0
     assert run(["mcp", "--http", "7000", "-o", str(tmp_path)]) == 0
     assert ports == [8765, 7000]
@@ -176,8 +180,8 @@ async def use(client: Client, user: User) -> dict[str, Any]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_video_is_made_over_standard_input_and_output(mode: str, environment: dict[str, str], tmp_path: Path) -> None:
-    command, *arguments = [*COMMAND, "mcp", "--folder", str(tmp_path), "--debug"]
-    process = StdioServerParameters(command=command, args=arguments, env=environment)
+    arguments = [*COMMAND[1:], "mcp", "--folder", str(tmp_path), "--debug"]
+    process = StdioServerParameters(command=COMMAND[0], args=arguments, env=environment)
 
     async def main() -> dict[str, Any]:
         user = agreeing()

@@ -227,7 +227,7 @@ def test_a_task_without_a_finished_video_is_not_downloaded(ai: AIClient, env_san
 def test_a_long_download_goes_on_in_the_next_call(
     ai: AIClient, env_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert downloading.LONGEST_CALL == 55
+    assert progress.LONGEST_CALL == 55
     whole = video_tasks(env_server)
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 8000\r\netag: x\r\n\r\n"
     respond_by_id(env_server, video_tasks(env_server, t_mp4=env_server.stall(head + b"a part")))

@@ -109,4 +109,4 @@ def run_in_thread(main: Callable[[], Coroutine[Any, Any, T]], mode: str = MODES[
     too many from the stack of coverage. A thread has a stack of its own, and trio does not have this fault.
     """
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(anyio.run, main, backend="asyncio" if mode == MODES[0] else "trio").result()
+        return pool.submit(lambda: anyio.run(main, backend="asyncio" if mode == MODES[0] else "trio")).result()
