@@ -134,7 +134,7 @@ async def _agree(context: ClientRequestContext, params: ElicitRequestParams) -> 
     return ElicitResult(action="accept", content={"create": True})
 
 
-async def _nothing(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001 - as the library calls it
+async def _nothing(progress: float, total: float | None, message: str | None) -> None:
     """The recorder shows the progress."""
 
 

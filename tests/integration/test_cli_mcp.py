@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -121,6 +122,23 @@ def test_a_port_that_is_in_use_ends_the_command(tmp_path: Path, capsys: Output) 
         port = str(other.getsockname()[1])
         assert exit_code_of_main("mcp", "-o", str(tmp_path), "--http", port) == 74
     assert os.strerror(errno.EADDRINUSE) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "code"), [(BrokenPipeError(), 141), (OSError(errno.ENOSPC, "full"), 74)])
+def test_a_client_that_no_longer_reads_ends_the_command_without_a_crash(
+    error: OSError, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def serve_stdio(_state: State) -> None:
+        raise ExceptionGroup("in a task group", [error])
+
+    monkeypatch.setattr(serve, "serve_stdio", serve_stdio)
+    assert exit_code_of_main("mcp", "-o", str(tmp_path)) == code
+
+
+def test_without_standard_input_the_command_says_why_it_ends(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert run(["mcp"]) == 2
+    assert "standard input is closed" in capsys.readouterr().err
 
 
 def test_without_the_package_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:

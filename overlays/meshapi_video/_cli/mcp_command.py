@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -74,7 +75,10 @@ def mcp(
     """
     if importlib.util.find_spec("mcp") is None:
         raise click.UsageError("this command needs mcp: pip install 'meshapi-video[mcp]'")
+    if port is None and sys.stdin is None:
+        raise click.UsageError("standard input is closed: an AI client sends its messages there")
     from meshapi_video import CreateWarning  # noqa: PLC0415
+    from meshapi_video._cli.batch import first_exception  # noqa: PLC0415
     from meshapi_video._mcp.serve import serve_http, serve_stdio  # noqa: PLC0415
 
     configure_logging(debug=debug, always=True)
@@ -83,10 +87,14 @@ def mcp(
     with warnings.catch_warnings():
         # The question to the user has them.
         warnings.simplefilter("ignore", CreateWarning)
-        if port is None:
-            serve_stdio(state)
-        else:
-            serve_http(state, port, lambda url: print_status(f"serving {url}; ctrl-C stops it"))
+        try:
+            if port is None:
+                serve_stdio(state)
+            else:
+                serve_http(state, port, lambda url: print_status(f"serving {url}; ctrl-C stops it"))
+        except BaseExceptionGroup as group:
+            # Such as a broken pipe, which has an exit code of its own.
+            raise first_exception(group) from None
 
 
 def _state(folder: Path, key: str | None, private_hosts: tuple[str, ...], allow_paid: bool) -> State:  # noqa: FBT001 - the options

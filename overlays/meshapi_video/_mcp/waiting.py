@@ -77,16 +77,17 @@ async def wait_for_videos(
         async for result in client.wait_many(task_ids, timeout=timeout):
             match result.error:
                 case None:
-                    found.succeeded.append(result.task_id)
+                    ids = found.succeeded
                 case TaskError():
-                    found.ended_without_video.append(result.task_id)
+                    ids = found.ended_without_video
                 case WaitTimeout(last_task=task) if task is not None:
-                    found.not_over.append(result.task_id)
+                    ids = found.not_over
                 case _:
-                    found.unknown.append(result.task_id)
-            over = len(found.succeeded) + len(found.ended_without_video)
-            if result.error is not None and result.task_id not in found.not_over:
+                    ids = found.unknown
+            ids.append(as_data(result.task_id))
+            if result.error is not None and ids is not found.not_over:
                 found.problems.append(as_data(str(result.error), _LONGEST_OF_SEVERAL))
+            over = len(found.succeeded) + len(found.ended_without_video)
     del found.problems[_MOST_PROBLEMS:]
     found.next = _next_of(found)
     return result_of(found)
