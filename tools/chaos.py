@@ -26,8 +26,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, Literal
 
-import httpx
-
+from meshapi_video._http_libraries import httpx
 from meshapi_video_sandbox import running_sandbox
 from support.server import http
 

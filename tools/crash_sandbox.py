@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import httpx
-
+from meshapi_video._http_libraries import httpx
 from meshapi_video_sandbox import Sandbox
 from support.program import PROGRAM, program
 

@@ -22,8 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-import httpx
-
+from meshapi_video._http_libraries import httpx
 from meshapi_video_sandbox import Sandbox
 from support.program import PROGRAM, program
 

@@ -27,9 +27,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
 from meshapi_video import read_journal
+from meshapi_video._http_libraries import httpx
 from meshapi_video_sandbox import running_sandbox
 
 if TYPE_CHECKING:

@@ -27,10 +27,10 @@ from unittest.mock import patch
 
 import anyio
 import anyio.to_thread
-import httpx
 
 from meshapi_video import AsyncVideoClient, PollPolicy, TaskError, VideoClient, WaitResult
 from meshapi_video._async import session
+from meshapi_video._http_libraries import httpx
 from meshapi_video._polling import scheduler
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
 from meshapi_video._polling.state import GRACE

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         WaitTimeout,
         WaitUnfinished,
     )
+    from meshapi_video._http_libraries import AsyncHTTPClient, HTTPClient
     from meshapi_video._polling.adaptive import AdaptivePolicy
     from meshapi_video._polling.policy import PollPolicy
     from meshapi_video._polling.results import PendingTask, WaitProgress, WaitResult, WaitStep
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
     from meshapi_video._tasks import TERMINAL_STATUSES, CreatedTask, KnownStatus, Video, is_terminal, known_status
     from meshapi_video._token import WaitToken
     from meshapi_video._transport.contract import parse_task
-    from meshapi_video._transport.libraries import AsyncHTTPClient, HTTPClient
     from meshapi_video_generated.models import (
         CreateVideoGenerationResponse,
         HTTPValidationError,
@@ -171,7 +171,7 @@ if not TYPE_CHECKING:
         "meshapi_video._async.list": ("AsyncTaskList",),
         "meshapi_video._async.wait_many": ("AsyncUpdates", "AsyncWaitResults"),
         "meshapi_video._transport.contract": ("parse_task",),
-        "meshapi_video._transport.libraries": ("AsyncHTTPClient", "HTTPClient"),
+        "meshapi_video._http_libraries": ("AsyncHTTPClient", "HTTPClient"),
         "meshapi_video._create.candidates": ("RequestFacts",),
         "meshapi_video._create.content": (
             "Media",

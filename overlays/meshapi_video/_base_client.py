@@ -6,9 +6,8 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-import httpx
-
 from meshapi_video._clock import monotonic
+from meshapi_video._http_libraries import httpx
 from meshapi_video._logging import ClientLog
 from meshapi_video._polling.policy import Policy, PollPolicy
 from meshapi_video._polling.state import GiveUp, PollState, gave_up, poll_failed, poll_succeeded, start_wait

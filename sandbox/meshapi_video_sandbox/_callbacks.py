@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
-import httpx
 import msgspec
 from attrs import frozen
 
+from meshapi_video_sandbox._http_library import httpx
 from meshapi_video_sandbox._store import documented_json
 from meshapi_video_sandbox._upstream import changes, task_after
 from meshapi_video_wire import VideoTaskResponse as WireTask
@@ -173,7 +173,7 @@ async def open_callback_sender(store: TaskStore, clock: Clock, upstream_url: str
     headers = {"Content-Type": "application/json"}
     async with (
         # Callbacks go to this machine: they need no proxy, and a server there has no certificate that can be verified.
-        httpx.AsyncClient(headers=headers, trust_env=False, verify=False, timeout=_ACKNOWLEDGED_WITHIN) as client,  # noqa: S501
+        httpx.AsyncClient(headers=headers, trust_env=False, verify=False, timeout=_ACKNOWLEDGED_WITHIN) as client,
         anyio.create_task_group() as group,
     ):
         yield CallbackSender(group, client, store, clock, upstream_url)

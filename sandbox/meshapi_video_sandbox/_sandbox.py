@@ -7,12 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-import httpx
 import msgspec
 from attrs import frozen
 
 from meshapi_video_sandbox._control import Inspection
 from meshapi_video_sandbox._creates import CreateRecord
+from meshapi_video_sandbox._http_library import httpx
 from meshapi_video_sandbox._settings import DEFAULT_KEY
 from meshapi_video_sandbox._store import key_digest
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
 from meshapi_video_sandbox._clock import LATEST
 from meshapi_video_sandbox._error_responses import APIError
+from meshapi_video_sandbox._http_library import httpx
 from meshapi_video_wire import VideoTaskResponse as WireTask
 
 if TYPE_CHECKING:

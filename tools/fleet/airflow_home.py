@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import httpx
-
+from meshapi_video._http_libraries import httpx
 from tools.fleet.engine import Worker
 from tools.fleet.servers import MissingServer
 from tools.fleet.servers.server import LOCALHOST, free_port

@@ -15,8 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-import httpx
-
+from meshapi_video._http_libraries import httpx
 from meshapi_video_sandbox import Sandbox
 from tools.fleet.servers import Server
 from tools.fleet.servers.server import LOCALHOST, free_port, replies

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from meshapi_video._async.list import AsyncTaskList
     from meshapi_video._create.content import Media
     from meshapi_video._create.request import CreateOptions
-    from meshapi_video._transport.libraries import AsyncHTTPClient
+    from meshapi_video._http_libraries import AsyncHTTPClient
     from meshapi_video_generated.models import VideoContentItem
 
 

@@ -11,9 +11,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import anyio
-import httpcore
 
 from meshapi_video._async.network import AsyncStream, httpcore_pool
+from meshapi_video._http_libraries import httpcore
 from meshapi_video._transport.exceptions import may_keep_connection
 from meshapi_video._transport.httpcore_request import (
     NETWORK_ERRORS,
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
-    import httpx
-
+    from meshapi_video._http_libraries import httpx
     from meshapi_video._settings import Settings
     from meshapi_video._transport.request import Request
 

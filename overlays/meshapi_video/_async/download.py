@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
-import httpx
 from anyio import to_thread
 from attrs import define
 
@@ -31,11 +30,11 @@ from meshapi_video._download.request import (
 )
 from meshapi_video._download.state import Done, GiveUp, RefreshURL, SendRequest, TransferState
 from meshapi_video._errors import ConnectionFailed, WaitTimeout
+from meshapi_video._http_libraries import httpx, library_of
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._transport.choice import send_is_replaced, uses_httpx
 from meshapi_video._transport.environment import environment_proxy
-from meshapi_video._transport.libraries import library_of
 from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshapi_video._download.addresses import AddressRules
+    from meshapi_video._http_libraries import AsyncHTTPClient
     from meshapi_video._settings import Settings
-    from meshapi_video._transport.libraries import AsyncHTTPClient
     from meshapi_video_generated.models import VideoTaskResponse
 
 WRITE_BUFFER: Final = 512 * 1024

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
 import anyio.abc
-import httpcore
-import httpx
 
+from meshapi_video._http_libraries import httpcore, httpx
 from meshapi_video._transport.httpcore_request import (
     KEEPALIVE_EXPIRY,
     has_decrypted_bytes,

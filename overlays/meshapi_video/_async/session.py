@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from meshapi_video._async.event_loops import Transport
+    from meshapi_video._http_libraries import AsyncHTTPClient
     from meshapi_video._settings import Settings
     from meshapi_video._transport.generated import ExpectedResponse
-    from meshapi_video._transport.libraries import AsyncHTTPClient
     from meshapi_video._transport.request import RequestOptions
     from meshapi_video._transport.response import Response
 

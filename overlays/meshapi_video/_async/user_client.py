@@ -6,8 +6,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from meshapi_video._errors import InvalidResponse
+from meshapi_video._http_libraries import errors_named, library_of
 from meshapi_video._transport.exceptions import map_httpx_exceptions
-from meshapi_video._transport.libraries import errors_named, library_of
 from meshapi_video._transport.response import BodyReader, Response
 from meshapi_video._transport.user_client import RequestTrace, already_read, shut_down_connection
 
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from typing import Protocol
 
-    import httpx
-
-    from meshapi_video._transport.libraries import AsyncHTTPClient
+    from meshapi_video._http_libraries import AsyncHTTPClient, httpx
     from meshapi_video._transport.request import Request, RequestTemplate
     from meshapi_video._transport.user_client import UserResponse
 

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import httpcore
-import httpx
 from attrs import field, frozen
 
 from meshapi_video._download import state
@@ -19,11 +17,11 @@ from meshapi_video._download.headers import ResponseHead
 from meshapi_video._download.partial_file import target_path
 from meshapi_video._download.state import SendRequest, TransferState
 from meshapi_video._errors import format_seconds
+from meshapi_video._http_libraries import errors_named, httpcore, httpx
 from meshapi_video._tasks import CreatedTask, Video, is_terminal, task_id_of, video_or_raise
 from meshapi_video._transport.environment import tls_context
 from meshapi_video._transport.exceptions import root_message
 from meshapi_video._transport.httpcore_request import NETWORK_ERRORS
-from meshapi_video._transport.libraries import errors_named
 from meshapi_video._transport.request import HEADERS
 from meshapi_video._transport.retry_after import retry_after
 from meshapi_video._urls import is_loopback, parse_http_url

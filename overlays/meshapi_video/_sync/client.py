@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 
     from meshapi_video._create.content import Media
     from meshapi_video._create.request import CreateOptions
+    from meshapi_video._http_libraries import HTTPClient
     from meshapi_video._polling.adaptive import AdaptivePolicy
     from meshapi_video._polling.results import WaitProgress, WaitStep
     from meshapi_video._sync.download import DownloadTransports
     from meshapi_video._sync.list import TaskList
     from meshapi_video._sync.wait_many import Updates, WaitResults
-    from meshapi_video._transport.libraries import HTTPClient
     from meshapi_video_generated.models import VideoContentItem
 
 # Modules that not every program uses are imported where they are used, so that a client is created quickly.

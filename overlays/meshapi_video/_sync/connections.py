@@ -10,8 +10,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-import httpcore
-
+from meshapi_video._http_libraries import httpcore
 from meshapi_video._sync.network import Stream, httpcore_pool
 from meshapi_video._transport.exceptions import may_keep_connection
 from meshapi_video._transport.httpcore_request import (
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable
 
-    import httpx
-
+    from meshapi_video._http_libraries import httpx
     from meshapi_video._settings import Settings
     from meshapi_video._transport.request import Request
 

@@ -12,7 +12,7 @@ from meshapi_video._clock import monotonic
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    import httpx
+    from meshapi_video._http_libraries import httpx
 
 
 class StopFlag(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
-import httpx
 from attrs import define
 
 from meshapi_video._download import state
@@ -25,6 +24,7 @@ from meshapi_video._download.request import (
 )
 from meshapi_video._download.state import Done, GiveUp, RefreshURL, SendRequest, TransferState
 from meshapi_video._errors import ConnectionFailed, WaitTimeout
+from meshapi_video._http_libraries import httpx, library_of
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._sync.deadline import limit_timeouts, request_deadline, time_left
@@ -32,7 +32,6 @@ from meshapi_video._sync.httpx_client import httpx_client
 from meshapi_video._sync.network import ConnectionTransport, ResponseBody, httpcore_pool, permitted_addresses
 from meshapi_video._transport.choice import send_is_replaced, uses_httpx
 from meshapi_video._transport.environment import environment_proxy
-from meshapi_video._transport.libraries import library_of
 from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshapi_video._download.addresses import AddressRules
+    from meshapi_video._http_libraries import HTTPClient
     from meshapi_video._settings import Settings
-    from meshapi_video._transport.libraries import HTTPClient
     from meshapi_video_generated.models import VideoTaskResponse
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import httpx
-
+from meshapi_video._http_libraries import httpx
 from meshapi_video._sync.network import httpcore_pool
 from meshapi_video._sync.user_client import UserClientTransport
 from meshapi_video._transport.choice import uses_httpx
@@ -17,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    import httpcore
-
     from meshapi_video._download.addresses import AddressRules
+    from meshapi_video._http_libraries import httpcore
     from meshapi_video._transport.request import Request, RequestTemplate
     from meshapi_video._transport.response import Response
 

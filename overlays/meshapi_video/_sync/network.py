@@ -7,9 +7,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Any, cast
 
-import httpcore
-import httpx
-
+from meshapi_video._http_libraries import httpcore, httpx
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, may_be_stopped, time_left
 from meshapi_video._transport.httpcore_request import (
     KEEPALIVE_EXPIRY,

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Protocol, Unpack
 
+    from meshapi_video._http_libraries import HTTPClient
     from meshapi_video._settings import Settings
     from meshapi_video._transport.generated import ExpectedResponse
-    from meshapi_video._transport.libraries import HTTPClient
     from meshapi_video._transport.request import Request, RequestOptions
     from meshapi_video._transport.response import Response
 

@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from meshapi_video._errors import InvalidResponse
+from meshapi_video._http_libraries import errors_named, library_of
 from meshapi_video._sync.deadline import limit_timeouts, time_left
 from meshapi_video._transport.exceptions import map_httpx_exceptions
-from meshapi_video._transport.libraries import errors_named, library_of
 from meshapi_video._transport.response import BodyReader, Response
 from meshapi_video._transport.user_client import RequestTrace, already_read, shut_down_connection
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Protocol
 
-    import httpx
-
-    from meshapi_video._transport.libraries import HTTPClient
+    from meshapi_video._http_libraries import HTTPClient, httpx
     from meshapi_video._transport.request import Request, RequestTemplate
     from meshapi_video._transport.user_client import UserResponse
 

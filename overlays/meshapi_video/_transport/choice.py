@@ -10,12 +10,9 @@ from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import httpcore
-import httpx
-
 from meshapi_video._errors import MeshVideoError
+from meshapi_video._http_libraries import httpcore, httpx, is_original
 from meshapi_video._settings import TRANSPORT_VARIABLE
-from meshapi_video._transport.libraries import is_original
 from meshapi_video._urls import is_loopback
 
 if TYPE_CHECKING:

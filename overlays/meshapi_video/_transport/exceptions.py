@@ -14,8 +14,8 @@ from meshapi_video._errors import (
     MeshVideoError,
     format_seconds,
 )
+from meshapi_video._http_libraries import errors_named
 from meshapi_video._text import describe
-from meshapi_video._transport.libraries import errors_named
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    import httpx
-
+    from meshapi_video._http_libraries import httpx
     from meshapi_video._transport.request import Repeat, RequestOptions
     from meshapi_video._transport.response import Response
 

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import h11
-import httpcore
-import httpx
 
+from meshapi_video._http_libraries import httpcore, httpx
 from meshapi_video._transport.exceptions import connection_failed, root_message
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import httpx
+    from meshapi_video._http_libraries import httpx
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _WITH_PORT: Final = re.compile(r"(\[.*\](?:/\d+)?|[^:]*):(\d{1,5})")

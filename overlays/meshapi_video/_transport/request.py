@@ -5,8 +5,7 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, Unpack
 
-import httpx
-
+from meshapi_video._http_libraries import httpx
 from meshapi_video._settings import Settings
 from meshapi_video._version import __version__
 
@@ -18,7 +17,9 @@ HEADERS: Final = {
     "Accept": "application/json",
     # A task has a few hundred bytes: compression saves nothing, and allows decompression bombs.
     "Accept-Encoding": "identity",
-    "User-Agent": f"meshapi-video/{__version__} httpx/{httpx.__version__} Python/{platform.python_version()}",
+    "User-Agent": " ".join(
+        (f"meshapi-video/{__version__}", f"{httpx.__name__}/{httpx.__version__}", f"Python/{platform.python_version()}")
+    ),
 }
 
 

@@ -6,9 +6,8 @@ import contextlib
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
 from meshapi_video._errors import InvalidResponse
+from meshapi_video._http_libraries import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

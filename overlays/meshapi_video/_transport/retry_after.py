@@ -10,8 +10,7 @@ from meshapi_video._tasks import LONGEST_LIFE
 from meshapi_video._transport.http_date import parse_http_date
 
 if TYPE_CHECKING:
-    import httpx
-
+    from meshapi_video._http_libraries import httpx
     from meshapi_video_generated.models import VideoTaskResponse
 
 

@@ -6,9 +6,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import httpx
-
-from meshapi_video._transport.libraries import errors_named
+from meshapi_video._http_libraries import errors_named, httpx
 from meshapi_video._transport.response import Response
 
 if TYPE_CHECKING:

@@ -1,15 +1,34 @@
-"""The library of an HTTP client: httpx, or its fork httpx2, which is no dependency.
+"""The HTTP libraries: the one that the SDK uses, and the one of a user's own client. Each is httpx, or its fork httpx2.
 
-The classes of httpx2 have the same names and methods, but are no subclasses of those of httpx.
+The SDK uses the library that the generated code imports: httpx, until the generator writes httpx2. All other modules
+import `httpx` and `httpcore` from here. The libraries have the same names and methods, but the classes of one are no
+subclasses of those of the other.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 from types import FunctionType, ModuleType
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import httpx
+from meshapi_video_generated import client as _generated
+
+__all__ = ["AsyncHTTPClient", "HTTPClient", "errors_named", "httpcore", "httpx", "is_original", "library_of"]
+
+if TYPE_CHECKING:
+    # Both libraries have these types, and the environment in which the types are checked has both libraries.
+    import httpcore
+    import httpx
+else:
+    httpx = vars(_generated).get("httpx") or _generated.httpx2
+
+    def __getattr__(name: str) -> ModuleType:
+        # Only when it is needed, because it is slow to import.
+        if name == "httpcore":
+            return importlib.import_module(httpx.__name__.replace("httpx", "httpcore"))
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 _LIBRARIES: Final = frozenset({"httpx", "httpx2", "httpcore", "httpcore2"})
 
@@ -64,8 +83,8 @@ def library_of(client: HTTPClient | AsyncHTTPClient, class_name: str) -> ModuleT
 
 # Any: type checkers would need httpx2 for the types of its exceptions.
 def errors_named(*names: str) -> tuple[Any, ...]:
-    """The exceptions of httpx with these names; and those of its fork httpx2, if the program has imported it."""
-    libraries = (httpx, sys.modules.get("httpx2"))
+    """The exceptions with these names, of each of the two libraries that the program has imported."""
+    libraries = map(sys.modules.get, ("httpx", "httpx2"))
     return tuple(getattr(library, name) for library in libraries if library is not None for name in names)
 
 
