@@ -135,9 +135,7 @@ def test_the_same_request_is_paid_once_and_asked_once(ai: AIClient, mesh: Mesh) 
     assert len(mesh.creates()) == len(ai.user.questions) == 1
 
 
-def test_the_task_of_another_account_is_not_returned(
-    ai: AIClient, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_task_of_another_account_is_not_returned(ai: AIClient, mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
     ai.data("create_video", **LAKE)
     monkeypatch.setenv("MESHAPI_API_KEY", "rsk_of_another_account")
     assert "HTTP 401" in ai.error("create_video", **LAKE)
