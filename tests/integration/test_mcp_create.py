@@ -280,8 +280,18 @@ def test_a_journal_that_cannot_be_written_is_said_before_anything_is_paid_for(ai
     assert mesh.creates() == []
 
 
-def test_no_error_repeats_the_prompt(ai: AIClient, env_server: Server) -> None:
-    prompt = "a very private lake"
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a very private lake",
+        "a <b>private</b>\n[lake] \u202e",
+        "private " * 500,
+        "data:image/png;base64," + "A" * 5_000,
+    ],
+)
+def test_no_error_repeats_the_prompt(ai: AIClient, env_server: Server, prompt: str) -> None:
     env_server.script(response(400, {"error": {"code": "bad", "message": f"rejected: {prompt}"}}))
     sentence = ai.error("create_video", **{**LAKE, "prompt": prompt})
     assert "rejected: (the prompt)" in sentence
+    assert "private" not in sentence
+    assert "AAAA" not in sentence

@@ -74,6 +74,8 @@ def test_every_text_is_short_visible_and_without_markup(text: str, longest: int)
 
 
 def test_the_prompt_is_taken_out_of_an_error() -> None:
-    assert without_prompt("bad: a lake, a lake", "a lake") == "bad: (the prompt), (the prompt)"
+    assert without_prompt("bad: a lake, 'a lake'.", "a lake") == "bad: (the prompt), '(the prompt)'."
+    assert without_prompt("a task of a lakeside", "a lake") == "a task of a lakeside"
+    assert without_prompt("a task", "a") == "a task"
     assert without_prompt("bad text", " ") == "bad text"
     assert without_prompt("bad text", None) == "bad text"
