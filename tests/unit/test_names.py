@@ -11,7 +11,7 @@ import pytest
 
 import meshapi_video
 
-HEAVY = {"anyio", "attr", "attrs", "httpcore", "httpx", "msgspec", "rich"}
+HEAVY = {"anyio", "attr", "attrs", "httpcore", "httpx", "mcp", "msgspec", "rich"}
 
 
 def imported_after(code: str) -> set[str]:
@@ -49,7 +49,9 @@ def test_the_package_itself_imports_no_heavy_package() -> None:
     assert imported_after("from meshapi_video import VideoClient") >= {"attrs", "httpx"}
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["wait", "--help"], ["completion", "bash"]])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["wait", "--help"], ["mcp", "--help"], ["completion", "bash"]]
+)
 def test_a_command_without_requests_imports_no_heavy_package(arguments: list[str]) -> None:
     assert imported_after(f"sys.argv[1:] = {arguments}; from meshapi_video._cli import main; main()") == set()
 

@@ -15,6 +15,7 @@ from click.shell_completion import shell_complete
 
 from meshapi_video._cli.create_commands import create, generate, journal
 from meshapi_video._cli.exit_codes import ExitCode, exit_code_for
+from meshapi_video._cli.mcp_command import mcp
 from meshapi_video._cli.options import (
     FileError,
     check_output,
@@ -372,7 +373,7 @@ def completion(shell: str) -> None:
     shell_complete(cli, {}, "meshapi-video", COMPLETE_VARIABLE, f"{shell}_source")
 
 
-for command in (create, generate, journal):
+for command in (create, generate, journal, mcp):
     cli.add_command(command)
 
 

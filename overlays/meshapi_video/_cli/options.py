@@ -226,12 +226,16 @@ class _Formatter(logging.Formatter):
         return printable(super().formatMessage(record))
 
 
-def configure_logging(*, debug: bool) -> None:
-    """Logs every poll, with the time of day, and prints tracebacks, if `--debug` is given."""
+def configure_logging(*, debug: bool, always: bool = False) -> None:
+    """Logs every poll, with the time of day, and prints tracebacks, if `--debug` is given.
+
+    With `always`, the warnings of all libraries get the same form, and no library chooses one that shows more.
+    """
     set_debug(debug=debug)
-    if debug:
+    if debug or always:
         handler = logging.StreamHandler()
         handler.setFormatter(_Formatter("%(asctime)s %(name)s: %(message)s"))
         logging.basicConfig(handlers=[handler])
+    if debug:
         # Only the SDK's own loggers: httpx logs the signed URLs of videos.
         logging.getLogger("meshapi_video").setLevel(logging.DEBUG)

@@ -1,0 +1,127 @@
+"""The tool that creates a video, which costs money: it asks the user first, and never pays twice for one request."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.resolve import Elicit, Resolve
+from mcp.types import CallToolResult
+from pydantic import BaseModel, Field
+
+from meshapi_video._create.models import doubts
+from meshapi_video._create.request import build_request
+from meshapi_video._mcp.paid_once import PaidOnce, RequestFields
+from meshapi_video._mcp.results import CreateResult, result_of
+from meshapi_video._mcp.state import State, ToolContext, state_of
+from meshapi_video._mcp.texts import as_data
+
+_LONGEST_SHOWN = 80
+"""The characters of a value in the question."""
+
+Model = Annotated[str, Field(description="The model, such as byteplus/dreamina-seedance-2-0.")]
+Prompt = Annotated[str, Field(description="The text that describes the video.")]
+Duration = Annotated[int | None, Field(description="Seconds of the video. By default, the model chooses.")]
+Resolution = Annotated[str | None, Field(description="480p, 720p, 1080p or 4k, depending on the model.")]
+Ratio = Annotated[str | None, Field(description="16:9, 4:3, 1:1, 3:4, 9:16, 21:9 or adaptive.")]
+Take = Annotated[
+    int, Field(ge=1, description="Give 2 for a second video of the same request, 3 for a third one. Each costs money.")
+]
+
+
+class Confirmation(BaseModel):
+    """The answer of the user."""
+
+    create: bool = Field(title="Create this video", description="It costs money, also if you do not like it.")
+
+
+class Earlier(Confirmation):
+    """No question: an earlier call created the task of this request. Nothing is created now."""
+
+    create: bool = False
+    task_id: str
+
+
+Answer: TypeAlias = AcceptedElicitation[Confirmation] | DeclinedElicitation | CancelledElicitation
+
+
+async def confirm(
+    ctx: ToolContext,
+    model: str,
+    prompt: str,
+    duration: int | None,
+    resolution: str | None,
+    ratio: str | None,
+    take: int,
+) -> Confirmation | Elicit[Confirmation]:
+    """The question to the user. Raises the tool's error if the request is wrong, or if the client cannot ask."""
+    fields = RequestFields(model=model, prompt=prompt, duration=duration, resolution=resolution, ratio=ratio, take=take)
+    request = build_request(model, prompt, (), fields.options, None)
+    if (task_id := await PaidOnce(ctx, fields).find()) is not None:
+        return Earlier(task_id=task_id)
+    if not _can_ask(ctx):
+        return _without_question(state_of(ctx))
+    parts = {
+        "Model": model,
+        "Length": "chosen by the model" if duration is None else f"{duration} seconds",
+        "Resolution": resolution or "chosen by the model",
+        **({"Ratio": ratio} if ratio else {}),
+        **({"Take": str(take)} if take > 1 else {}),
+    }
+    text = "; ".join(f"{name}: {as_data(value, _LONGEST_SHOWN)}" for name, value in parts.items())
+    warnings = "".join(f" Note: {as_data(doubt)}." for doubt in doubts(request))
+    return Elicit(f"Create a video? It costs money. {text}.{warnings}", Confirmation)
+
+
+def _can_ask(ctx: ToolContext) -> bool:
+    """Whether the client can show a form to its user. An empty capability means that it can."""
+    capabilities = ctx.client_capabilities
+    elicitation = None if capabilities is None else capabilities.elicitation
+    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+
+
+def _without_question(state: State) -> Confirmation:
+    if not state.allow_paid:
+        raise ToolError(
+            "A video costs money, and this client cannot ask the user: nothing was created. The user can start this "
+            "server with --allow-paid, which lets a model create videos without a question"
+        )
+    return Confirmation(create=True)
+
+
+async def create_video(
+    model: Model,
+    prompt: Prompt,
+    ctx: ToolContext,
+    answer: Annotated[Answer, Resolve(confirm)],
+    duration: Duration = None,
+    resolution: Resolution = None,
+    ratio: Ratio = None,
+    take: Take = 1,
+) -> Annotated[CallToolResult, CreateResult]:
+    """Creates a video task after the user has agreed, and returns its id at once. It costs money.
+
+    It does not wait: use wait_for_video. A second call with the same arguments creates nothing: it returns the same
+    task.
+    """
+    if isinstance(answer, AcceptedElicitation) and isinstance(answer.data, Earlier):
+        return _created(answer.data.task_id, take, is_new=False)
+    if not isinstance(answer, AcceptedElicitation) or not answer.data.create:
+        is_closed = isinstance(answer, CancelledElicitation)
+        reason = "The user closed the question" if is_closed else "The user does not want this video"
+        advice = f"{reason}: nothing was created or paid for. Ask the user how to go on."
+        return result_of(CreateResult(is_new=False, next=advice))
+    fields = RequestFields(model=model, prompt=prompt, duration=duration, resolution=resolution, ratio=ratio, take=take)
+    task_id, is_new = await PaidOnce(ctx, fields).create()
+    return _created(task_id, take, is_new=is_new)
+
+
+def _created(task_id: str, take: int, *, is_new: bool) -> CallToolResult:
+    advice = (
+        "The task is created and paid for. Call wait_for_video with this task_id."
+        if is_new
+        else "This request was created before: nothing was paid now. Call wait_for_video with this task_id. For "
+        f"another video of the same request, pass take={take + 1}, which costs money."
+    )
+    return result_of(CreateResult(task_id=as_data(task_id), is_new=is_new, next=advice))

@@ -1,0 +1,132 @@
+"""Creates the task of a request once, also if a model, a client that sends again, or another server asks again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from io import FileIO
+from typing import Final
+
+import anyio.to_thread
+from attrs import asdict, frozen
+from mcp.server.mcpserver.exceptions import ToolError
+
+from meshapi_video._create.journal import JournalRecord, read_journal, resolve
+from meshapi_video._create.recovery import SETTLED_AFTER, is_open
+from meshapi_video._create.request import CreateOptions
+from meshapi_video._create_ends import account_of, search_list
+from meshapi_video._download.file_lock import try_lock
+from meshapi_video._errors import CreateUncertain
+from meshapi_video._mcp.state import ToolContext, client_of, state_of
+from meshapi_video._mcp.texts import as_data
+
+_KEY_DIGITS: Final = 16
+
+
+@frozen(kw_only=True)
+class RequestFields:
+    """What a model asks for. The same fields are the same video."""
+
+    model: str
+    prompt: str
+    duration: int | None
+    resolution: str | None
+    ratio: str | None
+    take: int
+    """2 is a second video of the same request."""
+
+    @property
+    def options(self) -> CreateOptions:
+        """The options of `create`."""
+        return {"duration": self.duration, "resolution": self.resolution, "ratio": self.ratio}
+
+
+class PaidOnce:
+    """The create of one request, with the journal that says whether it was made before."""
+
+    def __init__(self, ctx: ToolContext, fields: RequestFields) -> None:
+        client, state = client_of(ctx), state_of(ctx)
+        self._client = client
+        self._journal = state.journal
+        self._lock = state.creates
+        self._fields = fields
+        # Only the list of the same key shows its tasks.
+        content = json.dumps([account_of(client), asdict(fields)], sort_keys=True)
+        self._key = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:_KEY_DIGITS]
+
+    async def find(self) -> str | None:
+        """The id of the task that an earlier call created; None if there is none.
+
+        Raises the tool's error if an earlier create has no known end: a task may exist, and be paid for.
+        """
+        async with self._lock:
+            return await self._find()
+
+    async def _find(self) -> str | None:
+        records = await anyio.to_thread.run_sync(self._read)
+        own = next((record for record in reversed(records) if record.key == self._key), None)
+        if own is None or not is_open(own):
+            return None if own is None else own.task_id
+        found = await search_list(self._client, records, SETTLED_AFTER, time.time())
+        for request_id, task_id in (*found.created.items(), *((each, None) for each in found.not_made)):
+            await anyio.to_thread.run_sync(resolve, self._journal, request_id, task_id)
+        if own.request_id in found.unresolved:
+            raise ToolError(self._unresolved(own, found.unresolved[own.request_id]))
+        return found.created.get(own.request_id)
+
+    async def create(self) -> tuple[str, bool]:
+        """The id of the task of this request, and whether this call created it."""
+        # Calls of one client wait for each other.
+        async with self._lock:
+            with self._only_create():
+                return await self._create()
+
+    async def _create(self) -> tuple[str, bool]:
+        task_id = await self._find()
+        if task_id is not None:
+            return task_id, False
+        fields = self._fields
+        try:
+            created = await self._client.create(
+                fields.model, fields.prompt, journal=self._journal, journal_key=self._key, **fields.options
+            )
+        except CreateUncertain as error:
+            raise ToolError(
+                f"{as_data(str(error.args[0]))}. A task may have been made and paid for. Call create_video again "
+                "with the same arguments: it looks for this task first, and pays for nothing twice"
+            ) from error
+        return created.id, True
+
+    def _read(self) -> list[JournalRecord]:
+        return read_journal(self._journal) if self._journal.exists() else []
+
+    def _unresolved(self, record: JournalRecord, task_ids: list[str]) -> str:
+        tasks = ", ".join(as_data(task_id, 60) for task_id in task_ids[:3])
+        seconds = record.time + SETTLED_AFTER - time.time()
+        later = f"Call again in {seconds / 60:.0f} minutes, when the list decides. " if seconds > 0 else ""
+        return (
+            f"An earlier create of this request has no known end, so that nothing was created now. {later}"
+            f"{f'Tasks that may be the one: {tasks}. ' if tasks else ''}The user can decide: meshapi-video journal "
+            f"{self._journal} with --made {record.request_id} TASK_ID or --not-made {record.request_id}"
+        )
+
+    @contextmanager
+    def _only_create(self) -> Generator[None]:
+        """Keeps the journal for this create: another one at the same time could create the same video."""
+        with FileIO(self._journal, "a+") as file:
+            try:
+                is_only = try_lock(file.fileno(), required=True)
+            except OSError as error:
+                raise ToolError(
+                    f"The journal {self._journal} cannot be locked: {error.strerror}. Without a lock, another server "
+                    "could pay for the same video again. Start this server with --folder on a local disk"
+                ) from None
+            if not is_only:
+                raise ToolError(
+                    "Another create is under way, and nothing was created now. Call again in a few seconds, with the "
+                    "same arguments"
+                )
+            yield

@@ -1,0 +1,130 @@
+"""The tools that read tasks and wait for them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from meshapi_video._errors import TaskError, WaitTimeout
+from meshapi_video._mcp.progress import LONGEST_CALL, reporting
+from meshapi_video._mcp.results import (
+    LONGEST_PROBLEM,
+    ListedTask,
+    ListResult,
+    TaskResult,
+    TasksResult,
+    listed_task,
+    result_of,
+    task_result,
+)
+from meshapi_video._mcp.state import ToolContext, client_of
+from meshapi_video._mcp.texts import as_data
+from meshapi_video._polling.state import FINAL_POLL_TIMEOUT
+
+MOST_TASKS: Final = 15
+"""The tasks of one wait: the result names each."""
+PAGE_SIZE: Final = 10
+"""The tasks of one page: a model reads all of them."""
+_MOST_PROBLEMS: Final = 2
+_LONGEST_OF_SEVERAL: Final = 110
+"""The characters of a problem beside others."""
+
+TaskId = Annotated[str, Field(description="The task's id, as create_video or list_video_tasks returned it.")]
+Seconds = Annotated[float, Field(ge=0, description="How long to wait. A call ends after 55 seconds at the latest.")]
+
+
+async def get_video_task(task_id: TaskId, ctx: ToolContext) -> Annotated[CallToolResult, TaskResult]:
+    """Reads the current state of a video task. It does not wait."""
+    return result_of(task_result(await client_of(ctx).get(task_id)))
+
+
+async def wait_for_video(
+    task_id: TaskId, ctx: ToolContext, seconds: Seconds = LONGEST_CALL
+) -> Annotated[CallToolResult, TaskResult]:
+    """Waits until a video task has ended, at most 55 seconds.
+
+    A video takes minutes. If the task is not over then, that is no error: call again.
+    """
+    client, timeout = client_of(ctx), _timeout(seconds)
+    async with reporting(ctx, timeout, lambda: "the task is not over yet"):
+        try:
+            video = await client.wait(task_id, timeout=timeout)
+        except TaskError as error:
+            return result_of(task_result(error.task))
+        except WaitTimeout as error:
+            if error.last_task is None:
+                raise
+            problem = None if error.last_error is None else as_data(str(error.last_error), LONGEST_PROBLEM)
+            return result_of(task_result(error.last_task, problem))
+        return result_of(task_result(video.task))
+
+
+async def wait_for_videos(
+    task_ids: Annotated[list[str], Field(min_length=1, max_length=MOST_TASKS, description="At most 15 ids of tasks.")],
+    ctx: ToolContext,
+    seconds: Seconds = LONGEST_CALL,
+) -> Annotated[CallToolResult, TasksResult]:
+    """Waits until several video tasks have ended, at most 55 seconds.
+
+    If some are not over then, that is no error: call again with those.
+    """
+    client, timeout = client_of(ctx), _timeout(seconds)
+    found = TasksResult(succeeded=[], ended_without_video=[], not_over=[], unknown=[], problems=[], next="")
+    over = 0
+    async with reporting(ctx, timeout, lambda: f"{over} of {len(task_ids)} tasks are over"):
+        async for result in client.wait_many(task_ids, timeout=timeout):
+            match result.error:
+                case None:
+                    ids = found.succeeded
+                case TaskError():
+                    ids = found.ended_without_video
+                case WaitTimeout(last_task=task) if task is not None:
+                    ids = found.not_over
+                case _:
+                    ids = found.unknown
+            ids.append(as_data(result.task_id))
+            if result.error is not None and ids is not found.not_over:
+                found.problems.append(as_data(str(result.error), _LONGEST_OF_SEVERAL))
+            over = len(found.succeeded) + len(found.ended_without_video)
+    del found.problems[_MOST_PROBLEMS:]
+    found.next = _next_of(found)
+    return result_of(found)
+
+
+def _next_of(found: TasksResult) -> str:
+    if found.not_over:
+        return "Not all are over: this is normal. Call wait_for_videos again with the ids in not_over."
+    return "Call download_video for the ids in succeeded." if found.succeeded else "No video is ready."
+
+
+def _timeout(seconds: float) -> float:
+    # After its timeout, a wait may send one more poll.
+    return min(seconds, LONGEST_CALL - FINAL_POLL_TIMEOUT)
+
+
+async def list_video_tasks(
+    ctx: ToolContext,
+    status: Annotated[
+        list[str] | None, Field(description="Only tasks with one of these statuses, such as queued and running.")
+    ] = None,
+    page: Annotated[int, Field(ge=1, description="The page of ten tasks, from 1.")] = 1,
+) -> Annotated[CallToolResult, ListResult]:
+    """Lists the video tasks that Mesh has stored, ten a page.
+
+    A status may be older than the one that get_video_task reads.
+    """
+    found = client_of(ctx).list(status=status or None)
+    begin, end, count = (page - 1) * PAGE_SIZE, page * PAGE_SIZE, 0
+    tasks = list[ListedTask]()
+    more = False
+    async for task in found:
+        if count == end:
+            more = True
+            break
+        if count >= begin:
+            tasks.append(listed_task(task))
+        count += 1
+    advice = f"There are more: page={page + 1}." if more else "This is the last page."
+    return result_of(ListResult(tasks=tasks, total=found.total, next=advice))

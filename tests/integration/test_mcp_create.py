@@ -1,0 +1,297 @@
+"""The server for AI clients asks before it creates a video, and pays for no request twice."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+from mcp.types import CallToolResult, InputRequiredResult
+
+from meshapi_video import read_journal
+from meshapi_video._download.file_lock import try_lock
+from meshapi_video_sandbox import CreateRecord, Sandbox
+from support.clock import Clock
+from support.many_tasks import eventually
+from support.mcp_client import MODEL, MODES, AIClient, User, agreeing, run_in_thread, text_of
+from support.server import Server, response
+
+LAKE: dict[str, Any] = {"model": MODEL, "prompt": "a lake", "duration": 5, "resolution": "720p"}
+
+
+class Mesh:
+    """The sandbox, with the creates of one test."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.plan_creates = sandbox.plan_creates
+        self._creates = sandbox.creates
+        self._before = len(sandbox.creates())
+        sandbox.plan_creates()
+
+    def creates(self) -> list[CreateRecord]:
+        return self._creates()[self._before :]
+
+
+@pytest.fixture
+def mesh(env_sandbox: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Mesh:
+    monkeypatch.setattr("meshapi_video._mcp.paid_once.time", SimpleNamespace(time=clock))
+    # Each test is on its own day, so that no list has the tasks of another test.
+    clock.now += 86_400 * (1 + len(env_sandbox.creates()))
+    return Mesh(env_sandbox)
+
+
+@pytest.fixture(params=MODES)
+def ai(request: pytest.FixtureRequest, tmp_path: Path) -> AIClient:
+    return AIClient(request.param, tmp_path, agreeing())
+
+
+def test_the_user_is_asked_with_model_length_and_resolution_and_then_the_task_is_created(
+    ai: AIClient, mesh: Mesh
+) -> None:
+    created = ai.data("create_video", **LAKE)
+    (made,) = mesh.creates()
+    assert created == {
+        "task_id": made.id,
+        "is_new": True,
+        "next": "The task is created and paid for. Call wait_for_video with this task_id.",
+    }
+    assert ai.user is not None
+    assert ai.user.questions == [
+        f"Create a video? It costs money. Model: {MODEL}; Length: 5 seconds; Resolution: 720p."
+    ]
+
+
+def test_the_question_names_what_the_model_chooses_and_what_seems_wrong(ai: AIClient, mesh: Mesh) -> None:
+    ai.user = User("decline")
+    ai.data("create_video", model=MODEL, prompt="a lake", duration=99, ratio="16:9", take=2)
+    ai.data("create_video", model=MODEL, prompt="a lake")
+    first, second = ai.user.questions
+    assert first.endswith(
+        "Length: 99 seconds; Resolution: chosen by the model; Ratio: 16:9; Take: 2. Note: duration is 99, which is not "
+        f"from 4 to 15 seconds, as far as is known of {MODEL}."
+    )
+    assert second.endswith("Length: chosen by the model; Resolution: chosen by the model.")
+    assert mesh.creates() == []
+
+
+@pytest.mark.parametrize(
+    ("user", "reason"),
+    [
+        (User("decline"), "The user does not want this video"),
+        (User(content={"create": False}), "The user does not want this video"),
+        (User("cancel"), "The user closed the question"),
+    ],
+    ids=["declined", "refused in the form", "cancelled"],
+)
+def test_without_the_consent_of_the_user_nothing_is_created(ai: AIClient, mesh: Mesh, user: User, reason: str) -> None:
+    ai.user = user
+    refused = ai.data("create_video", **LAKE)
+    assert refused["is_new"] is False
+    assert refused["next"].startswith(f"{reason}: nothing was created or paid for")
+    assert mesh.creates() == []
+    assert list(ai.folder.iterdir()) == []
+
+
+def test_an_answer_without_the_field_of_the_form_is_no_consent(ai: AIClient, mesh: Mesh) -> None:
+    ai.user = User(content={})
+    assert "elicitation" in ai.error("create_video", **LAKE)
+    assert mesh.creates() == []
+
+
+def test_a_client_that_cannot_ask_is_refused(ai: AIClient, mesh: Mesh) -> None:
+    ai.user = None
+    sentence = ai.error("create_video", **LAKE)
+    assert "this client cannot ask the user: nothing was created" in sentence
+    assert "--allow-paid" in sentence
+    assert mesh.creates() == []
+
+
+def test_a_client_that_cannot_ask_creates_once_the_user_has_allowed_it(ai: AIClient, mesh: Mesh) -> None:
+    ai.user, ai.allow_paid = None, True
+    assert ai.data("create_video", **LAKE)["is_new"]
+    assert len(mesh.creates()) == 1
+
+
+def test_a_client_that_can_ask_asks_also_if_the_user_has_allowed_others_not_to(ai: AIClient, mesh: Mesh) -> None:
+    ai.user, ai.allow_paid = User("decline"), True
+    assert ai.data("create_video", **LAKE)["is_new"] is False
+    assert mesh.creates() == []
+
+
+def test_the_same_request_is_paid_once_and_asked_once(ai: AIClient, mesh: Mesh) -> None:
+    assert ai.user is not None
+    first = ai.data("create_video", **LAKE)
+    again = ai.data("create_video", **LAKE)
+    assert (again["task_id"], again["is_new"]) == (first["task_id"], False)
+    assert "nothing was paid now" in again["next"]
+    assert "take=2" in again["next"]
+    assert len(mesh.creates()) == len(ai.user.questions) == 1
+
+
+def test_the_task_of_another_account_is_not_returned(ai: AIClient, mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    ai.data("create_video", **LAKE)
+    monkeypatch.setenv("MESHAPI_API_KEY", "rsk_of_another_account")
+    assert "HTTP 401" in ai.error("create_video", **LAKE)
+    assert len(mesh.creates()) == 1
+
+
+def test_another_take_is_another_video(ai: AIClient, mesh: Mesh) -> None:
+    first = ai.data("create_video", **LAKE)
+    second = ai.data("create_video", **LAKE, take=2)
+    assert second["is_new"]
+    assert second["task_id"] != first["task_id"]
+    assert len(mesh.creates()) == 2
+
+
+def test_calls_at_the_same_time_pay_once_for_each_request(ai: AIClient, mesh: Mesh) -> None:
+    async def main() -> list[CallToolResult]:
+        results: list[CallToolResult] = []
+
+        async def call(take: int) -> None:
+            results.append(await client.call_tool("create_video", {**LAKE, "take": take}))
+
+        async with ai.connected() as client, anyio.create_task_group() as group:
+            for take in (1, 1, 1, 2):
+                group.start_soon(call, take)
+        return results
+
+    results = run_in_thread(main, ai.mode)
+    assert [result.is_error for result in results] == [False] * 4, [text_of(result) for result in results]
+    assert sorted(json.loads(text_of(result))["is_new"] for result in results) == [False, False, True, True]
+    assert len(mesh.creates()) == 2
+
+
+def test_a_consent_that_a_client_sends_twice_pays_once(tmp_path: Path, mesh: Mesh) -> None:
+    async def main() -> None:
+        async with AIClient("2026-07-28", tmp_path, agreeing()).connected() as client:
+            asked = await client.session.call_tool("create_video", LAKE, allow_input_required=True)
+            assert isinstance(asked, InputRequiredResult)
+            assert asked.input_requests
+            consent = {name: await agreeing_to() for name in asked.input_requests}
+            for is_new in (True, False):
+                result = await client.session.call_tool(
+                    "create_video", LAKE, input_responses=consent, request_state=asked.request_state
+                )
+                assert json.loads(text_of(result))["is_new"] is is_new
+
+    async def agreeing_to() -> Any:  # noqa: ANN401 - one of the types of the protocol
+        return agreeing().answer
+
+    run_in_thread(main, MODES[1])
+    assert len(mesh.creates()) == 1
+
+
+def test_a_wrong_request_names_its_mistakes_and_asks_nobody(ai: AIClient, mesh: Mesh) -> None:
+    assert ai.user is not None
+    sentence = ai.error("create_video", model=MODEL, prompt=" ", duration=0)
+    assert sentence == (
+        "the arguments have 2 mistakes, and nothing was sent: duration should be a whole number of seconds of at least "
+        "1, or -1 to let the server choose; it is 0. prompt should be a text that is not empty, or left out; it is ' '"
+    )
+    assert ai.user.questions == []
+    assert mesh.creates() == []
+
+
+def test_a_refused_create_may_be_repeated(ai: AIClient, mesh: Mesh) -> None:
+    request = {**LAKE, "model": "byteplus/none"}
+    assert "HTTP 4" in ai.error("create_video", **request)
+    mesh.plan_creates(models=["byteplus/none"])
+    assert ai.data("create_video", **request)["is_new"]
+    assert len(mesh.creates()) == 1
+
+
+def test_a_create_whose_response_was_lost_is_found_in_the_list(ai: AIClient, mesh: Mesh) -> None:
+    mesh.plan_creates(create_faults=["lost_response"])
+    sentence = ai.error("create_video", **LAKE)
+    assert "A task may have been made and paid for" in sentence
+    assert "a lake" not in sentence
+    again = ai.data("create_video", **LAKE)
+    (made,) = mesh.creates()
+    assert (again["task_id"], again["is_new"]) == (made.id, False)
+
+
+def test_a_create_whose_call_was_cancelled_is_found_in_the_list(ai: AIClient, mesh: Mesh) -> None:
+    mesh.plan_creates(create_faults=[{"fault": "slow_after", "delay": 60, "creates": [1]}])
+
+    async def main() -> None:
+        async with ai.connected() as client, anyio.create_task_group() as group:
+            group.start_soon(client.call_tool, "create_video", LAKE)
+            await anyio.to_thread.run_sync(eventually, mesh.creates)
+            group.cancel_scope.cancel()
+
+    run_in_thread(main, ai.mode)
+    again = ai.data("create_video", **LAKE)
+    (made,) = mesh.creates()
+    assert (again["task_id"], again["is_new"]) == (made.id, False)
+
+
+def test_a_create_that_made_no_task_is_sent_again_once_the_list_is_sure(ai: AIClient, mesh: Mesh, clock: Clock) -> None:
+    mesh.plan_creates(create_faults=[{"fault": "reset_before", "creates": [1]}])
+    ai.error("create_video", **LAKE)
+    clock.now += 60
+    sentence = ai.error("create_video", **LAKE)
+    assert "no known end, so that nothing was created now. Call again in 14 minutes" in sentence
+    assert "Tasks that may be the one" not in sentence
+    clock.now += 900
+    assert ai.data("create_video", **LAKE)["is_new"]
+    assert len(mesh.creates()) == 1
+
+
+def test_a_create_that_nobody_can_tell_the_end_of_is_left_to_the_user(ai: AIClient, mesh: Mesh, clock: Clock) -> None:
+    # The list does not show the seeds of tasks that run.
+    mesh.plan_creates(running_for=1e6, fields_at_end=True, create_faults=["lost_response"])
+    ai.error("create_video", **LAKE)
+    clock.now += 1000
+    sentence = ai.error("create_video", **LAKE)
+    (made,) = mesh.creates()
+    (record,) = read_journal(ai.folder / "creates.journal")
+    assert f"Tasks that may be the one: {made.id}. The user can decide" in sentence
+    assert f"--not-made {record.request_id}" in sentence
+    assert "Call again in" not in sentence
+
+
+def test_a_create_at_the_same_time_in_another_process_is_waited_for(ai: AIClient, mesh: Mesh) -> None:
+    with (ai.folder / "creates.journal").open("a+b") as other:
+        assert try_lock(other.fileno())
+        assert "Another create is under way" in ai.error("create_video", **LAKE)
+    assert mesh.creates() == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_without_locks_nothing_is_created(ai: AIClient, mesh: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert "cannot be locked: No locks available" in ai.error("create_video", **LAKE)
+    assert mesh.creates() == []
+
+
+def test_a_journal_that_cannot_be_written_is_said_before_anything_is_paid_for(ai: AIClient, mesh: Mesh) -> None:
+    (ai.folder / "creates.journal").mkdir()
+    assert "creates.journal" in ai.error("create_video", **LAKE)
+    assert mesh.creates() == []
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a very private lake",
+        "a <b>private</b>\n[lake] \u202e",
+        "private " * 500,
+        "data:image/png;base64," + "A" * 5_000,
+    ],
+)
+def test_no_error_repeats_the_prompt(ai: AIClient, env_server: Server, prompt: str) -> None:
+    env_server.script(response(400, {"error": {"code": "bad", "message": f"rejected: {prompt}"}}))
+    sentence = ai.error("create_video", **{**LAKE, "prompt": prompt})
+    assert "rejected: (the prompt)" in sentence
+    assert "private" not in sentence
+    assert "AAAA" not in sentence
