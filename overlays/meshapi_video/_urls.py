@@ -34,14 +34,14 @@ def parse_http_url(text: str) -> httpx.URL:
         raise ValueError("it is not a URL") from None
     if url.scheme not in {"http", "https"}:
         raise ValueError("its scheme is not http or https")
-    if not _is_usable_host(url.raw_host.decode()):
+    if not is_usable_host(url.raw_host.decode()):
         raise ValueError("its host is missing or not usable")
     if url.port == 0:
         raise ValueError("its port is 0")
     return url
 
 
-def _is_usable_host(host: str) -> bool:
+def is_usable_host(host: str) -> bool:
     """Whether a name lookup accepts `host`: it refuses empty labels, and labels of more than 63 characters."""
     labels = host.removesuffix(".").split(".")
     # httpx percent-encodes characters that no host name contains.
