@@ -344,10 +344,14 @@ def test_an_expired_certificate_and_one_for_another_host_have_other_advice(kind:
         Caller(kind, company.api.base_url, settings=settings).get()
 
 
+def refuse_a_certificate() -> None:
+    raise ssl.SSLCertVerificationError(1, "certificate verify failed")
+
+
 def test_the_error_of_another_library_that_the_user_handles_is_not_taken_for_the_reason(kind: Kind) -> None:
     with serving(down=True) as down:
         try:
-            raise ssl.SSLCertVerificationError(1, "certificate verify failed")
+            refuse_a_certificate()
         except ssl.SSLCertVerificationError:
             with pytest.raises(ConnectionFailed) as caught:
                 Caller(kind, down.base_url, settings={"max_retries": 0}).get()

@@ -27,6 +27,8 @@ class Proxy:
     hosts: dict[str, int] = field(default_factory=dict[str, int])
     tunnels: list[str] = field(default_factory=list[str])
     """The target of each tunnel."""
+    inspects: ssl.SSLContext | None = None
+    """With it, the proxy ends TLS with a certificate of its own, and reaches the hosts over plain HTTP."""
     heads: list[str] = field(default_factory=list[str])
     """All that it read of each request outside of a tunnel."""
     refused: int = 0
@@ -66,7 +68,11 @@ class Proxy:
                 self.max_open = max(self.max_open, self._open)
             try:
                 connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                _relay(connection, server)
+                if self.inspects is None:
+                    _relay(connection, server)
+                else:
+                    with self.inspects.wrap_socket(connection, server_side=True) as inspected:
+                        _relay(inspected, server)
             finally:
                 with self._lock:
                     self._open -= 1
