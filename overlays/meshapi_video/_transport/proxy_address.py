@@ -6,7 +6,7 @@ import importlib.util
 from typing import Final
 
 from meshapi_video._http_libraries import httpx
-from meshapi_video._urls import is_usable_host
+from meshapi_video._urls import is_port, is_usable_host
 
 _FORM: Final = (
     "it should look like http://host:port or http://user:password@host:port, without a path, and with %2F, %3F and %23 "
@@ -29,7 +29,7 @@ def parse_proxy(address: str) -> httpx.Proxy | str:
     except (ValueError, UnicodeError, httpx.InvalidURL):
         return _FORM
     url = proxy.url
-    if not is_usable_host(host) or url.port == 0 or url.raw_path != b"/" or url.fragment:
+    if not is_usable_host(host) or not is_port(url.port) or url.raw_path != b"/" or url.fragment:
         return _FORM
     if url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
         return "SOCKS needs the package socksio (pip install socksio)"
