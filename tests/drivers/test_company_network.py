@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import socket
 import ssl
@@ -31,7 +32,7 @@ from meshapi_video._transport.connection_settings import ConnectionSettings
 from support.cli import Output
 from support.clients import KEY, Caller, Kind
 from support.files import StoredFile, video_at
-from support.proxy import PASSWORD, USER, Proxy, proxying
+from support.proxy import ESCAPED_PASSWORD, PASSWORD, USER, Proxy, proxying
 from support.server import TASK_ID, Response, Server, finished, response, serving, task
 
 API, FILES = "https://api.example", "https://files.example"
@@ -217,6 +218,22 @@ def test_an_address_in_proxy_goes_before_the_environment(
     assert company.proxy.tunnels == ["api.example:443"]
 
 
+def test_the_password_goes_to_the_proxy_with_each_request_over_plain_http(kind: Kind, server: Server) -> None:
+    server.script(task())
+    proxy = server.base_url.replace("//", f"//{USER}:{ESCAPED_PASSWORD}@")
+    settings = {"proxy": proxy, "private_hosts": ["http://api.example"]}
+
+    async def body(client: AsyncVideoClient) -> None:
+        await client.get(TASK_ID)
+        await client.create(MODEL, "a lake")
+
+    server.script(task(), response(200, {"id": TASK_ID, "status": "queued"}))
+    Caller(kind, "http://api.example", settings=settings).run(body)
+    expected = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    assert [request.headers["proxy-authorization"] for request in server.requests] == [expected] * 2
+    assert all(request.target.startswith("http://api.example/v1/video/") for request in server.requests)
+
+
 def everything_of(error: BaseException) -> str:
     return f"{error} {error!r} {error.__cause__!r} {error.__context__!r} {vars(error)}"
 
@@ -338,7 +355,7 @@ def test_an_authority_that_stays_unknown_does_not_prolong_a_wait(kind: Kind, com
     assert isinstance(caught.value.last_error, CertificateError)
 
 
-def test_an_expired_certificate_and_one_for_another_host_have_other_advice(kind: Kind, company: Company) -> None:
+def test_a_certificate_for_another_host_has_other_advice(kind: Kind, company: Company) -> None:
     settings = {"ssl_context": company.context, "max_retries": 0}
     with pytest.raises(CertificateError, match=r"IP address mismatch.*\. Check the host in the URL\. Another server"):
         Caller(kind, company.api.base_url, settings=settings).get()
@@ -381,18 +398,20 @@ def test_the_command_line_says_which_variable_to_set(
 # The trust of the operating system.
 
 
-@pytest.fixture
-def system_that_verifies(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on Windows and macOS: truststore asks the system, whose store has the company's authority."""
+@pytest.fixture(params=["windows", "linux", "another linux"])
+def trusting_system(request: pytest.FixtureRequest, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operating system whose store has the company's authority. The store of this one is not changed."""
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("meshapi_video._transport.tls._SYSTEM_VERIFIES", True)
-    # On this system, truststore looks for a file; the store of the system itself is not changed here.
-    monkeypatch.setattr("ssl.get_default_verify_paths", lambda: ssl.DefaultVerifyPaths("", "", "", "", "", ""))
-    monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [str(company.file)])
+    monkeypatch.setattr("meshapi_video._transport.tls._SYSTEM_VERIFIES", request.param == "windows")
+    file = str(company.file) if request.param == "linux" else ""
+    monkeypatch.setattr("ssl.get_default_verify_paths", lambda: ssl.DefaultVerifyPaths("", "", "", file, "", ""))
+    if request.param != "linux":
+        # Here, truststore asks no system, but reads a file. On another Linux, it is not where OpenSSL expects it.
+        monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [str(company.file)])
 
 
-@pytest.mark.usefixtures("system_that_verifies")
+@pytest.mark.usefixtures("trusting_system")
 def test_an_authority_that_only_the_operating_system_trusts_is_accepted(
     kind: Kind, company: Company, out: Path
 ) -> None:
@@ -402,7 +421,7 @@ def test_an_authority_that_only_the_operating_system_trusts_is_accepted(
     assert out.exists()
 
 
-@pytest.mark.usefixtures("system_that_verifies")
+@pytest.mark.usefixtures("trusting_system")
 def test_a_handshake_that_stalls_holds_up_no_other_thread(company: Company) -> None:
     company.api.script(task())
     stalled, ended = threading.Event(), threading.Event()

@@ -45,8 +45,7 @@ class SystemTrust(truststore.SSLContext):
         own = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self._with_certifi:
             own.load_verify_locations(certifi.where())
-        if self._protocols:
-            own.set_alpn_protocols(self._protocols)
+        own.set_alpn_protocols(self._protocols)
         return own.wrap_socket(
             sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, server_hostname, session
         )
