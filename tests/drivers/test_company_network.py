@@ -372,7 +372,7 @@ def test_the_error_of_another_library_that_the_user_handles_is_not_taken_for_the
         except ssl.SSLCertVerificationError:
             with pytest.raises(ConnectionFailed) as caught:
                 Caller(kind, down.base_url, settings={"max_retries": 0}).get()
-    assert type(caught.value) is ConnectionFailed
+            assert type(caught.value) is ConnectionFailed
 
 
 def test_a_user_client_that_refuses_a_certificate_has_the_same_error(kind: Kind, company: Company) -> None:

@@ -23,7 +23,10 @@ def client(request: pytest.FixtureRequest) -> type[VideoClient | AsyncVideoClien
 
 
 def set_socksio(monkeypatch: pytest.MonkeyPatch, *, installed: bool) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: object() if installed else None)
+    def find_spec(_name: str) -> object:
+        return object() if installed else None
+
+    monkeypatch.setattr("importlib.util.find_spec", find_spec)
 
 
 @pytest.mark.parametrize(

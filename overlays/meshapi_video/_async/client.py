@@ -89,7 +89,8 @@ class AsyncVideoClient(BaseClient):
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is no `AsyncClient` of httpx or httpx2, or `private_hosts` is a single string.
+        TypeError: `http_client` is no `AsyncClient` of httpx or httpx2, `ssl_context` is no `ssl.SSLContext`, or
+            `private_hosts` is a single string.
     """
 
     def __init__(

@@ -84,7 +84,8 @@ class VideoClient(BaseClient):
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is no `Client` of httpx or httpx2, or `private_hosts` is a single string.
+        TypeError: `http_client` is no `Client` of httpx or httpx2, `ssl_context` is no `ssl.SSLContext`, or
+            `private_hosts` is a single string.
 
     Two delays are not limited by `timeout` in blocking code: the lookup of the server's name; and, with your
     own `http_client`, response headers that arrive byte by byte, because its timeout starts again with each
