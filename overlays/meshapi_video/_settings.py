@@ -195,7 +195,7 @@ def _check_plain_http(base_url: str, allowed_hosts: Collection[str]) -> None:
     allowed = f"http://[{host}]" if ":" in host else f"http://{host}"
     raise ValueError(
         f"the base URL is plain http to {host}, and anybody on the way could read the API key. Use https. If you trust "
-        f"the network, as that of a sandbox, allow it: private_hosts=[{allowed!r}], or {HOSTS_VARIABLE}={allowed}"
+        f"the network, as that of a sandbox, allow it: private_hosts=[{allowed!r}], or MESHAPI_PRIVATE_HOSTS={allowed}"
     )
 
 
