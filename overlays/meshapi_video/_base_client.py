@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from meshapi_video._errors import MeshVideoError
     from meshapi_video._polling.scheduler import Scheduler
     from meshapi_video._tasks import TaskRef
+    from meshapi_video._transport.connection_settings import ConnectionSettings
     from meshapi_video_generated.models import VideoTaskResponse
 
 
@@ -38,11 +39,14 @@ class BaseClient:
         timeout: float,
         max_retries: int,
         http_client: object,
+        connections: ConnectionSettings,
         private_hosts: Collection[str],
         transport: str | None,
     ) -> None:
         if transport is not None and http_client is not None:
             raise ValueError("pass http_client= or transport=, not both: your own client is the transport")
+        connections.check(http_client)
+        self._connections = connections
         self._settings = Settings.resolve(api_key, base_url, timeout, max_retries, private_hosts, transport)
         self._log = ClientLog(self._settings.base_url)
         self._is_closed = False

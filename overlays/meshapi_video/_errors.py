@@ -7,6 +7,7 @@ MeshVideoError
 │   ├── PaymentRequiredError  402        ├── RateLimitedError      429
 │   └── ServerError           5xx
 ├── ConnectionFailed          no complete response: DNS, refused, reset, TLS
+│   ├── CertificateError      the certificate was not accepted: the request was not sent
 │   └── ConnectionTimeout     also a TimeoutError: no complete response in time
 ├── InvalidResponse           a response that breaks the contract
 ├── CreateUncertain           a task may have been made and paid for, but its id is unknown
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
     from meshapi_video._token import WaitToken
     from meshapi_video_generated.models import VideoTaskResponse
+
+TRUST_ADVICE: Final = (
+    "If your company inspects TLS, ask its IT for the file of its certificate authority, and set SSL_CERT_FILE to the "
+    "path, or pass ssl_context= (or verify= to your own http_client)"
+)
+"""What to do about a certificate that is not trusted."""
 
 MOST_FIELD_ERRORS: Final = 20
 """The problems of a request that an error keeps."""
@@ -185,6 +192,16 @@ class ConnectionFailed(MeshVideoError):
     _advice = "Check the network, any proxy, and the base URL"
 
 
+class CertificateError(ConnectionFailed):
+    """The certificate of the server, or of a proxy, was not accepted: the request was not sent.
+
+    It ends a wait in which no poll has succeeded. Later, it counts as a failed poll: a computer may have moved into the
+    network of a hotel, where it must log in first.
+    """
+
+    _advice = TRUST_ADVICE
+
+
 class ConnectionTimeout(ConnectionFailed, TimeoutError):
     """No complete response arrived within the time of one request."""
 
@@ -259,9 +276,11 @@ def set_advice(error: MeshVideoError, advice: str) -> None:
     error._advice = advice  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
 
 
-def add_advice(error: MeshVideoError, advice: str) -> None:
-    """Adds a sentence to the advice of an error."""
-    set_advice(error, f"{error._advice}. {advice}" if error._advice else advice)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - see above
+def add_advice(error: MeshVideoError, advice: str, *, first: bool = False) -> None:
+    """Adds a sentence to the advice of an error, at its end or at its beginning."""
+    present = error._advice  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
+    sentences = [advice, present] if first else [present, advice]
+    set_advice(error, ". ".join(filter(None, sentences)))
 
 
 def set_candidates(error: CreateUncertain, find: Callable[[], Candidates]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from attrs import frozen
 
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._urls import parse_http_url
+from meshapi_video._urls import is_loopback, parse_http_url
 from meshapi_video._validation import check_count, check_duration
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Settings:
     transport: Transport | None
     """None for the built-in connections, or httpx while parts of it are replaced, as in a test."""
     plain_http_hosts: frozenset[str] = frozenset()
-    """Those of them from which it may download over plain HTTP, too."""
+    """Those of them from which it may download over plain HTTP, too, and to which it may send the key so."""
 
     @property
     def account(self) -> str:
@@ -127,9 +127,11 @@ class Settings:
         check_duration("timeout", timeout)
         api_key.check()
         hosts, plain_http_hosts = _read_hosts(private_hosts)
+        base_url = _check_base_url(base_url or os.environ.get(URL_VARIABLE) or DEFAULT_BASE_URL)
+        _check_plain_http(base_url, plain_http_hosts)
         return cls(
             api_key=api_key,
-            base_url=_check_base_url(base_url or os.environ.get(URL_VARIABLE) or DEFAULT_BASE_URL),
+            base_url=base_url,
             timeout=timeout,
             max_retries=max_retries,
             private_hosts=hosts,
@@ -183,6 +185,18 @@ def _check_base_url(text: str) -> str:
             f"path; {reason}. Check base_url= and {URL_VARIABLE}"
         )
     return text.rstrip("/")
+
+
+def _check_plain_http(base_url: str, allowed_hosts: Collection[str]) -> None:
+    url = parse_http_url(base_url)
+    host = url.raw_host.decode("ascii")
+    if url.scheme == "https" or is_loopback(host) or host in allowed_hosts:
+        return
+    allowed = f"http://[{host}]" if ":" in host else f"http://{host}"
+    raise ValueError(
+        f"the base URL is plain http to {host}, and anybody on the way could read the API key. Use https. If you trust "
+        f"the network, as that of a sandbox, allow it: private_hosts=[{allowed!r}], or MESHAPI_PRIVATE_HOSTS={allowed}"
+    )
 
 
 def _why_not_a_base_url(text: str) -> str | None:

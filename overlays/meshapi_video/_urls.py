@@ -39,7 +39,7 @@ def parse_http_url(text: str) -> httpx.URL:
         raise ValueError("it is not a URL") from None
     if url.scheme not in {"http", "https"}:
         raise ValueError("its scheme is not http or https")
-    if not _is_usable_host(host):
+    if not is_usable_host(host):
         raise ValueError("its host is missing or not usable")
     if not is_port(url.port):
         raise ValueError("its port is not between 1 and 65535")
@@ -51,7 +51,7 @@ def is_port(number: int | None) -> bool:
     return number is None or 0 < number <= _LARGEST_PORT
 
 
-def _is_usable_host(host: str) -> bool:
+def is_usable_host(host: str) -> bool:
     """Whether a name lookup accepts `host`: it refuses empty labels, and labels of more than 63 characters."""
     labels = host.removesuffix(".").split(".")
     # httpx percent-encodes characters that no host name contains.

@@ -54,6 +54,8 @@ def code_blocks() -> list[CodeBlock]:
 
 
 BLOCKS: Final = code_blocks()
+# test_docs_company_network.py runs these behind a proxy.
+BEHIND_A_PROXY: Final = [block for block in BLOCKS if block.page.name == "company-network.md"]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,11 @@ def folder(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
     signal.signal(signal.SIGTERM, handler)
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.page.name}:{block.line}")
+@pytest.mark.parametrize(
+    "block",
+    [block for block in BLOCKS if block not in BEHIND_A_PROXY],
+    ids=lambda block: f"{block.page.name}:{block.line}",
+)
 def test_a_block_runs(block: CodeBlock, sandbox: Sandbox, folder: Path) -> None:
     succeeded = sandbox.create_task(queued_for=0, running_for=0)
     failed = sandbox.create_task("failed", queued_for=0, running_for=0)

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from meshapi_video import AsyncVideoClient, Video
-from meshapi_video._async import session
+from meshapi_video._transport import connection_settings
 from support.clients import KEY, Kind
 from support.files import StoredFile, video_at
 from support.server import TASK_ID, Server, task
@@ -67,12 +67,12 @@ def test_a_client_that_is_closed_meanwhile_opens_no_connection(
 ) -> None:
     began, closed = threading.Event(), threading.Event()
 
-    def load(_url: str) -> ssl.SSLContext:
+    def load() -> ssl.SSLContext:
         began.set()
         assert closed.wait(60)
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
-    monkeypatch.setattr(session, "tls_context", load)
+    monkeypatch.setattr(connection_settings, "default_context", load)
 
     async def main() -> None:
         client = AsyncVideoClient(KEY, base_url=tls_server.base_url)

@@ -63,7 +63,10 @@ def test_an_untrusted_certificate_is_refused(kind: Kind, tls_server: Server, mon
 def test_the_proxy_of_the_environment_is_used(kind: Kind, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", server.base_url)
     server.script(task("running"))
-    assert Caller(kind, "http://api.example:8080").get().status == "running"
+    assert (
+        Caller(kind, "http://api.example:8080", settings={"private_hosts": ["http://api.example"]}).get().status
+        == "running"
+    )
     assert server.requests[0].target == "http://api.example:8080/v1/video/generations/task-1"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,6 @@ import pytest
 from meshapi_video._async.connections import AsyncConnectionPool
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._sync.connections import ConnectionPool
-from meshapi_video._transport.environment import tls_context
 from meshapi_video._transport.request import RequestTemplate
 from meshapi_video._transport.response import Response
 from support.clients import KEY, Kind
@@ -58,7 +58,7 @@ class SimultaneousRequests:
         statuses = list[int]()
 
         async def main() -> None:
-            pool = AsyncConnectionPool(self.settings, tls_context("http://"), None)
+            pool = AsyncConnectionPool(self.settings, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None)
 
             async def send_one() -> None:
                 statuses.append((await pool.send(self.request, accept)).status_code)
@@ -77,7 +77,7 @@ class SimultaneousRequests:
         return statuses
 
     def _send_blocking(self, count: int, left_open: int, *, close_meanwhile: bool) -> list[int]:
-        pool = ConnectionPool(self.settings, tls_context("http://"), None)
+        pool = ConnectionPool(self.settings, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None)
         with ThreadPoolExecutor(count) as threads:
             sent = [threads.submit(pool.send, self.request, accept) for _ in range(count)]
             eventually(lambda: len(self.connections) == count)

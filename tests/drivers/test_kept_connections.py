@@ -138,7 +138,8 @@ def test_a_second_response_through_a_proxy_closes_the_connection(
 ) -> None:
     monkeypatch.setenv("http_proxy", server.base_url)
     connections = CountedConnections(server, sent_with(NOT_FOUND))
-    assert Caller(kind, "http://api.example", RealClock()).run(results_of) == dict.fromkeys(TASKS)
+    caller = Caller(kind, "http://api.example", RealClock(), {"private_hosts": ["http://api.example"]})
+    assert caller.run(results_of) == dict.fromkeys(TASKS)
     assert list(connections.requests.values()) == [1] * len(TASKS)
 
 

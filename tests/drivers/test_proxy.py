@@ -43,7 +43,7 @@ def test_a_proxy_without_a_listener_is_named(kind: Kind, api: str, monkeypatch: 
     with serving(down=True) as proxy:
         monkeypatch.setenv("all_proxy", proxy.base_url.replace("//", "//me:secret-word@"))
         with pytest.raises(ConnectionFailed) as caught:
-            Caller(kind, api, settings={"max_retries": 0}).get()
+            Caller(kind, api, settings={"max_retries": 0, "private_hosts": ["http://api.example"]}).get()
     assert f"no complete response from {api}: the proxy {proxy.base_url} cannot be reached: " in message_of(caught)
 
 
@@ -58,7 +58,7 @@ def test_a_proxy_is_named_in_the_same_words_over_httpx(kind: Kind, proxy: Server
 def test_a_server_behind_the_proxy_that_fails_is_not_taken_for_the_proxy(kind: Kind, proxy: Server) -> None:
     proxy.script(close)
     with pytest.raises(ConnectionFailed) as caught:
-        Caller(kind, "http://api.example", settings={"max_retries": 0}).get()
+        Caller(kind, "http://api.example", settings={"max_retries": 0, "private_hosts": ["http://api.example"]}).get()
     assert "the proxy" not in message_of(caught)
 
 

@@ -65,12 +65,16 @@ def test_a_download_from_another_machine_over_plain_http_is_refused_by_default(
     kind: Kind, elsewhere: tuple[Sandbox, list[str]], tmp_path: Path
 ) -> None:
     sandbox, _ = elsewhere
-    task_id = sandbox.create_task(scenario="instant")
+    task = poll(sandbox, sandbox.create_task(scenario="instant"), "rsk_box").json()
+    video = Video(url=task["content"]["video_url"], task=parse_task(task), last_frame_url=None)
     # A private host alone is not enough: a name inside the network may have a certificate.
     for allowed in ([], ["box"], ["http://other"]):
         caller = make_caller(kind, sandbox, private_hosts=allowed)
+        with pytest.raises(ValueError, match=r"plain http.* allow it: private_hosts=\['http://box'\]"):
+            caller.get()
+        caller.base_url = "https://api.example"
         with pytest.raises(DownloadError, match=r"plain http.* allow it: private_hosts=\['http://box'\]"):
-            download(caller, task_id, tmp_path / "out.mp4")
+            download(caller, video, tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,7 +114,7 @@ def test_the_lines_of_the_banner_allow_it_for_the_command_and_for_python(
     monkeypatch.delenv("MESHAPI_PRIVATE_HOSTS")
     assert run(["download", task_id, "by-option.mp4", "--private-host", "http://box"]) == 0
     assert run(["download", task_id, "refused.mp4"]) != 0
-    assert "--private-host http://box" in capsys.readouterr().err
+    assert "set MESHAPI_PRIVATE_HOSTS=http://box" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["by-option.mp4", "by-variable.mp4", "sandbox.mp4"]
 
 

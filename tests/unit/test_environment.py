@@ -1,14 +1,11 @@
-"""The proxy and the certificate authorities come from the environment."""
+"""The proxy comes from the environment."""
 
 from __future__ import annotations
-
-import ssl
-from pathlib import Path
 
 import pytest
 
 from meshapi_video import AsyncVideoClient, MeshVideoError, VideoClient
-from meshapi_video._transport.environment import environment_proxy, tls_context
+from meshapi_video._transport.environment import environment_proxy
 
 CLIENTS = (VideoClient, AsyncVideoClient)
 
@@ -60,16 +57,6 @@ def test_a_socks_proxy_is_used_if_its_package_is_installed(monkeypatch: pytest.M
     proxy = environment_proxy("https://api.meshapi.ai")
     assert proxy is not None
     assert str(proxy.url) == "socks5://proxy.example:1080"
-
-
-def test_only_https_loads_the_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
-    assert isinstance(tls_context("http://api.example"), ssl.SSLContext)
-    with pytest.raises(MeshVideoError, match=r"authorities cannot be loaded: .* SSL_CERT_FILE and SSL_CERT_DIR"):
-        tls_context("https://api.example")
-    monkeypatch.delenv("SSL_CERT_FILE")
-    assert tls_context("https://api.example").get_ca_certs() != []
 
 
 @pytest.mark.parametrize(

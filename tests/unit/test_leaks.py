@@ -63,11 +63,11 @@ def leak_into_a_logged_traceback() -> None:
 
 
 def leak_into_a_client() -> None:
-    VideoClient("another-key", base_url=f"http://api.example/{KEY}").close()
+    VideoClient("another-key", base_url=f"https://api.example/{KEY}").close()
 
 
 def leak_into_an_iterator() -> None:
-    with VideoClient("another-key", base_url=f"http://api.example/{KEY}") as client:
+    with VideoClient("another-key", base_url=f"https://api.example/{KEY}") as client:
         client.updates("t")
 
 

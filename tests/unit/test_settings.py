@@ -197,7 +197,7 @@ def test_the_error_for_an_unusable_base_url_says_why_and_does_not_quote_it(url: 
     [
         (" https://x.example/mesh/\n", "https://x.example/mesh"),
         ("http://[::1]:8787", "http://[::1]:8787"),
-        ("http://b\u00fccher.example", "http://b\u00fccher.example"),
+        ("https://b\u00fccher.example", "https://b\u00fccher.example"),
         ("https://my_gateway/a%20b/@me", "https://my_gateway/a%20b/@me"),
     ],
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import weakref
+from base64 import b64encode
 from contextvars import ContextVar
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -14,13 +16,14 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from meshapi_video._transport.exceptions import connection_failed, may_keep_connection
-from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY
+from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, ProxyUnreachable, proxy_name, proxy_problem
 from meshapi_video._transport.response import BodyReader, Response
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from meshapi_video._http_libraries import httpx
     from meshapi_video._transport.request import Request, RequestTemplate
 
 IS_NEW_ENOUGH: Final = tuple(int(part) for part in aiohttp.__version__.split(".")[:2]) >= (3, 11)
@@ -94,20 +97,27 @@ def _should_close(handler: ResponseHandler | None) -> bool:
 class AiohttpTransport:
     """The transport over aiohttp. Create it on the event loop that uses it."""
 
-    def __init__(self, template: RequestTemplate, tls: ssl.SSLContext) -> None:
+    def __init__(self, template: RequestTemplate, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._template = template
+        self._proxy = proxy
+        # A request for https makes a tunnel first, which takes the password. One for http takes it itself.
+        password = _authorization(proxy)
+        is_tunnelled = template.settings.base_url.startswith("https:")
+        self._proxy_headers, self._request_headers = (password, {}) if is_tunnelled else ({}, password)
         # The client limits the number of requests in flight.
         self._connector = _Connector(limit=0, ssl=tls, keepalive_timeout=KEEPALIVE_EXPIRY)
         self._connector.transports = weakref.WeakSet()
         self._connector.used = weakref.WeakSet()
         self._session = aiohttp.ClientSession(
             connector=self._connector,
-            headers=template.headers,
+            # aiohttp sends these to a proxy, too, and the key is not for the proxy.
+            headers=template.headers if proxy is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             auto_decompress=False,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
+            proxy=None if proxy is None else URL(str(proxy.url)),
         )
         # aiohttp would also send a request again after a new connection broke. `send` does it for kept ones only.
         self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - nothing public has it
@@ -117,7 +127,7 @@ class AiohttpTransport:
         # After the server closes a connection, the event loop needs two iterations: one to read, one to report it.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        attempt = _Attempt(request, needs_new_connection=request.needs_new_connection)
+        attempt, handled = _Attempt(request, needs_new_connection=request.needs_new_connection), sys.exception()
         try:
             try:
                 return await self._send(request, check, attempt)
@@ -128,7 +138,7 @@ class AiohttpTransport:
                     raise
             return await self._send(request, check, _Attempt(request, needs_new_connection=True))
         except aiohttp.ClientError as error:
-            raise connection_failed(self._template.settings, _root_error(error)) from None
+            raise connection_failed(self._template.settings, self._root_error(error), handled) from None
 
     async def _send(self, request: Request, check: Callable[[Response], None], attempt: _Attempt) -> Response:
         token = _attempt.set(attempt)
@@ -141,10 +151,11 @@ class AiohttpTransport:
         async with self._session.request(
             request.method,
             URL(request.url, encoded=True),
-            headers=None if request.headers is self._template.headers else request.headers,
+            headers=self._headers_of(request),
             # aiohttp writes this in chunks. Of bytes it would copy all, and for many it warns.
             data=BytesIO(request.content) if request.content else None,
             allow_redirects=False,
+            proxy_headers=self._proxy_headers or None,
         ) as response:
             try:
                 received = await _read(response)
@@ -159,6 +170,25 @@ class AiohttpTransport:
                 raise
             return received
 
+    def _headers_of(self, request: Request) -> Mapping[str, str] | None:
+        """The headers that the session does not have."""
+        if self._proxy is None:
+            return None if request.headers is self._template.headers else request.headers
+        return {**request.headers, **self._request_headers}
+
+    def _root_error(self, error: aiohttp.ClientError) -> BaseException:
+        if self._proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
+            unreachable = ProxyUnreachable(str(error.os_error))
+            return ConnectionError(proxy_problem(proxy_name(self._proxy), unreachable))
+        if self._proxy is not None and isinstance(error, aiohttp.ClientHttpProxyError):
+            # aiohttp's own message has the URL of the request.
+            refusal = ConnectionError(f"{error.status} {error.message}")
+            return ConnectionError(proxy_problem(proxy_name(self._proxy), refusal))
+        if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+            # aiohttp's own message adds TLS settings, which did not cause the failure.
+            return error.os_error
+        return error
+
     def __del__(self) -> None:
         self._session.detach()
 
@@ -171,6 +201,12 @@ class AiohttpTransport:
         await asyncio.sleep(0)
 
 
+def _authorization(proxy: httpx.Proxy | None) -> dict[str, str]:
+    if proxy is None or proxy.raw_auth is None:
+        return {}
+    return {"Proxy-Authorization": f"Basic {b64encode(b':'.join(proxy.raw_auth)).decode('ascii')}"}
+
+
 # A function of its own: a server may echo the key, and a traceback may print the local variables of `_send`.
 async def _read(response: aiohttp.ClientResponse) -> Response:
     reader = BodyReader(response.status, response.raw_headers)
@@ -178,10 +214,3 @@ async def _read(response: aiohttp.ClientResponse) -> Response:
         async for part in response.content.iter_any():
             reader.feed(part)
     return reader.response()
-
-
-def _root_error(error: aiohttp.ClientError) -> BaseException:
-    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
-        # aiohttp's own message adds TLS settings, which did not cause the failure.
-        return error.os_error
-    return error

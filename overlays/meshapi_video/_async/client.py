@@ -34,6 +34,7 @@ from meshapi_video._polling.state import (
 )
 from meshapi_video._settings import ApiKey
 from meshapi_video._tasks import CreatedTask, KnownStatus, TaskRef, Video, video_or_raise
+from meshapi_video._transport.connection_settings import ConnectionSettings
 from meshapi_video._transport.exceptions import typed_errors, with_task_id
 from meshapi_video._transport.generated import generated_async_client
 from meshapi_video._transport.operations import GET
@@ -42,6 +43,7 @@ from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     import os
+    import ssl
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
@@ -61,8 +63,8 @@ class AsyncVideoClient(BaseClient):
     it: each event loop has connections of its own. At most 250 requests are in flight at once on one event
     loop besides those of `wait_many`, or 20 with your own `http_client`; others wait for a free connection.
 
-    On asyncio and with no proxy in the environment, the built-in connections for polls use aiohttp if the
-    extra `[aiohttp]` is installed, which is faster. Downloads never use it.
+    On asyncio, the built-in connections for polls use aiohttp if the extra `[aiohttp]` is installed, which is
+    faster. Downloads never use it, and a proxy must be one with `http://`.
 
     Args:
         api_key: The API key. By default, the environment variable `MESHAPI_API_KEY`.
@@ -70,11 +72,16 @@ class AsyncVideoClient(BaseClient):
             `https://api.meshapi.ai`.
         timeout: Seconds for one request as a whole.
         max_retries: How often `get` and `download` retry after a failure that may be temporary.
-        http_client: Your own `httpx.AsyncClient` or `httpx2.AsyncClient`, for example with a proxy or
-            certificates of your own. The SDK sends through it and never closes it.
+        proxy: The proxy for every request of this client, polls and downloads alike, such as
+            `http://user:password@proxy.example:3128`. By default, the proxy that the environment names.
+        ssl_context: The TLS settings for every connection, for example with a client certificate. By default,
+            the certificate authorities that `SSL_CERT_FILE` names, or else those of the operating system.
+        http_client: Your own `httpx.AsyncClient` or `httpx2.AsyncClient`, with its own proxy and certificates. The
+            SDK sends through it and never closes it.
         private_hosts: Hosts with an address inside your network from which `download` may download, as
-            they are written in the URL. `http://` before a host allows plain HTTP, too. By default, those in
-            the environment variable `MESHAPI_PRIVATE_HOSTS`, separated by commas.
+            they are written in the URL. `http://` before a host allows plain HTTP, too, for downloads and for
+            `base_url`. By default, those in the environment variable `MESHAPI_PRIVATE_HOSTS`, separated by
+            commas.
         transport: `"httpx"` sends every request through plain httpx, at most 20 at once. `"builtin"` always
             uses the built-in connections. By default, the environment variable `MESHAPI_TRANSPORT`, or else
             the built-in connections while no part of httpx is replaced.
@@ -82,7 +89,8 @@ class AsyncVideoClient(BaseClient):
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is no `AsyncClient` of httpx or httpx2, or `private_hosts` is a single string.
+        TypeError: `http_client` is no `AsyncClient` of httpx or httpx2, `ssl_context` is no `ssl.SSLContext`, or
+            `private_hosts` is a single string.
     """
 
     def __init__(
@@ -92,25 +100,30 @@ class AsyncVideoClient(BaseClient):
         base_url: str | None = None,
         timeout: float = 30.0,
         max_retries: int = 2,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
         http_client: AsyncHTTPClient | None = None,
         private_hosts: Collection[str] = (),
         transport: Literal["builtin", "httpx"] | None = None,
     ) -> None:
-        key = ApiKey(api_key)
-        # From here on, a traceback with local variables does not show the key.
-        del api_key
+        key, connections = ApiKey(api_key), ConnectionSettings(proxy, ssl_context)
+        # From here on, a traceback with local variables does not show the key, and the proxy's password.
+        del api_key, proxy
         super().__init__(
             key,
             base_url=base_url,
             timeout=timeout,
             max_retries=max_retries,
             http_client=http_client,
+            connections=connections,
             private_hosts=private_hosts,
             transport=transport,
         )
-        self._session = AsyncSession(self._settings, http_client)
+        self._session = AsyncSession(self._settings, connections, http_client)
         self._http_client = http_client
-        self._download_transports = AsyncDownloadTransports(self._settings, http_client, self._address_rules())
+        self._download_transports = AsyncDownloadTransports(
+            self._settings, connections, http_client, self._address_rules()
+        )
         self._generated = generated_async_client(self._settings.base_url, self._session.expecting(GET.expected))
         # Not a WeakSet, which cannot be read while another thread adds to it.
         self._wait_results: weakref.WeakValueDictionary[int, AsyncWaitResults] = weakref.WeakValueDictionary()

@@ -18,8 +18,8 @@ from meshapi_video._download.addresses import UnsafeURL, stated_addresses
 from meshapi_video._download.partial_file import PartialFile
 from meshapi_video._download.request import (
     READ_SIZE,
+    CertificateRefused,
     DownloadRequest,
-    TLSContexts,
     TransferInterrupted,
     after_failure,
     build_request,
@@ -34,7 +34,6 @@ from meshapi_video._http_libraries import httpx, library_of
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._transport.choice import send_is_replaced, uses_httpx
-from meshapi_video._transport.environment import environment_proxy
 from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from meshapi_video._download.addresses import AddressRules
     from meshapi_video._http_libraries import AsyncHTTPClient
     from meshapi_video._settings import Settings
+    from meshapi_video._transport.connection_settings import ConnectionSettings
     from meshapi_video_generated.models import VideoTaskResponse
 
 WRITE_BUFFER: Final = 512 * 1024
@@ -55,15 +55,22 @@ FLUSH_INTERVAL: Final = 0.25
 class AsyncDownloadTransports:
     """Transports to file servers. None of them has the key, a cookie or a password."""
 
-    def __init__(self, settings: Settings, http_client: AsyncHTTPClient | None, rules: AddressRules) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        connections: ConnectionSettings,
+        http_client: AsyncHTTPClient | None,
+        rules: AddressRules,
+    ) -> None:
         self._settings = settings
+        self._connections = connections
         self._http_client = http_client
         self.rules = rules
-        self._tls_contexts = TLSContexts()
 
     async def open(self, request: httpx.Request) -> AbstractAsyncContextManager[httpx.AsyncBaseTransport]:
         """The transport for this request: from the user's client, or a new one. Raises `UnsafeURL`."""
-        proxy = environment_proxy(str(request.url)) if self._http_client is None else None
+        url = str(request.url)
+        proxy = self._connections.proxy_for(url) if self._http_client is None else None
         if self._http_client is not None or proxy is not None:
             # Others look up the name and connect. This checks addresses that are written in the URL.
             host = host_of(request)
@@ -71,7 +78,7 @@ class AsyncDownloadTransports:
         if self._http_client is not None:
             return nullcontext(AsyncClientTransport(self._http_client))
         # In a thread: the first one loads the certificates, in which time the event loop would run nothing else.
-        tls = await to_thread.run_sync(self._tls_contexts.for_url, request.url)
+        tls = await to_thread.run_sync(self._connections.tls_context, url, proxy)
         rules = self.rules if proxy is None else None
         if uses_httpx(self._settings):
             client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
@@ -185,7 +192,7 @@ class AsyncDownload:
                         # No later call may take these bytes for the beginning of the file.
                         await to_thread.run_sync(file.discard)
                     return transfer
-        except (TransferInterrupted, UnsafeURL) as error:
+        except (TransferInterrupted, CertificateRefused, UnsafeURL) as error:
             return after_failure(transfer, error, file.size, self.clock(), self.rand())
 
     async def _receive(self, response: httpx.Response, host: str, transfer: TransferState, file: PartialFile) -> int:

@@ -41,7 +41,7 @@ def httpcore_pool(
         ssl_context=tls,
         # The client limits the number of requests in flight.
         max_connections=None,
-        proxy=httpcore_proxy(proxy),
+        proxy=httpcore_proxy(proxy, tls),
         keepalive_expiry=KEEPALIVE_EXPIRY,
         network_backend=_Backend(read_size, rules, to_proxy=proxy is not None),
     )

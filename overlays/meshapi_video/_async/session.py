@@ -17,7 +17,6 @@ from meshapi_video._async.httpx_client import AsyncChosenTransport, AsyncHTTPXTr
 from meshapi_video._async.user_client import AsyncUserClientTransport
 from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
 from meshapi_video._transport.api_errors import check_response
-from meshapi_video._transport.environment import environment_proxy, tls_context
 from meshapi_video._transport.request import RequestTemplate
 from meshapi_video._transport.tracebacks import hidden_frames
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from meshapi_video._async.event_loops import Transport
     from meshapi_video._http_libraries import AsyncHTTPClient
     from meshapi_video._settings import Settings
+    from meshapi_video._transport.connection_settings import ConnectionSettings
     from meshapi_video._transport.generated import ExpectedResponse
     from meshapi_video._transport.request import RequestOptions
     from meshapi_video._transport.response import Response
@@ -47,10 +47,13 @@ HAS_AIOHTTP: Final = has_aiohttp()
 class AsyncSession:
     """Sends requests to the API, with the key, and checks the responses. Any number of event loops may use it."""
 
-    def __init__(self, settings: Settings, http_client: AsyncHTTPClient | None) -> None:
+    def __init__(
+        self, settings: Settings, connections: ConnectionSettings, http_client: AsyncHTTPClient | None
+    ) -> None:
         self._settings = settings
+        self._connections = connections
         self._template = RequestTemplate(settings)
-        self._proxy = None if http_client is not None else environment_proxy(settings.base_url)
+        self._proxy = None if http_client is not None else connections.proxy_for(settings.base_url)
         self._user_client = None if http_client is None else AsyncUserClientTransport(self._template, http_client)
         uses_pool_of_httpx = http_client is not None or settings.transport == "httpx"
         self.capacity: Final = USER_CLIENT_CAPACITY if uses_pool_of_httpx else CAPACITY
@@ -110,9 +113,11 @@ class AsyncSession:
         await self._event_loops.aclose()
 
     async def _load_tls_context(self) -> ssl.SSLContext:
-        url = self._settings.base_url
+        url, load = self._settings.base_url, self._connections.tls_context
+        if not self._connections.needs_certificates(url, self._proxy):
+            return load(url, self._proxy)
         # In a thread: loading certificates takes 20 ms, in which the event loop would run nothing else.
-        return await to_thread.run_sync(tls_context, url) if url.startswith("https:") else tls_context(url)
+        return await to_thread.run_sync(load, url, self._proxy)
 
     def _connect(self, tls: ssl.SSLContext) -> Transport:
         if self.is_closed:  # meanwhile
@@ -122,11 +127,12 @@ class AsyncSession:
         return AsyncChosenTransport(self._connect_builtin(tls), self._template, tls, self._proxy)
 
     def _connect_builtin(self, tls: ssl.SSLContext) -> Transport:
-        # aiohttp does not support every kind of proxy, and runs on asyncio only.
-        if self._proxy is None and HAS_AIOHTTP and anyio.get_cancelled_exc_class() is asyncio.CancelledError:
+        # aiohttp runs on asyncio only. It knows no SOCKS, and warns about TLS within the TLS of a proxy.
+        supports_proxy = self._proxy is None or self._proxy.url.scheme == "http"
+        if supports_proxy and HAS_AIOHTTP and anyio.get_cancelled_exc_class() is asyncio.CancelledError:
             from meshapi_video._async.aiohttp import AiohttpTransport  # noqa: PLC0415 - only the extra has it
 
-            return AiohttpTransport(self._template, tls)
+            return AiohttpTransport(self._template, tls, self._proxy)
         return AsyncConnectionPool(self._settings, tls, self._proxy)
 
 

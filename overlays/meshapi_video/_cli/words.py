@@ -16,6 +16,8 @@ _PHRASES: Final = tuple(
         r"or the key that was given instead of it": "or the key that --api-key-file or --api-key-stdin read",
         r"private_hosts=\[.*\], or --private-host (\S+) on the command line": r"give --private-host \1",
         r"private_hosts should contain names": "--private-host should be a name",
+        r", or pass ssl_context= \(or verify= to your own http_client\)": "",
+        r"private_hosts=\[.*\], or (MESHAPI_PRIVATE_HOSTS=\S+)": r"set \1",
         r" \(`candidates\(\)`\)": ": meshapi-video list prints the stored tasks",
         r"Change the arguments that it names": "Change the options that it names",
         r", or the bytes\b": "",

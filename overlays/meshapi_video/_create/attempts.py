@@ -6,6 +6,7 @@ A task costs money, so that a request is sent again only when it is certain that
 |-----------------------------------------------------------|--------------------------------------------|
 | the id of the task                                        | done                                       |
 | no byte of the request went out: no connection was made   | send again after a backoff                 |
+| the certificate was not accepted                          | give up with it: no task was made          |
 | 429                                                       | send again after the server's `Retry-After`|
 | one of these after the last allowed retry                 | give up with it: no task was made          |
 | another refusal: 4xx but not 408, or a redirect           | give up with it: no task was made          |
@@ -20,6 +21,7 @@ from attrs import evolve, frozen
 
 from meshapi_video._errors import (
     APIError,
+    CertificateError,
     ConnectionFailed,
     CreateUncertain,
     InvalidResponse,
@@ -94,11 +96,12 @@ def attempt_failed(
     if not _is_certain(error, was_sent=was_sent):
         return evolve(state, end=CreateUncertain(error, request_id=state.request_id, sent_at=state.sent_at))
     retry_after = (error.retry_after if isinstance(error, APIError) else None) or 0
-    may_repeat = isinstance(error, ConnectionFailed) or (isinstance(error, APIError) and error.status_code == 429)
+    may_pass = isinstance(error, ConnectionFailed) and not isinstance(error, CertificateError)
+    may_repeat = may_pass or (isinstance(error, APIError) and error.status_code == 429)
     if not may_repeat or state.retries_left < 0 or retry_after > RETRY_BACKOFF.max_delay:
         if type(error) in _REFUSED_ADVICE:
             set_advice(error, _REFUSED_ADVICE[type(error)])
-        add_advice(error, "No task was made")
+        add_advice(error, "No task was made", first=isinstance(error, CertificateError))
         return evolve(state, end=error)
     delay = max(RETRY_BACKOFF.delay(0, rand, state.failures), retry_after)
     return evolve(state, next_attempt_at=now + delay)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import ssl
-from functools import cached_property
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,8 +18,7 @@ from meshapi_video._download.state import SendRequest, TransferState
 from meshapi_video._errors import format_seconds
 from meshapi_video._http_libraries import errors_named, httpcore, httpx
 from meshapi_video._tasks import CreatedTask, Video, is_terminal, task_id_of, video_or_raise
-from meshapi_video._transport.environment import tls_context
-from meshapi_video._transport.exceptions import root_message
+from meshapi_video._transport.exceptions import certificate_problem, root_message
 from meshapi_video._transport.httpcore_request import NETWORK_ERRORS
 from meshapi_video._transport.request import HEADERS
 from meshapi_video._transport.retry_after import retry_after
@@ -42,6 +40,10 @@ READ_SIZE: Final = 256 * 1024
 
 class TransferInterrupted(Exception):
     """There was no response, or it did not arrive completely."""
+
+
+class CertificateRefused(Exception):
+    """The certificate of the server was not accepted. Another attempt would not help."""
 
 
 @frozen(kw_only=True)
@@ -105,19 +107,6 @@ class DownloadRequest:
         if not url:
             raise file.error("the task has no last frame; request one when you create the task")
         return url
-
-
-class TLSContexts:
-    """The TLS settings of downloads."""
-
-    @cached_property
-    def _for_https(self) -> ssl.SSLContext:
-        # Loading the certificates costs more than the rest of a small download.
-        return tls_context("https:")
-
-    def for_url(self, url: httpx.URL) -> ssl.SSLContext:
-        """The TLS settings for a transport to this URL."""
-        return self._for_https if url.scheme == "https" else tls_context(str(url))
 
 
 class _HiddenURL:
@@ -192,6 +181,7 @@ def head_of(response: httpx.Response) -> ResponseHead:
 @contextlib.contextmanager
 def map_network_errors(host: str, seconds: float) -> Generator[None]:
     """Raises `TransferInterrupted` for errors of the network, and if no data arrives for `seconds`."""
+    handled = sys.exception()
     # `from None`: the original error holds the request, and so the signed URL.
     try:
         yield
@@ -201,13 +191,19 @@ def map_network_errors(host: str, seconds: float) -> Generator[None]:
         # Its text has the URL.
         raise TransferInterrupted(f"{host} responded {error.response.status_code}") from None
     except (*errors_named("HTTPError"), *NETWORK_ERRORS) as error:
+        if problem := certificate_problem(error, handled):
+            raise CertificateRefused(f"the connection to {host} failed: {problem}") from None
         raise TransferInterrupted(f"the connection to {host} failed: {root_message(error)}") from None
 
 
 def after_failure(
-    transfer: TransferState, error: TransferInterrupted | UnsafeURL, kept: int, now: float, rand: float
+    transfer: TransferState,
+    error: TransferInterrupted | CertificateRefused | UnsafeURL,
+    kept: int,
+    now: float,
+    rand: float,
 ) -> TransferState:
     """The state after an error of `build_request` or `map_network_errors`."""
-    if isinstance(error, UnsafeURL):
+    if isinstance(error, UnsafeURL | CertificateRefused):
         return state.give_up(transfer, str(error))
     return state.attempt_failed(transfer, str(error), kept if transfer.accepts_body else transfer.kept, now, rand)

@@ -31,6 +31,7 @@ from attrs import evolve, frozen
 
 from meshapi_video._errors import (
     APIError,
+    CertificateError,
     ConnectionFailed,
     InvalidResponse,
     MeshVideoError,
@@ -259,7 +260,7 @@ def poll_failed(
         error=error,
         retries_left=state.retries_left - 1,
     )
-    if not is_transient(error) or state.retries_left < 0:
+    if not _may_pass(state, error) or state.retries_left < 0:
         return evolve(state, end=GiveUp(error))
     retry_after = (error.retry_after if isinstance(error, APIError) else None) or 0
     if not state.wait_for_terminal and retry_after > RETRY_BACKOFF.max_delay:
@@ -334,7 +335,15 @@ def is_transient(error: MeshVideoError) -> bool:
         case InvalidResponse():
             return error.path is None
         case _:
-            return isinstance(error, ConnectionFailed)
+            return isinstance(error, ConnectionFailed) and not isinstance(error, CertificateError)
+
+
+def _may_pass(state: PollState, error: MeshVideoError) -> bool:
+    # A machine may move into a network that inspects TLS until its user logs in. If no poll has succeeded, the machine
+    # rather lacks a certificate authority, and all polls would fail.
+    if isinstance(error, CertificateError):
+        return state.consecutive_failures < state.polls
+    return is_transient(error)
 
 
 def _schedule_next(state: PollState, now: float, rand: float, retry_after: float) -> PollState:

@@ -27,6 +27,7 @@ from meshapi_video._sync.callbacks import blocking_callback
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, StopFlag, request_deadline
 from meshapi_video._sync.session import Session
 from meshapi_video._tasks import CreatedTask, KnownStatus, TaskRef, Video, video_or_raise
+from meshapi_video._transport.connection_settings import ConnectionSettings
 from meshapi_video._transport.exceptions import typed_errors
 from meshapi_video._transport.generated import generated_client
 from meshapi_video._transport.operations import GET
@@ -35,6 +36,7 @@ from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     import os
+    import ssl
     import threading
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
@@ -65,11 +67,16 @@ class VideoClient(BaseClient):
             `https://api.meshapi.ai`.
         timeout: Seconds for one request as a whole.
         max_retries: How often `get` and `download` retry after a failure that may be temporary.
-        http_client: Your own `httpx.Client` or `httpx2.Client`, for example with a proxy or
-            certificates of your own. The SDK sends through it and never closes it.
+        proxy: The proxy for every request of this client, polls and downloads alike, such as
+            `http://user:password@proxy.example:3128`. By default, the proxy that the environment names.
+        ssl_context: The TLS settings for every connection, for example with a client certificate. By default,
+            the certificate authorities that `SSL_CERT_FILE` names, or else those of the operating system.
+        http_client: Your own `httpx.Client` or `httpx2.Client`, with its own proxy and certificates. The
+            SDK sends through it and never closes it.
         private_hosts: Hosts with an address inside your network from which `download` may download, as
-            they are written in the URL. `http://` before a host allows plain HTTP, too. By default, those in
-            the environment variable `MESHAPI_PRIVATE_HOSTS`, separated by commas.
+            they are written in the URL. `http://` before a host allows plain HTTP, too, for downloads and for
+            `base_url`. By default, those in the environment variable `MESHAPI_PRIVATE_HOSTS`, separated by
+            commas.
         transport: `"httpx"` sends every request through plain httpx, at most 20 at once. `"builtin"` always
             uses the built-in connections. By default, the environment variable `MESHAPI_TRANSPORT`, or else
             the built-in connections while no part of httpx is replaced.
@@ -77,7 +84,8 @@ class VideoClient(BaseClient):
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
         ValueError: Another setting cannot work.
-        TypeError: `http_client` is no `Client` of httpx or httpx2, or `private_hosts` is a single string.
+        TypeError: `http_client` is no `Client` of httpx or httpx2, `ssl_context` is no `ssl.SSLContext`, or
+            `private_hosts` is a single string.
 
     Two delays are not limited by `timeout` in blocking code: the lookup of the server's name; and, with your
     own `http_client`, response headers that arrive byte by byte, because its timeout starts again with each
@@ -91,23 +99,26 @@ class VideoClient(BaseClient):
         base_url: str | None = None,
         timeout: float = 30.0,
         max_retries: int = 2,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
         http_client: HTTPClient | None = None,
         private_hosts: Collection[str] = (),
         transport: Literal["builtin", "httpx"] | None = None,
     ) -> None:
-        key = ApiKey(api_key)
-        # From here on, a traceback with local variables does not show the key.
-        del api_key
+        key, connections = ApiKey(api_key), ConnectionSettings(proxy, ssl_context)
+        # From here on, a traceback with local variables does not show the key, and the proxy's password.
+        del api_key, proxy
         super().__init__(
             key,
             base_url=base_url,
             timeout=timeout,
             max_retries=max_retries,
             http_client=http_client,
+            connections=connections,
             private_hosts=private_hosts,
             transport=transport,
         )
-        self._session = Session(self._settings, http_client)
+        self._session = Session(self._settings, connections, http_client)
         self._http_client = http_client
         self._generated = generated_client(self._settings.base_url, self._session.expecting(GET.expected))
         # Not a WeakSet, which cannot be read while another thread adds to it.
@@ -566,7 +577,7 @@ class VideoClient(BaseClient):
     def _download_transports(self) -> DownloadTransports:
         from meshapi_video._sync.download import DownloadTransports  # noqa: PLC0415
 
-        return DownloadTransports(self._settings, self._http_client, self._address_rules())
+        return DownloadTransports(self._settings, self._connections, self._http_client, self._address_rules())
 
     def _advance(self, state: PollState, stop: StopFlag | None = None) -> PollState:
         """The state after the next poll, which is sent when it is due, or after `stop` was set."""

@@ -12,8 +12,8 @@ from meshapi_video._download.addresses import UnsafeURL, stated_addresses
 from meshapi_video._download.partial_file import PartialFile
 from meshapi_video._download.request import (
     READ_SIZE,
+    CertificateRefused,
     DownloadRequest,
-    TLSContexts,
     TransferInterrupted,
     after_failure,
     build_request,
@@ -31,7 +31,6 @@ from meshapi_video._sync.deadline import limit_timeouts, request_deadline, time_
 from meshapi_video._sync.httpx_client import httpx_client
 from meshapi_video._sync.network import ConnectionTransport, ResponseBody, httpcore_pool, permitted_addresses
 from meshapi_video._transport.choice import send_is_replaced, uses_httpx
-from meshapi_video._transport.environment import environment_proxy
 from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
@@ -41,28 +40,36 @@ if TYPE_CHECKING:
     from meshapi_video._download.addresses import AddressRules
     from meshapi_video._http_libraries import HTTPClient
     from meshapi_video._settings import Settings
+    from meshapi_video._transport.connection_settings import ConnectionSettings
     from meshapi_video_generated.models import VideoTaskResponse
 
 
 class DownloadTransports:
     """Transports to file servers. None of them has the key, a cookie or a password."""
 
-    def __init__(self, settings: Settings, http_client: HTTPClient | None, rules: AddressRules) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        connections: ConnectionSettings,
+        http_client: HTTPClient | None,
+        rules: AddressRules,
+    ) -> None:
         self._settings = settings
+        self._connections = connections
         self._http_client = http_client
         self.rules = rules
-        self._tls_contexts = TLSContexts()
 
     def open(self, request: httpx.Request) -> AbstractContextManager[httpx.BaseTransport]:
         """The transport for this request: from the user's client, or a new one. Raises `UnsafeURL`."""
-        proxy = environment_proxy(str(request.url)) if self._http_client is None else None
+        url = str(request.url)
+        proxy = self._connections.proxy_for(url) if self._http_client is None else None
         if self._http_client is not None or proxy is not None:
             # Others look up the name and connect. This checks addresses that are written in the URL.
             host = host_of(request)
             permitted_addresses(self.rules, host, stated_addresses(host))
         if self._http_client is not None:
             return nullcontext(ClientTransport(self._http_client))
-        tls = self._tls_contexts.for_url(request.url)
+        tls = self._connections.tls_context(url, proxy)
         rules = self.rules if proxy is None else None
         if uses_httpx(self._settings):
             client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
@@ -171,7 +178,7 @@ class Download:
                         # No later call may take these bytes for the beginning of the file.
                         file.discard()
                     return transfer
-        except (TransferInterrupted, UnsafeURL) as error:
+        except (TransferInterrupted, CertificateRefused, UnsafeURL) as error:
             return after_failure(transfer, error, file.size, self.clock(), self.rand())
 
     def _receive(self, response: httpx.Response, host: str, transfer: TransferState, file: PartialFile) -> int:

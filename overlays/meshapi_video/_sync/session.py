@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
 from meshapi_video._sync.user_client import UserClientTransport
-from meshapi_video._transport.environment import environment_proxy, tls_context
 from meshapi_video._transport.request import RequestTemplate
 from meshapi_video._transport.tracebacks import hidden_frames
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from meshapi_video._http_libraries import HTTPClient
     from meshapi_video._settings import Settings
+    from meshapi_video._transport.connection_settings import ConnectionSettings
     from meshapi_video._transport.generated import ExpectedResponse
     from meshapi_video._transport.request import Request, RequestOptions
     from meshapi_video._transport.response import Response
@@ -38,10 +38,11 @@ if TYPE_CHECKING:
 class Session:
     """Sends requests to the API, with the key, and checks the responses. Any number of threads may use it."""
 
-    def __init__(self, settings: Settings, http_client: HTTPClient | None) -> None:
+    def __init__(self, settings: Settings, connections: ConnectionSettings, http_client: HTTPClient | None) -> None:
         self._settings = settings
+        self._connections = connections
         self._template = RequestTemplate(settings)
-        self._proxy = None if http_client is not None else environment_proxy(settings.base_url)
+        self._proxy = None if http_client is not None else connections.proxy_for(settings.base_url)
         self._user_client = None if http_client is None else UserClientTransport(self._template, http_client)
         uses_pool_of_httpx = http_client is not None or settings.transport == "httpx"
         self.capacity: Final = USER_CLIENT_CAPACITY if uses_pool_of_httpx else CAPACITY
@@ -111,7 +112,7 @@ class Session:
         from meshapi_video._sync.connections import ConnectionPool  # noqa: PLC0415 - see above
         from meshapi_video._sync.httpx_client import ChosenTransport, HTTPXTransport  # noqa: PLC0415 - see above
 
-        tls = tls_context(self._settings.base_url)
+        tls = self._connections.tls_context(self._settings.base_url, self._proxy)
         if self._settings.transport == "httpx":
             return HTTPXTransport(self._template, tls, self._proxy)
         builtin = ConnectionPool(self._settings, tls, self._proxy)

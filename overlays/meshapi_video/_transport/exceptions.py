@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
+import sys
 import traceback
 from typing import TYPE_CHECKING, Final
 
 from meshapi_video._errors import (
+    TRUST_ADVICE,
     APIError,
+    CertificateError,
     ConnectionFailed,
     ConnectionTimeout,
     InvalidResponse,
     MeshVideoError,
     format_seconds,
+    set_advice,
 )
 from meshapi_video._http_libraries import errors_named
 from meshapi_video._text import describe
@@ -23,6 +28,15 @@ if TYPE_CHECKING:
     from meshapi_video._settings import Settings
 
 # `from None` everywhere: the frames of the original error hold the request's headers, and so the key.
+
+_RENEW: Final = (
+    "Check the clock of this machine. If it is right, the operator of the server, or of the proxy that inspects TLS, "
+    "has to renew the certificate"
+)
+_WRONG_HOST: Final = "Check the host in the URL. Another server, or a proxy, responds in its place"
+# The numbers are OpenSSL's.
+_OTHER_ADVICE: Final = {9: _RENEW, 10: _RENEW, 62: _WRONG_HOST, 64: _WRONG_HOST}
+"""The advice where another certificate authority would not help."""
 
 _GENERATED: Final = "meshapi_video_generated"
 _LONGEST_DESCRIPTION: Final = 500
@@ -66,6 +80,7 @@ def map_httpx_exceptions(settings: Settings, proxy: str) -> Generator[None]:
 
     `proxy` is the name of the proxy, if there is one.
     """
+    handled = sys.exception()
     try:
         yield
     except errors_named("TimeoutException"):
@@ -74,20 +89,58 @@ def map_httpx_exceptions(settings: Settings, proxy: str) -> Generator[None]:
         # This module is imported early, and httpcore is slow to import.
         from meshapi_video._transport.httpcore_request import proxy_problem  # noqa: PLC0415
 
-        raise connection_failed(settings, ConnectionError(proxy_problem(proxy, error))) from None
+        raise connection_failed(settings, ConnectionError(proxy_problem(proxy, error)), handled) from None
     except errors_named("HTTPError", "InvalidURL") as error:
         # httpx parses the location of a redirect, even if it does not follow it.
-        raise connection_failed(settings, error) from None
+        raise connection_failed(settings, error, handled) from None
     except errors_named("StreamError"):
         raise MeshVideoError(
             "a hook of the http_client consumed the response; it should call read() or aread() to keep the body"
         ) from None
 
 
-def connection_failed(settings: Settings, error: BaseException) -> ConnectionFailed:
-    """The error for a request that failed because of the network."""
-    message = f"no complete response from {settings.base_url}: {root_message(error)}"
-    return ConnectionFailed(settings.api_key.redact(message))
+def connection_failed(settings: Settings, error: BaseException, handled: BaseException | None) -> ConnectionFailed:
+    """The error for a request that failed because of the network.
+
+    `handled` is the exception that was being handled before the request, if any.
+    """
+    refusal = _refused_certificate(error, handled)
+    message = settings.api_key.redact(
+        f"no complete response from {settings.base_url}: {root_message(refusal or error)}"
+    )
+    if refusal is None:
+        return ConnectionFailed(message)
+    failed = CertificateError(message)
+    set_advice(failed, _advice_about(refusal))
+    return failed
+
+
+def certificate_problem(error: BaseException, handled: BaseException | None) -> str | None:
+    """Why a certificate was not accepted, and what to do; None for another failure. `handled` is as above."""
+    refusal = _refused_certificate(error, handled)
+    return None if refusal is None else f"{root_message(refusal)}. {_advice_about(refusal)}"
+
+
+def _advice_about(refusal: ssl.SSLCertVerificationError) -> str:
+    # Of an error that Python code raised, there may be no code.
+    return _OTHER_ADVICE.get(getattr(refusal, "verify_code", 0), TRUST_ADVICE)
+
+
+def _refused_certificate(
+    error: BaseException | None, handled: BaseException | None
+) -> ssl.SSLCertVerificationError | None:
+    """The error of a failed verification, of which `error` is the consequence; None for another failure.
+
+    `handled` is an error of other code, which the caller handles: Python makes it the context of the others.
+    """
+    found, seen = None, {id(handled)}
+    while error is not None and id(error) not in seen:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            # aiohttp's own error is one, too, but has another text, and no code.
+            found = error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def may_keep_connection(error: BaseException) -> bool:

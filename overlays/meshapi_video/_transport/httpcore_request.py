@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -106,11 +107,13 @@ def httpx_response(response: httpcore.Response, body: httpx.SyncByteStream | htt
     return httpx.Response(response.status, headers=response.headers, stream=body, extensions=extensions)
 
 
-def httpcore_proxy(proxy: httpx.Proxy | None) -> httpcore.Proxy | None:
+def httpcore_proxy(proxy: httpx.Proxy | None, tls: ssl.SSLContext) -> httpcore.Proxy | None:
     """The proxy as httpcore takes it."""
     if proxy is None:
         return None
-    return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw)
+    # httpcore refuses TLS settings for a proxy without TLS. By default, a proxy with TLS would have certifi's.
+    context = tls if proxy.url.scheme == "https" else None
+    return httpcore.Proxy(str(proxy.url), auth=proxy.raw_auth, headers=proxy.headers.raw, ssl_context=context)
 
 
 class ProxyUnreachable(httpcore.ProxyError):
@@ -127,7 +130,9 @@ def proxy_problem(proxy: str, error: BaseException) -> str:
     # httpx raises an error of its own for that of httpcore.
     unreachable = isinstance(error, ProxyUnreachable) or isinstance(error.__cause__, ProxyUnreachable)
     problem = "cannot be reached" if unreachable else "refused the connection"
-    return f"the proxy {proxy} {problem}: {root_message(error)}"
+    message = root_message(error)
+    advice = ". Check the user and the password in its address" if message.startswith("407") else ""
+    return f"the proxy {proxy} {problem}: {message}{advice}"
 
 
 @contextmanager
@@ -156,9 +161,10 @@ def map_proxy_errors(proxy: httpx.Proxy | None) -> Generator[None]:
 @contextmanager
 def map_httpcore_exceptions(settings: Settings) -> Generator[None]:
     """Raises `ConnectionFailed` for httpcore's errors, and `TimeoutError` for its timeouts."""
+    handled = sys.exception()
     try:
         yield
     except httpcore.TimeoutException:
         raise TimeoutError from None
     except NETWORK_ERRORS as error:
-        raise connection_failed(settings, error) from None
+        raise connection_failed(settings, error, handled) from None

@@ -1,0 +1,69 @@
+"""The key goes over plain http only to this machine, and to hosts that the user allows."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshapi_video import AsyncVideoClient, VideoClient
+from meshapi_video._cli.commands import run
+from support.cli import Output
+from support.clients import KEY
+
+CLIENTS = (VideoClient, AsyncVideoClient)
+GATEWAY = "http://gateway.internal:8080/mesh"
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> type[VideoClient | AsyncVideoClient]:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8787", "http://[::1]:8787", "http://localhost", "https://x.example"])
+def test_plain_http_to_this_machine_and_https_to_any_are_accepted(
+    client: type[VideoClient | AsyncVideoClient], url: str
+) -> None:
+    client(KEY, base_url=url)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        (GATEWAY, "gateway.internal"),
+        ("http://10.0.0.1", "10.0.0.1"),
+        ("http://[fd00::1]:8787", "[fd00::1]"),
+        ("http://localhost.example", "localhost.example"),
+    ],
+)
+@pytest.mark.parametrize("place", ["argument", "variable"])
+def test_plain_http_to_another_host_is_refused_until_the_user_allows_this_host(
+    client: type[VideoClient | AsyncVideoClient], url: str, host: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESHAPI_BASE_URL", url)
+    base_url = url if place == "argument" else None
+    with pytest.raises(ValueError, match="anybody on the way could read the API key") as caught:
+        client(KEY, base_url=base_url)
+    allowed = f"http://{host}"
+    assert str(caught.value).endswith(f"private_hosts=[{allowed!r}], or MESHAPI_PRIVATE_HOSTS={allowed}")
+    client(KEY, base_url=base_url, private_hosts=[allowed])
+    monkeypatch.setenv("MESHAPI_PRIVATE_HOSTS", f"{allowed},http://other.example")
+    client(KEY, base_url=base_url)
+
+
+@pytest.mark.parametrize("allowed", ["gateway.internal", "http://other.example", "http://internal"])
+def test_no_other_entry_allows_it(client: type[VideoClient | AsyncVideoClient], allowed: str) -> None:
+    with pytest.raises(ValueError, match="anybody on the way could read the API key"):
+        client(KEY, base_url=GATEWAY, private_hosts=[allowed])
+
+
+@pytest.mark.parametrize(
+    "command", [["get", "task-1"], ["wait", "task-1"], ["list"], ["download", "task-1", "v.mp4"]], ids=" ".join
+)
+def test_the_command_line_refuses_it_and_names_the_variable(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("MESHAPI_API_KEY", KEY)
+    monkeypatch.setenv("MESHAPI_BASE_URL", GATEWAY)
+    assert run(command) == 2
+    printed = capsys.readouterr().err
+    assert "could read the API key. Use https." in printed
+    assert printed.rstrip().endswith("allow it: set MESHAPI_PRIVATE_HOSTS=http://gateway.internal")
