@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sized
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from meshapi_video._clock import monotonic
@@ -27,6 +28,7 @@ from meshapi_video._polling.state import PollState, changed_task, result
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, StopFlag
 from meshapi_video._sync.wakeup import Flag, Wakeup
 from meshapi_video._tasks import TaskRef
+from meshapi_video._threads import start_thread
 from meshapi_video._token import WaitToken
 from meshapi_video_generated.models import VideoTaskResponse
 
@@ -330,8 +332,7 @@ class Poller:
             self._exited.wait(min(left, STOP_CHECK_INTERVAL))
 
     def _start_thread(self, run: Callable[[], None]) -> None:
-        # A daemon thread does not delay the end of the program.
-        threading.Thread(target=self._run, args=(run,), name="meshapi-video wait_many", daemon=True).start()
+        start_thread(partial(self._run, run), "meshapi-video wait_many")
 
     def _run(self, run: Callable[[], None]) -> None:
         self._running.add(threading.get_ident())
