@@ -100,23 +100,23 @@ class ClientLog:
                 level = self._level(_polls, after.error, now, extra) if after.wait_for_terminal else logging.INFO
                 # Without the advice at the end of the error's text: the wait continues without the user.
                 message = one_line(str(after.error.args[0]))
-                parts = *poll, seconds, message, next_poll
-                _polls.log(level, "poll %d of task %s failed after %.3f s: %s%s", *parts, extra=extra)
+                text = "poll %d of task %s failed after %.3f s: %s%s"
+                _polls.log(level, text, *poll, seconds, message, next_poll, extra=extra)
             else:
                 # The failure that ends a wait is raised: the log does not repeat its text.
                 _polls.debug("poll %d of task %s failed after %.3f s%s", *poll, seconds, next_poll, extra=extra)
             return
         self._responded(_polls, extra)
         status = one_line(task.status)
-        parts = *poll, status, seconds, next_poll
-        _polls.debug("poll %d of task %s received the status %s, after %.3f s%s", *parts, extra=extra)
+        text = "poll %d of task %s received the status %s, after %.3f s%s"
+        _polls.debug(text, *poll, status, seconds, next_poll, extra=extra)
         # A step that is not the first does not know the status before.
         is_later_step = before.task is None and before.polls > 0
         if after.end is not None or not (is_later_step or (before.task and before.task.status == task.status)):
             _tasks.info("task %s has the status %s", after.task_id, status, extra=extra)
         if after.unknown_statuses != before.unknown_statuses and not is_later_step:
-            parts = after.task_id, status
-            _tasks.warning("task %s has the unknown status '%s': treated as not ended", *parts, extra=extra)
+            text = "task %s has the unknown status '%s': treated as not ended"
+            _tasks.warning(text, after.task_id, status, extra=extra)
 
     def create(self, state: CreateState, now: float) -> None:
         """Logs an attempt to create a task, which ended at `now`."""

@@ -38,8 +38,15 @@ if TYPE_CHECKING:
 class Session:
     """Sends requests to the API, with the key, and checks the responses. Any number of threads may use it."""
 
-    def __init__(self, settings: Settings, http_client: HTTPClient | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        http_client: HTTPClient | None,
+        trace_headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self._settings = settings
+        self.trace_headers: Final = trace_headers
+        """Headers for each request, by which the server can continue a trace."""
         self._template = RequestTemplate(settings)
         self._proxy = None if http_client is not None else environment_proxy(settings.base_url)
         self._user_client = None if http_client is None else UserClientTransport(self._template, http_client)
@@ -130,6 +137,6 @@ class OperationSession:
 
     def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """The checked response, as from `Session.request`."""
-        if self._headers:
-            options["headers"] = {**options.get("headers", {}), **self._headers}
+        if headers := {**self._session.trace_headers(), **self._headers}:
+            options["headers"] = {**options.get("headers", {}), **headers}
         return self._session.request(method, url, self, **options)

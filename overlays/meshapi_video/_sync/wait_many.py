@@ -35,6 +35,8 @@ from meshapi_video_generated.models import VideoTaskResponse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from meshapi_video._telemetry.client import ClientTelemetry
+
     StartWait: TypeAlias = Callable[[TaskRef], PollState]
     Advance: TypeAlias = Callable[[PollState], PollState]
     SendPoll: TypeAlias = Callable[[PollState, float, StopFlag], PollState]
@@ -233,6 +235,7 @@ class Poller:
         start_wait: StartWait,
         send_poll: SendPoll,
         clock: Callable[[], float],
+        telemetry: ClientTelemetry,
         stop: StopFlag | None,
     ) -> None:
         self.scheduler = scheduler
@@ -242,6 +245,7 @@ class Poller:
         self._start_wait = start_wait
         self._send_poll = send_poll
         self._clock = clock
+        self._telemetry = telemetry.wait_many(scheduler, clock)
         self._stop = stop
         self._has_stopped = False
         self._process = os.getpid()
@@ -346,6 +350,11 @@ class Poller:
             self._exited.set()
 
     def _dispatch(self) -> None:
+        # In this thread: it ends in any case, and it may wait for the locks of OpenTelemetry.
+        with self._telemetry:
+            self._dispatch_polls()
+
+    def _dispatch_polls(self) -> None:
         while not self.ending.is_set():
             with self._lock:
                 self.end_if_stopped()
