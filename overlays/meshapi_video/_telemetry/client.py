@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
@@ -173,7 +173,7 @@ def _recorded(call: Call, tracing: Tracing | None) -> Generator[None]:
         raise
     finally:
         # A coroutine that is never awaited again ends in another context.
-        if not isinstance(raised, GeneratorExit):
+        with suppress(ValueError):
             current.reset(token)
         call.end()
         if span is not None:

@@ -5,6 +5,7 @@ The names of HTTP follow OpenTelemetry's conventions for client spans. All other
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -72,9 +73,9 @@ class ActiveSpan:
         self._end(attributes, error)
 
     def _end(self, attributes: Mapping[str, str | int | None], error: BaseException | None) -> None:
-        # A coroutine that nobody awaits any more ends in another context.
-        if not isinstance(error, GeneratorExit):
-            context.detach(self._token)
+        # A coroutine that is never awaited again ends in another context. `context.detach` would log an error there.
+        with suppress(ValueError):
+            self._token.var.reset(self._token)
         self._span.set_attributes({name: value for name, value in attributes.items() if value is not None})
         # A cancellation and ctrl-C are no errors. No message and no stack trace: they may quote the prompt.
         if isinstance(error, Exception):

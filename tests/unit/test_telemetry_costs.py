@@ -1,0 +1,60 @@
+"""A program without OpenTelemetry pays nothing for it: no import, and two look-ups for a call."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import nullcontext
+
+import pytest
+
+from meshapi_video import Telemetry
+from meshapi_video._telemetry.client import ClientTelemetry
+from meshapi_video._transport.operations import GET
+from support.telemetry import Recorded
+
+PROGRAM = """
+import sys
+from meshapi_video import AsyncVideoClient, ConnectionFailed, Telemetry, VideoClient
+client = VideoClient("rsk_test_0123456789", base_url="http://127.0.0.1:1", max_retries=0, telemetry=Telemetry(propagate=True))
+AsyncVideoClient("rsk_test_0123456789")
+try:
+    client.get("task-1")
+except ConnectionFailed:
+    print([name for name in sys.modules if name.startswith("opentelemetry") or name.endswith("_telemetry.tracing")])
+"""
+
+
+def test_the_sdk_never_imports_opentelemetry_first() -> None:
+    # It is installed here.
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+def test_a_program_that_imports_opentelemetry_and_sets_no_provider_has_no_spans(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import opentelemetry.metrics  # noqa: PLC0415 - the program imports it
+    import opentelemetry.trace  # noqa: PLC0415
+
+    assert {"opentelemetry.trace", "opentelemetry.metrics"} <= sys.modules.keys()
+    telemetry = ClientTelemetry(Telemetry(propagate=True), "https://api.meshapi.ai")
+    monkeypatch.setattr("meshapi_video._telemetry.tracing.Tracing", None)
+    assert isinstance(telemetry.call("create"), nullcontext)
+    with telemetry.request(GET, 0):
+        assert telemetry.headers() == {}
+    assert opentelemetry.trace.get_current_span() is opentelemetry.trace.INVALID_SPAN
+    assert opentelemetry.metrics.get_meter_provider() is not None
+
+
+def test_a_client_asks_once_for_its_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded, asked = Recorded(), list[str]()
+    get_tracer = recorded.tracer_provider.get_tracer
+    monkeypatch.setattr(
+        recorded.tracer_provider, "get_tracer", lambda name, version: asked.append(name) or get_tracer(name, version)
+    )
+    telemetry = ClientTelemetry(recorded.telemetry(), "https://api.meshapi.ai:8443/mesh")
+    for _ in range(3):
+        with telemetry.call("create"):
+            pass
+    assert asked == ["meshapi_video"]
