@@ -399,7 +399,7 @@ def test_a_cancelled_wait_ends_its_spans(backend: Kind, server: Server) -> None:
     assert recorded.metrics()["meshapi.video.active_waits"] == {(): 0}
 
 
-def test_a_coroutine_that_is_never_awaited_to_its_end_ends_its_spans_in_silence(
+def test_a_coroutine_that_is_never_awaited_to_its_end_ends_its_spans_and_logs_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     recorded = Recorded()
