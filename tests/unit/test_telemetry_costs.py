@@ -16,7 +16,8 @@ from support.telemetry import Recorded
 PROGRAM = """
 import sys
 from meshapi_video import AsyncVideoClient, ConnectionFailed, Telemetry, VideoClient
-client = VideoClient("rsk_test_0123456789", base_url="http://127.0.0.1:1", max_retries=0, telemetry=Telemetry(propagate=True))
+telemetry = Telemetry(propagate=True)
+client = VideoClient("rsk_test_0123456789", base_url="http://127.0.0.1:1", max_retries=0, telemetry=telemetry)
 AsyncVideoClient("rsk_test_0123456789")
 try:
     client.get("task-1")
