@@ -42,7 +42,9 @@ def _add_fields(record: logging.LogRecord) -> bool:
     """
     fields = record.__dict__.pop(_KEY, {})
     for name in FIELDS:
-        record.__dict__.setdefault(name, fields.get(name))
+        value = fields.get(name)
+        # The texts of a server become one line, as in the message.
+        record.__dict__.setdefault(name, one_line(value) if isinstance(value, str) else value)
     return True
 
 
@@ -56,10 +58,8 @@ def task_logger(name: str) -> logging.Logger:
 def fields(
     *, task_id: str | None = None, status: str | None = None, polls: int | None = None, request_id: str | None = None
 ) -> dict[str, object]:
-    """The argument `extra` of a record with these fields. The texts of a server become one line, as in the message."""
-    texts = {"task_id": task_id, "status": status, "request_id": request_id}
-    made_safe = {name: text if text is None else one_line(text) for name, text in texts.items()}
-    return {_KEY: {**made_safe, "polls": polls}}
+    """The argument `extra` of a record with these fields."""
+    return {_KEY: {"task_id": task_id, "status": status, "polls": polls, "request_id": request_id}}
 
 
 _polls: Final = task_logger(POLLS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from contextlib import nullcontext
+from types import ModuleType
 
 import pytest
 
@@ -46,6 +47,36 @@ def test_a_program_that_imports_opentelemetry_and_sets_no_provider_has_no_spans(
         assert telemetry.headers() == {}
     assert opentelemetry.trace.get_current_span() is opentelemetry.trace.INVALID_SPAN
     assert opentelemetry.metrics.get_meter_provider() is not None
+
+
+def test_opentelemetry_that_another_thread_is_importing_ends_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry = ClientTelemetry(Telemetry(), "https://api.meshapi.ai")
+    # The import system shows a module before its code has run.
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", ModuleType("opentelemetry.trace"))
+    monkeypatch.setitem(sys.modules, "opentelemetry.metrics", ModuleType("opentelemetry.metrics"))
+    assert isinstance(telemetry.call("create"), nullcontext)
+
+
+def test_a_provider_that_raises_ends_no_call(caplog: pytest.LogCaptureFixture) -> None:
+    class Provider:
+        def get_tracer(self, name: str, version: str | None = None, /) -> object:
+            raise ZeroDivisionError(name, version)
+
+    telemetry = ClientTelemetry(Telemetry(tracer_provider=Provider()), "https://api.meshapi.ai")
+    assert isinstance(telemetry.call("create"), nullcontext)
+    assert "could not be recorded: ZeroDivisionError" in caplog.text
+
+
+def test_an_environment_whose_provider_cannot_be_loaded_ends_no_call(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> object:
+        raise ImportError("no such provider")
+
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", fail)
+    telemetry = ClientTelemetry(Telemetry(), "https://api.meshapi.ai")
+    assert isinstance(telemetry.call("create"), nullcontext)
+    assert "could not be recorded: ImportError" in caplog.text
 
 
 def test_a_client_asks_once_for_its_tracer(monkeypatch: pytest.MonkeyPatch) -> None:

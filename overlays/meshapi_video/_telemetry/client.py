@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
@@ -39,6 +40,10 @@ class Sent:
 
     status_code: int | None = None
     """The status of its response."""
+
+
+_NOT_RECORDED: Final = nullcontext(Sent())
+"""The context of each request without a span. Nobody reads the status there."""
 
 
 class ClientTelemetry:
@@ -85,13 +90,19 @@ class ClientTelemetry:
 
     def request(self, operation: Operation[..., Any], resends: int) -> AbstractContextManager[Sent]:
         """The context of one request to the API. `resends` is the number of failed ones just before it."""
-        route, expected = operation.route, operation.expected.status
-        return self._request_span(lambda tracing: tracing.start_request(*route, resends=resends), expected)
+        tracing = self._find_tracing()
+        if tracing is None or not tracing.has_request_span(current.get()):
+            return _NOT_RECORDED
+        start = partial(tracing.start_request, *operation.route, resends=resends)
+        return _recorded_request(start, operation.expected.status)
 
     def download_request(self, url: str, resends: int) -> AbstractContextManager[Sent]:
         """The context of one request to a file server. `url` is signed: the span has its host only."""
+        tracing = self._find_tracing()
+        if tracing is None or not tracing.has_request_span(current.get()):
+            return _NOT_RECORDED
         # Not a `partial`, whose repr would show the URL in a traceback with local variables.
-        return self._request_span(lambda tracing: tracing.start_request("GET", url=url, resends=resends))
+        return _recorded_request(lambda: tracing.start_request("GET", url=url, resends=resends))
 
     def polled(self, before: PollState, after: PollState) -> None:
         """Records a poll."""
@@ -121,41 +132,38 @@ class ClientTelemetry:
     def _find_tracing(self) -> Tracing | None:
         settings = self._settings
         if self._tracing is None and settings is not None:
-            api = sys.modules.get("opentelemetry.trace")
-            if settings.tracer_provider is not None or (api is not None and not _is_proxy(api.get_tracer_provider())):
-                from meshapi_video._telemetry.tracing import Tracing  # noqa: PLC0415 - it imports OpenTelemetry
+            provider = settings.tracer_provider or _provider("opentelemetry.trace", "get_tracer_provider")
+            if provider is not None:
+                with _harmless():
+                    from meshapi_video._telemetry.tracing import Tracing  # noqa: PLC0415 - it imports OpenTelemetry
 
-                self._tracing = Tracing(settings, self._base_url)
+                    self._tracing = Tracing(provider, settings, self._base_url)
         return self._tracing
 
     def _find_metrics(self) -> Metrics | None:
         settings = self._settings
         if self._metrics is None and settings is not None:
-            api = sys.modules.get("opentelemetry.metrics")
-            if settings.meter_provider is not None or (api is not None and not _is_proxy(api.get_meter_provider())):
-                from meshapi_video._telemetry.metrics import Metrics  # noqa: PLC0415 - it imports OpenTelemetry
+            provider = settings.meter_provider or _provider("opentelemetry.metrics", "get_meter_provider")
+            if provider is not None:
+                with _harmless():
+                    from meshapi_video._telemetry.metrics import Metrics  # noqa: PLC0415 - it imports OpenTelemetry
 
-                self._metrics = Metrics(settings)
+                    self._metrics = Metrics(provider)
         return self._metrics
 
-    @contextmanager
-    def _request_span(self, start: Callable[[Tracing], ActiveSpan], expected: int | None = None) -> Generator[Sent]:
-        """The span of a request. Without an exception, its response has the `expected` status."""
-        sent, span, raised = Sent(), None, None
-        call, tracing = current.get(), self._find_tracing()
-        if tracing is not None and tracing.has_request_span(call):
-            with _harmless():
-                span = start(tracing)
-        try:
-            yield sent
-        except BaseException as error:
-            raised, expected = error, None
-            raise
-        finally:
-            with _harmless():
-                if span is not None:
-                    span.end_request(expected or sent.status_code, raised)
-            del raised
+
+# Any: a provider of OpenTelemetry.
+def _provider(module: str, function: str) -> Any:  # noqa: ANN401
+    """The provider that the program has set; None if it has not, or has not even imported the API."""
+    # Another thread may be importing the module, which has no function yet.
+    get = getattr(sys.modules.get(module), function, None)
+    try:
+        provider = None if get is None else get()
+    except Exception as error:  # noqa: BLE001 - the environment may name a provider that cannot be loaded
+        _warn(error)
+        return None
+    # This class stands for a provider that is not set yet. It has a public name for spans, and none for metrics.
+    return None if type(provider).__name__ in {"ProxyTracerProvider", "_ProxyMeterProvider"} else provider
 
 
 @contextmanager
@@ -213,18 +221,30 @@ def _recorded_wait_many(call: Call, tracing: Tracing | None, metrics: Metrics | 
                 metrics.waits_changed(call.ended - call.begun)
 
 
+@contextmanager
+def _recorded_request(start: Callable[[], ActiveSpan], expected: int | None = None) -> Generator[Sent]:
+    """The span of a request. Without an exception, its response has the `expected` status."""
+    sent, span, raised = Sent(), None, None
+    with _harmless():
+        span = start()
+    try:
+        yield sent
+    except BaseException as error:
+        raised, expected = error, None
+        raise
+    finally:
+        with _harmless():
+            if span is not None:
+                span.end_request(expected or sent.status_code, raised)
+        del raised
+
+
 def _error_of(state: PollState) -> MeshVideoError | None:
     """The error of a wait that has ended without a video."""
     if state.end is None:
         return None
     ended = state.end.error if isinstance(state.end, GiveUp) else outcome(state.end.task)
     return ended if isinstance(ended, MeshVideoError) else None
-
-
-def _is_proxy(provider: object) -> bool:
-    """Whether this stands for a provider that the program has not set yet."""
-    # The class has a public name for spans, and none for metrics.
-    return type(provider).__name__ in {"ProxyTracerProvider", "_ProxyMeterProvider"}
 
 
 @contextmanager
@@ -236,4 +256,9 @@ def _harmless() -> Generator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a part of the program may raise anything
-        _log.warning("a span or a metric could not be recorded: %s", type(error).__qualname__)
+        _warn(error)
+
+
+def _warn(error: Exception) -> None:
+    # Without the text of the error, and without its frames, whose local variables may hold anything.
+    _log.warning("a span or a metric could not be recorded: %s", type(error).__qualname__)

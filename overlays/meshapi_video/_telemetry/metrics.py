@@ -1,17 +1,17 @@
-"""Metrics. Imported only in a program that has imported OpenTelemetry."""
+"""Metrics. Imported only in a program that has a provider of OpenTelemetry."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry import metrics
-
 from meshapi_video._telemetry.call import error_type, known_status
 from meshapi_video._version import __version__
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+
     from meshapi_video._polling.state import PollState
-    from meshapi_video._telemetry.settings import Telemetry
+    from meshapi_video._telemetry.settings import MeterProvider
 
 _BOUNDARIES: Final = (5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 """Seconds. A video takes minutes."""
@@ -20,9 +20,8 @@ _BOUNDARIES: Final = (5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 60
 class Metrics:
     """The instruments of one client. No attribute has the id of a task: there would be a time series for each."""
 
-    def __init__(self, settings: Telemetry) -> None:
-        provider = settings.meter_provider or metrics.get_meter_provider()
-        meter: metrics.Meter = provider.get_meter("meshapi_video", __version__)
+    def __init__(self, provider: MeterProvider) -> None:
+        meter: Meter = provider.get_meter("meshapi_video", __version__)
         self._polls = meter.create_counter("meshapi.video.polls", "{poll}", "Polls, by their outcome.")
         self._durations = meter.create_histogram(
             "meshapi.video.wait.duration",
@@ -34,10 +33,9 @@ class Metrics:
 
     def polled(self, after: PollState) -> None:
         """Counts a poll, by the status that it received, or by its error."""
-        if after.error is not None:
-            self._polls.add(1, {"error.type": error_type(after.error)})
-        elif after.task is not None:
-            self._polls.add(1, {"meshapi.video.status": known_status(after.task.status)})
+        failed = {} if after.error is None else {"error.type": error_type(after.error)}
+        received = {} if after.task is None else {"meshapi.video.status": known_status(after.task.status)}
+        self._polls.add(1, failed or received)
 
     def waits_changed(self, by: int) -> None:
         """Counts waits that begin, or a negative number of waits that end."""

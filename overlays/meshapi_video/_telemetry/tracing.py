@@ -1,4 +1,4 @@
-"""Spans. Imported only in a program that has imported OpenTelemetry.
+"""Spans. Imported only in a program that has a provider of OpenTelemetry.
 
 The names of HTTP follow OpenTelemetry's conventions for client spans. All others begin with `meshapi.video.`.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from meshapi_video._telemetry.call import Call
-    from meshapi_video._telemetry.settings import Telemetry
+    from meshapi_video._telemetry.settings import Telemetry, TracerProvider
 
 _PORTS: Final = {"http": 80, "https": 443}
 # Not the propagators of the program: these may send its baggage, which is no business of a server outside.
@@ -86,8 +86,7 @@ class ActiveSpan:
 class Tracing:
     """Starts the spans of one client."""
 
-    def __init__(self, settings: Telemetry, base_url: str) -> None:
-        provider = settings.tracer_provider or trace.get_tracer_provider()
+    def __init__(self, provider: TracerProvider, settings: Telemetry, base_url: str) -> None:
         self._tracer: trace.Tracer = provider.get_tracer("meshapi_video", __version__)
         self._settings = settings
         self._base_url = base_url
