@@ -92,7 +92,9 @@ def rows_of(spans: Iterable[ReadableSpan]) -> list[Row]:
     begin, depths, rows = started[0].start_time or 0, dict[int, int](), list[Row]()
     for span in started:
         depth = depths[span.parent.span_id] + 1 if span.parent else 0
-        depths[span.context.span_id] = depth
+        context = span.get_span_context()
+        assert context is not None
+        depths[context.span_id] = depth
         attributes = dict(span.attributes or {})
         # The type of an error may be the status, which is shown once.
         facts = dict.fromkeys(text.format(attributes[name]) for name, text in SHOWN.items() if attributes.get(name))

@@ -133,8 +133,12 @@ async def is_over_the_builtin_connections(client: AsyncVideoClient) -> None:
     assert not uses_httpx(client._settings)
 
 
+def mock(_transport: object, _request: object) -> None:
+    """In place of httpx's own method."""
+
+
 def test_a_mock_below_an_instrumentation_is_still_a_mock(client: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("httpx.HTTPTransport.handle_request", lambda *_: None)
+    monkeypatch.setattr("httpx.HTTPTransport.handle_request", mock)
     HTTPXClientInstrumentor().instrument()
 
     async def body(each: AsyncVideoClient) -> None:

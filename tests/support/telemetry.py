@@ -45,7 +45,7 @@ class Recorded:
         """The name of a span's parent."""
         if span.parent is None:
             return None
-        (found,) = [each for each in self.spans if each.context.span_id == span.parent.span_id]
+        (found,) = [each for each in self.spans if ids_of(each)[1] == span.parent.span_id]
         return found.name
 
     def clear(self) -> None:
@@ -56,14 +56,26 @@ class Recorded:
         found = dict[str, dict[tuple[tuple[str, object], ...], Any]]()
         data = self._reader.get_metrics_data()
         for metric in [m for r in (data.resource_metrics if data else ()) for s in r.scope_metrics for m in s.metrics]:
-            points: Any = metric.data.data_points
-            found[metric.name] = {
-                tuple(sorted((point.attributes or {}).items())): (point.count, point.sum)
-                if hasattr(point, "count")
-                else point.value
-                for point in points
-            }
+            data_points: Any = metric.data.data_points
+            points: list[Any] = list(data_points)
+            found[metric.name] = {key_of(point.attributes): value_of(point) for point in points}
         return found
+
+
+def key_of(attributes: Mapping[str, object] | None) -> tuple[tuple[str, object], ...]:
+    return tuple(sorted((attributes or {}).items()))
+
+
+# A point of any kind.
+def value_of(point: Any) -> object:  # noqa: ANN401
+    return (point.count, point.sum) if hasattr(point, "count") else point.value
+
+
+def ids_of(span: ReadableSpan) -> tuple[int, int]:
+    """The id of its trace, and its own."""
+    context = span.get_span_context()
+    assert context is not None
+    return context.trace_id, context.span_id
 
 
 def attributes(span: ReadableSpan) -> Mapping[str, object]:

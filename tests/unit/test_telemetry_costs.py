@@ -82,10 +82,13 @@ def test_an_environment_whose_provider_cannot_be_loaded_ends_no_call(
 def test_a_client_asks_once_for_its_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded, asked = Recorded(), list[str]()
     get_tracer = recorded.tracer_provider.get_tracer
-    monkeypatch.setattr(
-        recorded.tracer_provider, "get_tracer", lambda name, version: asked.append(name) or get_tracer(name, version)
-    )
-    telemetry = ClientTelemetry(recorded.telemetry(), "https://api.meshapi.ai:8443/mesh")
+
+    def count(name: str, version: str) -> object:
+        asked.append(name)
+        return get_tracer(name, version)
+
+    monkeypatch.setattr(recorded.tracer_provider, "get_tracer", count)
+    telemetry = ClientTelemetry(recorded.telemetry(), "https://api.meshapi.ai")
     for _ in range(3):
         with telemetry.call("create"):
             pass

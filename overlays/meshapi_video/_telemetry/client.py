@@ -80,7 +80,7 @@ class ClientTelemetry:
             error, ended = _error_of(state), state.end is not None
             is_counted = call.wait_changed(begun=is_new, ended=ended, succeeded=ended and error is None)
             if is_counted and metrics is not None:
-                with _harmless():
+                with _HARMLESS:
                     metrics.waits_changed(is_new - ended)
                     if ended:
                         metrics.wait_ended(clock() - state.started, None if error is None else error_type(error))
@@ -109,7 +109,7 @@ class ClientTelemetry:
         if (call := current.get()) is not None:
             call.polled(before, after)
         if (metrics := self._find_metrics()) is not None and after.polls > before.polls:
-            with _harmless():
+            with _HARMLESS:
                 metrics.polled(after)
 
     def attempted(self, state: CreateState) -> None:
@@ -134,7 +134,7 @@ class ClientTelemetry:
         if self._tracing is None and settings is not None:
             provider = settings.tracer_provider or _provider("opentelemetry.trace", "get_tracer_provider")
             if provider is not None:
-                with _harmless():
+                with _HARMLESS:
                     from meshapi_video._telemetry.tracing import Tracing  # noqa: PLC0415 - it imports OpenTelemetry
 
                     self._tracing = Tracing(provider, settings, self._base_url)
@@ -145,7 +145,7 @@ class ClientTelemetry:
         if self._metrics is None and settings is not None:
             provider = settings.meter_provider or _provider("opentelemetry.metrics", "get_meter_provider")
             if provider is not None:
-                with _harmless():
+                with _HARMLESS:
                     from meshapi_video._telemetry.metrics import Metrics  # noqa: PLC0415 - it imports OpenTelemetry
 
                     self._metrics = Metrics(provider)
@@ -171,7 +171,7 @@ def _recorded(call: Call, tracing: Tracing | None) -> Generator[None]:
     """The context of a call, with a span."""
     token, span, raised = current.set(call), None, None
     if tracing is not None:
-        with _harmless():
+        with _HARMLESS:
             span = tracing.start_call(call)
     try:
         yield
@@ -185,7 +185,7 @@ def _recorded(call: Call, tracing: Tracing | None) -> Generator[None]:
             current.reset(token)
         call.end()
         if span is not None:
-            with _harmless():
+            with _HARMLESS:
                 span.end_call(call, raised)
         # Otherwise the exception would hold this frame, which holds the exception.
         del raised
@@ -197,14 +197,14 @@ def _recorded_wait(
 ) -> Generator[None]:
     """The same for a wait, with metrics."""
     if metrics is not None:
-        with _harmless():
+        with _HARMLESS:
             metrics.waits_changed(1)
     try:
         with _recorded(call, tracing):
             yield
     finally:
         if metrics is not None:
-            with _harmless():
+            with _HARMLESS:
                 metrics.waits_changed(-1)
                 metrics.wait_ended(clock() - started, call.error_type)
 
@@ -217,15 +217,16 @@ def _recorded_wait_many(call: Call, tracing: Tracing | None, metrics: Metrics | 
             yield
     finally:
         if metrics is not None:
-            with _harmless():
+            with _HARMLESS:
                 metrics.waits_changed(call.ended - call.begun)
 
 
 @contextmanager
 def _recorded_request(start: Callable[[], ActiveSpan], expected: int | None = None) -> Generator[Sent]:
     """The span of a request. Without an exception, its response has the `expected` status."""
-    sent, span, raised = Sent(), None, None
-    with _harmless():
+    sent, raised = Sent(), None
+    span: ActiveSpan | None = None
+    with _HARMLESS:
         span = start()
     try:
         yield sent
@@ -233,7 +234,7 @@ def _recorded_request(start: Callable[[], ActiveSpan], expected: int | None = No
         raised, expected = error, None
         raise
     finally:
-        with _harmless():
+        with _HARMLESS:
             if span is not None:
                 span.end_request(expected or sent.status_code, raised)
         del raised
@@ -247,16 +248,22 @@ def _error_of(state: PollState) -> MeshVideoError | None:
     return ended if isinstance(ended, MeshVideoError) else None
 
 
-@contextmanager
-def _harmless() -> Generator[None]:
+class _Harmless:
     """Logs an exception of OpenTelemetry, such as one of the program's own exporter.
 
     It must not end a wait, and not hide the id of a task that was paid for.
     """
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - a part of the program may raise anything
-        _warn(error)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> bool:
+        if isinstance(error, Exception):
+            _warn(error)
+        return isinstance(error, Exception)
+
+
+_HARMLESS: Final = _Harmless()
 
 
 def _warn(error: Exception) -> None:
