@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import pytest
 
+import meshapi_video
+import meshapi_video._celery.run
 from meshapi_video import AsyncVideoClient, CreateUncertain
-from meshapi_video._logging import FIELDS
+from meshapi_video._logging import FIELDS, POLLS
 from support.clients import KEY, Caller
 from support.server import Server, close, finished, raw, reset, response, task
 
@@ -155,3 +157,14 @@ def test_a_field_of_the_programs_own_record_factory_stays_and_ends_no_wait(
     assert {vars(record)[name] for record in records} == {"of the program"}
     other = next(each for each in FIELDS if each != name)
     assert all(hasattr(record, other) for record in records)
+
+
+def test_each_logger_of_the_package_gives_its_records_the_fields(records: list[logging.LogRecord]) -> None:
+    overlay = Path(meshapi_video.__file__).parent
+    texts = [path.read_text(encoding="utf-8") for path in overlay.rglob("*.py")]
+    logger = re.compile(r'(?:getLogger|task_logger)\("(meshapi_video\.\w+)"\)')
+    names = {POLLS, *(name for text in texts for name in logger.findall(text))}
+    assert {name.partition(".")[2] for name in names} == {"tasks", "polls", "downloads", "celery", "telemetry"}
+    for name in names:
+        logging.getLogger(name).info("about nothing")
+    assert [fields(record) for record in records] == [dict.fromkeys(FIELDS)] * len(names)

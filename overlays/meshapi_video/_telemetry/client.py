@@ -6,7 +6,6 @@ without it pays for two look-ups in a dict.
 
 from __future__ import annotations
 
-import logging
 import sys
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define
 
 from meshapi_video._errors import MeshVideoError
+from meshapi_video._logging import task_logger
 from meshapi_video._polling.state import GiveUp
 from meshapi_video._tasks import outcome
 from meshapi_video._telemetry.call import Call, Name, current, error_type, plain_id
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from meshapi_video._telemetry.tracing import ActiveSpan, Tracing
     from meshapi_video._transport.operations import Operation
 
-_log: Final = logging.getLogger("meshapi_video.telemetry")
+_log: Final = task_logger("meshapi_video.telemetry")
 
 
 @define
