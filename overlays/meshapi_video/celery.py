@@ -6,12 +6,13 @@ A message carries the tokens of a chunk of waits. A worker waits for these tasks
 | event                                        | the tokens                                                       |
 |----------------------------------------------|------------------------------------------------------------------|
 | the budget is over, or a worker stops warmly | sent on, then the old message is acknowledged                    |
-| a worker or its child process is killed      | still in the message, which the broker delivers again            |
+| a worker or its child process is killed      | still in the message, which the broker delivers again; Redis may |
+|                                              | lose a message here, and a worker sends its copy                 |
 | the broker restarts                          | cannot be sent on: the broker delivers the old message again     |
 | `on_end` raises                              | sent on, with a backoff: `on_end` is called again                |
 
-So RabbitMQ holds each token at every moment, for a moment or after a failure even twice. Redis does not between two
-commands, by which a worker takes a message and notes that it is not acknowledged. `on_end` is called at least once.
+So the broker holds each token at every moment, for a moment or after a failure even twice. `on_end` is called at least
+once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 try:
-    from celery import Celery, signals
+    from celery import Celery, Task, signals
     from kombu.exceptions import OperationalError
 except ImportError as _missing:
     raise ImportError("meshapi_video.celery needs Celery: pip install 'meshapi-video[celery]'") from _missing
@@ -139,12 +140,13 @@ class VideoWaits:
         """Registers the Celery task, and what a worker needs around it."""
 
         # Any arguments: Celery would acknowledge a message whose arguments do not fit.
-        def wait(*args: object, **kwargs: object) -> None:
-            self._runner.run(args, kwargs)
+        def wait(task: Task[..., None], /, *args: object, **kwargs: object) -> None:
+            self._runner.run(str(task.request.id), args, kwargs)
 
         # Not shared: otherwise every app of the process would have the task.
         self._app.task(
             name=self._messages.task_name,
+            bind=True,
             shared=False,
             ignore_result=True,
             acks_late=True,
@@ -153,7 +155,8 @@ class VideoWaits:
             time_limit=NO_LIMIT,
             soft_time_limit=NO_LIMIT,
         )(wait)
-        step = consumer_step(f"{self._queue}.step", self._check_settings, self._worker.stop)
+        name = f"{self._queue}.step"
+        step = consumer_step(name, self._check_settings, self._messages.send_lost, self._worker.stop)
         self._app.steps["consumer"].add(step)
         signals.celeryd_init.connect(self._on_worker_init, weak=False)
         signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)

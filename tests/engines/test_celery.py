@@ -136,6 +136,20 @@ def test_no_wait_is_lost_when_a_worker_is_killed_with_its_children(
     wait_until(lambda: set(recorded(record)) == set(task_ids))
 
 
+@pytest.mark.parametrize("engine", ["redis prefork"], indirect=True)
+def test_no_wait_is_lost_when_a_worker_is_killed_while_it_takes_a_message(
+    engine: Celeries, sandbox: Sandbox, start_worker: Callable[[], Worker], record: Path
+) -> None:
+    sandbox.reset()
+    task_ids = [sandbox.create_task(queued_for=0, running_for=0) for _ in range(TASKS)]
+    engine.add(task_ids)
+    # The worker takes a message, and is killed before it notes that the message is not acknowledged.
+    redis_cli(engine.server, "RPOP", "meshapi_video")
+    redis_cli(engine.server, "EVAL", VISIBILITY_TIMEOUT_PASSES, "1", "meshapi_video.copies_index")
+    start_worker()
+    wait_until(lambda: set(recorded(record)) == set(task_ids))
+
+
 @pytest.mark.parametrize("engine", ["rabbitmq prefork"], indirect=True)
 def test_no_wait_is_lost_when_child_processes_are_killed(
     engine: Celeries, sandbox: Sandbox, start_worker: Callable[[], Worker], record: Path

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import Celery
-from kombu import Connection
+from kombu import Connection, uuid
 from kombu.common import maybe_declare
 
+from meshapi_video._celery.copies import copies_on
 from meshapi_video._logging import task_logger
 from meshapi_video._tasks import CreatedTask, TaskRef, check_task_id
 from meshapi_video._token import WaitToken
@@ -33,6 +34,8 @@ class Messages:
         self._app = app
         self._queue = queue
         self._chunk = chunk
+        self._missing = set[str]()
+        """The messages that the last call of `send_lost` did not find."""
 
     def connect(self) -> Connection:
         """A connection on which RabbitMQ confirms each message: another one may be lost when the broker restarts."""
@@ -43,10 +46,35 @@ class Messages:
         """Sends the tokens in messages of at most one chunk. They are stored when it returns."""
         producer = self._app.amqp.Producer(channel, auto_declare=False)
         task = self._app.tasks[self.task_name]
+        copies = copies_on(channel, self._queue)
         for start in range(0, len(texts), self._chunk):
             some = texts[start : start + self._chunk]
+            options = _options(len(some))
+            if copies:
+                copies.keep(options["task_id"], some)
             # Without `retry`: the messages that are acknowledged afterwards belong to this connection.
-            task.apply_async((some,), producer=producer, queue=self._queue, retry=False, **_options(len(some)))
+            task.apply_async((some,), producer=producer, queue=self._queue, retry=False, **options)
+
+    def forget(self, message_ids: Iterable[str], channel: StdChannel) -> None:
+        """Removes the copies of messages whose tokens were sent on."""
+        if copies := copies_on(channel, self._queue):
+            for message_id in message_ids:
+                copies.forget(message_id)
+
+    def send_lost(self) -> None:
+        """Sends the messages again that two calls in a row did not find. Does nothing if the broker is not Redis."""
+        with self.connect() as connection, connection.channel() as channel:
+            copies = copies_on(channel, self._queue)
+            missing = copies.lost() if copies else set[str]()
+            lost = missing & self._missing
+            self._missing = missing
+            if not (copies and lost and copies.lock()):
+                return
+            for message_id in lost:
+                texts = copies.texts(message_id)
+                _log.warning("%d waits are sent again: a worker was killed while it took their message", len(texts))
+                self.send(texts, channel)
+                copies.forget(message_id)
 
     def merge(self, texts: list[str], merged: list[Message], channel: StdChannel) -> None:
         """Takes more messages from the queue until the chunk is full: small messages should not take a slot each."""
@@ -72,7 +100,8 @@ class Messages:
 def _options(waits: int) -> dict[str, Any]:
     """Options of a message that the types of Celery do not know."""
     # The log and the monitoring show this instead of the tokens.
-    return {"argsrepr": f"({waits} waits,)", "confirm_timeout": CONFIRM_TIMEOUT, "add_to_parent": False}
+    argsrepr = f"({waits} waits,)"
+    return {"task_id": uuid(), "argsrepr": argsrepr, "confirm_timeout": CONFIRM_TIMEOUT, "add_to_parent": False}
 
 
 def tokens_in(args: Sequence[Any], kwargs: Mapping[str, object]) -> list[str]:

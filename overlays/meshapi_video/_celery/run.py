@@ -49,7 +49,7 @@ class Runner:
         self._budget = budget
         self._has_failed = False
 
-    def run(self, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+    def run(self, message_id: str, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
         """Waits for the tasks of one message, and sends on the tokens of the waits that have not ended."""
         stop = Stop(self._worker, self._budget)
         merged: list[Message] = []
@@ -68,6 +68,7 @@ class Runner:
                         with contextlib.suppress(Exception):
                             message.requeue()
                     raise
+                self._messages.forget([message_id, *(message.headers["id"] for message in merged)], channel)
                 for message in merged:
                     message.ack()
         except (SystemExit, KeyboardInterrupt):

@@ -21,11 +21,16 @@ def check_settings(conf: Settings, budget: float, prefetch_multiplier: int) -> N
         raise ImproperlyConfigured(
             "Celery would drop the waits for videos, which are JSON: add 'json' to the setting accept_content"
         )
+    if uses_redis(conf):
+        _check_visibility_timeout(conf, budget, prefetch_multiplier)
+
+
+def uses_redis(conf: Settings) -> bool:
+    """Whether a broker of the app is Redis."""
     urls = conf.broker_read_url or ""
     is_text = isinstance(urls, str)  # pyright: ignore[reportUnnecessaryIsInstance] - it may be a list
     transports = {url.partition(":")[0] for url in (urls.split(";") if is_text else urls)}
-    if not REDIS.isdisjoint({conf.broker_transport, *transports}):
-        _check_visibility_timeout(conf, budget, prefetch_multiplier)
+    return not REDIS.isdisjoint({conf.broker_transport, *transports})
 
 
 def _check_visibility_timeout(conf: Settings, budget: float, prefetch_multiplier: int) -> None:

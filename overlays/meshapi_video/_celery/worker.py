@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from mmap import mmap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from celery import bootsteps
 
+from meshapi_video._celery.settings import uses_redis
 from meshapi_video._clock import monotonic
 from meshapi_video._sync.client import VideoClient
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL
@@ -18,9 +19,12 @@ from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL
 if TYPE_CHECKING:
     from celery.worker.consumer import Consumer
 
+SEARCH_INTERVAL: Final = 30.0
+"""Seconds between two searches for messages that were lost on Redis, without the transport option for such searches."""
+
 
 def consumer_step(
-    name: str, check_settings: Callable[[int], None], shut_down: Callable[[], None]
+    name: str, check_settings: Callable[[int], None], send_lost: Callable[[], None], shut_down: Callable[[], None]
 ) -> type[bootsteps.StartStopStep]:
     """Runs in the main process of a worker, when it has connected to the broker and when it shuts down.
 
@@ -31,9 +35,16 @@ def consumer_step(
     class ConsumerStep(bootsteps.StartStopStep):
         name = step_name
         requires = ("celery.worker.consumer.connection:Connection",)
+        _timer: Any = None  # an entry of kombu's timer, which has no types
 
-        def start(self, parent: Consumer) -> None:
-            check_settings(parent.prefetch_multiplier)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - celery-types lacks it
+        def start(self, parent: Any) -> None:  # noqa: ANN401 - a Consumer, whose attributes celery-types lacks
+            check_settings(parent.prefetch_multiplier)
+            if self._timer is not None:
+                # The worker connects again.
+                self._timer.cancel()
+            if uses_redis(parent.app.conf):
+                interval = parent.app.conf.broker_transport_options.get("unacked_restore_interval", SEARCH_INTERVAL)
+                self._timer = parent.timer.call_repeatedly(interval, send_lost)
 
         def close(self, parent: Consumer) -> None:
             # Also after the remote command `shutdown`, which sends no signal.

@@ -11,8 +11,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import define
-
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import task_logger
 from meshapi_video._polling.state import GiveUp
@@ -34,12 +32,15 @@ if TYPE_CHECKING:
 _log: Final = task_logger("meshapi_video.telemetry")
 
 
-@define
 class Sent:
     """A request that is in flight or was sent."""
 
-    status_code: int | None = None
-    """The status of its response."""
+    # Not by attrs: every program imports this, and attrs takes a millisecond to make a class.
+    __slots__ = ("status_code",)
+
+    def __init__(self) -> None:
+        self.status_code: int | None = None
+        """The status of its response."""
 
 
 _NOT_RECORDED: Final = nullcontext(Sent())
