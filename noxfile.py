@@ -82,6 +82,7 @@ OF_DEPENDENCIES = [
     "tests/drivers/test_generated_parser.py",
     "tests/drivers/test_httpx2.py",
     "tests/drivers/test_mocks.py",
+    "tests/drivers/test_private_names.py",
     "tests/drivers/test_user_client.py",
     "tests/integration/test_frozen_time.py",
     "tests/integration/test_sandbox_create.py",
@@ -91,6 +92,8 @@ OF_THE_PYTHON = [
     "tests/unit/test_names.py",
     "tests/drivers/test_stop.py",
     "tests/integration/test_cli_streams.py",
+    # It needs httpx2, which is no dependency.
+    "tests/integration/test_httpx2_for_httpx.py",
 ]
 
 
@@ -129,12 +132,15 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, format, and the import rules."""
+    """Check style, format, the import rules, and the workflow that publishes."""
     install_groups(session, "lint")
     session.install("-e", ".[cli,sandbox]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "."})
+    # Its syntax, and what makes a workflow unsafe. Neither needs the network.
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/publish.yml")
+    session.run("zizmor", "--offline", "--no-progress", "--pedantic", ".github/workflows")
 
 
 @nox.session
@@ -149,7 +155,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Test the SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
-    install_groups(session, "test")
+    install_groups(session, "test", "httpx2")
     session.install("-e", ".[cli,sandbox,aiohttp,celery,otel,temporal]")
     # Coverage doubles the time of the tests, and the branches are the same on every Python.
     # The slow tests reach no more of them.
@@ -188,13 +194,24 @@ def fleet_airflow(session: nox.Session) -> None:
     session.run("python", "-m", "tools.fleet", "--engine", "airflow", "--tasks", "10", "--jobs", "1", *session.posargs)
 
 
+def files_about_httpx(folder: str) -> list[str]:
+    """The files of tests that name httpx."""
+    return sorted(str(path) for path in Path(folder).glob("test_*.py") if "httpx" in path.read_text("utf-8"))
+
+
 @nox.session(default=False)
 def httpx2(session: nox.Session) -> None:
-    """Run the tests of the users' own HTTP clients again, with clients of httpx2."""
+    """Run the tests with httpx2: in place of httpx everywhere, and then only as the library of the users' clients."""
     install_groups(session, "test", "httpx2")
-    session.install("-e", ".[cli,sandbox]")
-    drivers = [path for path in Path("tests/drivers").glob("test_*.py") if "httpx" in path.read_text("utf-8")]
-    files = sorted({str(path) for path in drivers}.difference(SLOW, TIMEOUTS))
+    session.install("-e", ".[cli,sandbox,aiohttp,celery,temporal]")
+    # Every import of httpx, by the SDK, the generated code, the tests and the mocks, is answered by httpx2.
+    everywhere = {"PYTHONPATH": str(Path("tests/httpx2_for_httpx").resolve())}
+    files = ["tests/drivers", *sorted({*files_about_httpx("tests/unit")}.difference(SLOW))]
+    # This one compares httpx2 with httpx.
+    compares = "--ignore=tests/drivers/test_httpx2.py"
+    session.run("pytest", *(session.posargs or [*PARALLEL, *files, compares]), env=everywhere)
+    # Then the SDK uses httpx, and the users' own clients are of httpx2.
+    files = files_about_httpx("tests/drivers")
     session.run("pytest", *(session.posargs or [*PARALLEL, *files]), env={"HTTP_LIBRARY": "httpx2"})
 
 

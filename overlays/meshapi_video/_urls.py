@@ -6,8 +6,11 @@ import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
+import idna
+
 from meshapi_video._http_libraries import httpx
 
+_LARGEST_PORT: Final = 65535
 _LONGEST_LABEL: Final = 63
 """The most characters between two dots of a host name."""
 
@@ -28,17 +31,24 @@ def parse_http_url(text: str) -> httpx.URL:
     """
     try:
         url = httpx.URL(text)
-        # httpx decodes an international name only here, and refuses some of them.
-        _ = url.host
+        host = url.raw_host.decode()
+        if host.startswith("xn--"):
+            # Some international names cannot be decoded. httpx would raise when it sends the request, httpx2 would not.
+            idna.decode(host)
     except (httpx.InvalidURL, UnicodeError):
         raise ValueError("it is not a URL") from None
     if url.scheme not in {"http", "https"}:
         raise ValueError("its scheme is not http or https")
-    if not _is_usable_host(url.raw_host.decode()):
+    if not _is_usable_host(host):
         raise ValueError("its host is missing or not usable")
-    if url.port == 0:
-        raise ValueError("its port is 0")
+    if not is_port(url.port):
+        raise ValueError("its port is not between 1 and 65535")
     return url
+
+
+def is_port(number: int | None) -> bool:
+    """Whether a connection can be made to this port, or to the scheme's own. httpx accepts any number in a URL."""
+    return number is None or 0 < number <= _LARGEST_PORT
 
 
 def _is_usable_host(host: str) -> bool:

@@ -19,10 +19,12 @@ from meshapi_video import (
     MeshVideoError,
     Video,
     VideoClient,
+    VideoTaskResponse,
 )
 from support.clients import Caller, Kind
 from support.files import SIGNATURE, StoredFile, video_at
 from support.forked_httpx import forked_httpx
+from support.many_tasks import collect, respond_by_id
 from support.server import Server, close, finished, reset, response, task
 
 MODEL = "byteplus/dreamina-seedance-2-0"
@@ -51,6 +53,27 @@ def test_polls_and_waits_go_through_it(client: Caller, server: Server) -> None:
     assert client.get().status == "running"
     assert client.wait().url == "https://cdn.example/v.mp4"
     assert len(server.requests) == 2
+
+
+def test_wait_many_goes_through_it(client: Caller, server: Server) -> None:
+    respond_by_id(server, lambda task_id, _poll: finished(task_id))
+
+    async def wait_for_all(each: AsyncVideoClient) -> set[str]:
+        return {result.task_id for result in await collect(each.wait_many(["a", "b", "c"]))}
+
+    assert client.run(wait_for_all) == {"a", "b", "c"}
+    assert len(server.requests) == 3
+
+
+def test_lists_go_through_it(client: Caller, server: Server) -> None:
+    page = {"data": list[object](), "has_more": False, "total": 0, "limit": 100, "offset": 0}
+    server.script(response(200, page))
+
+    async def all_tasks(each: AsyncVideoClient) -> list[VideoTaskResponse]:
+        return await collect(each.list())
+
+    assert client.run(all_tasks) == []
+    assert len(server.requests) == 1
 
 
 def test_creates_go_through_it(client: Caller, server: Server) -> None:

@@ -35,7 +35,14 @@ def set_socksio(monkeypatch: pytest.MonkeyPatch, *, installed: bool) -> None:
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
 @pytest.mark.parametrize(
-    "address", ["ftp://proxy.example", "http://", "http://user:secret@x:port", "socks5://me:secret@x:1"]
+    "address",
+    [
+        "ftp://proxy.example",
+        "http://",
+        "http://user:secret@x:port",
+        "http://u:secret@x:65536",
+        "socks5://me:secret@x:1",
+    ],
 )
 def test_the_error_for_an_unusable_proxy_names_its_variable_and_does_not_quote_it(
     client: type[VideoClient | AsyncVideoClient], variable: str, address: str, monkeypatch: pytest.MonkeyPatch

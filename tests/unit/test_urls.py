@@ -15,6 +15,7 @@ from meshapi_video._urls import is_loopback, parse_http_url
         ("https://api.example:443", "api.example", None),
         ("http://[::1]:8787/", "::1", 8787),
         ("http://127.0.0.1", "127.0.0.1", None),
+        ("http://127.0.0.1:65535", "127.0.0.1", 65535),
         ("https://api.example.", "api.example.", None),
         ("https://b\u00fccher.example", "b\u00fccher.example", None),
         (f"https://{'a' * 63}.example", f"{'a' * 63}.example", None),
@@ -50,7 +51,8 @@ def test_a_web_address_is_parsed(text: str, host: str, port: int | None) -> None
         ("https://se%20cret", "its host is missing or not usable"),
         ("https://se cret", "its host is missing or not usable"),
         (f"https://{'a' * 64}.secret", "its host is missing or not usable"),
-        ("https://secret:0", "its port is 0"),
+        ("https://secret:0", "its port is not between 1 and 65535"),
+        ("https://secret:65536", "its port is not between 1 and 65535"),
     ],
 )
 def test_any_other_text_is_refused_with_the_reason_and_not_quoted(text: str, reason: str) -> None:

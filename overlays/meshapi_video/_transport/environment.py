@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._http_libraries import httpx
 from meshapi_video._transport.no_proxy import is_exempt
-from meshapi_video._urls import is_loopback
+from meshapi_video._urls import is_loopback, is_port
 
 
 def environment_proxy(url: str) -> httpx.Proxy | None:
@@ -35,7 +35,7 @@ def environment_proxy(url: str) -> httpx.Proxy | None:
         proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
     except (ValueError, httpx.InvalidURL):
         proxy = None
-    if proxy is None or not proxy.url.host:
+    if proxy is None or not proxy.url.host or not is_port(proxy.url.port):
         raise MeshVideoError(f"{refusal}: it should look like http://host:port")
     if proxy.url.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
         raise MeshVideoError(f"{refusal}: SOCKS needs the package socksio (pip install 'httpx[socks]')")

@@ -17,7 +17,9 @@ HEADERS: Final = {
     "Accept": "application/json",
     # A task has a few hundred bytes: compression saves nothing, and allows decompression bombs.
     "Accept-Encoding": "identity",
-    "User-Agent": f"meshapi-video/{__version__} httpx/{httpx.__version__} Python/{platform.python_version()}",
+    "User-Agent": " ".join(
+        (f"meshapi-video/{__version__}", f"{httpx.__name__}/{httpx.__version__}", f"Python/{platform.python_version()}")
+    ),
 }
 
 

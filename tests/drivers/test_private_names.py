@@ -1,0 +1,71 @@
+"""httpx and its fork httpx2 both have the private parts that the SDK uses. docs/design.md has the reason for each."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Generator
+from pathlib import Path
+from types import ModuleType
+
+import anyio
+import h11
+import httpx
+import pytest
+
+from support.forked_httpx import forked_httpx
+from support.server import Server, task
+
+DESIGN = (Path(__file__).parents[2] / "docs" / "design.md").read_text("utf-8")
+
+
+@pytest.fixture(params=["httpx", "httpx2"])
+def library(request: pytest.FixtureRequest) -> Generator[ModuleType]:
+    if request.param == "httpx":
+        yield httpx
+        return
+    with forked_httpx() as fork:
+        yield fork
+
+
+@pytest.fixture
+def core(library: ModuleType) -> ModuleType:
+    """The library below: httpcore, or httpcore2."""
+    name = library.__name__.replace("httpx", "httpcore")
+    # The copy of httpx, which stands for httpx2 where that is not installed, uses httpcore.
+    return importlib.import_module(name if importlib.util.find_spec(name) else "httpcore")
+
+
+@pytest.mark.parametrize(
+    "name", ["_transport_for_url", "_send_handling_auth", "_send_handling_redirects", "_send_single_request"]
+)
+def test_both_clients_of_both_libraries_have_each_step_of_a_request(library: ModuleType, name: str) -> None:
+    assert callable(getattr(library.Client, name))
+    assert callable(getattr(library.AsyncClient, name))
+    assert f"`{name}`" in DESIGN
+
+
+def test_the_transports_of_both_libraries_have_their_pool(library: ModuleType, core: ModuleType) -> None:
+    assert type(library.HTTPTransport()._pool) is core.ConnectionPool
+    assert type(library.AsyncHTTPTransport()._pool) is core.AsyncConnectionPool
+    assert "`_pool`" in DESIGN
+
+
+def test_a_connection_of_both_libraries_has_its_parser(core: ModuleType, server: Server) -> None:
+    server.script(task())
+    with core.ConnectionPool() as pool:
+        pool.request("GET", server.base_url)
+        (connection,) = pool.connections
+        assert type(connection._connection._h11_state) is h11.Connection
+    assert "`_connection` and `_h11_state`" in DESIGN
+
+
+def test_an_asynchronous_stream_of_both_libraries_has_the_stream_of_anyio(core: ModuleType, server: Server) -> None:
+    async def check() -> None:
+        host, _, port = server.base_url.partition("://")[2].partition(":")
+        stream = await core.AnyIOBackend().connect_tcp(host, int(port))
+        assert isinstance(stream._stream, anyio.abc.ByteStream)
+        await stream.aclose()
+
+    anyio.run(check)
+    assert "`_stream`" in DESIGN
