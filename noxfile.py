@@ -150,7 +150,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types of all hand-written code with mypy and pyright, both strict."""
     install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures", "httpx2", "engines")
-    session.install("-e", ".[cli,sandbox,aiohttp,celery,mcp,temporal]", "nox")
+    session.install("-e", ".[cli,sandbox,aiohttp,celery,mcp,otel,temporal]", "nox")
     session.run("mypy")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
@@ -159,7 +159,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
     install_groups(session, "test", "httpx2")
-    session.install("-e", ".[cli,sandbox,aiohttp,celery,mcp,temporal]")
+    session.install("-e", ".[cli,sandbox,aiohttp,celery,mcp,otel,temporal]")
     # Coverage doubles the time of the tests, and the branches are the same on every Python.
     # The slow tests reach no more of them.
     if session.posargs or session.python != THIS:
@@ -231,7 +231,7 @@ def lowest(session: nox.Session) -> None:
     """Run the tests whose results depend on the dependencies, with the oldest ones that pyproject.toml accepts."""
     # One command: a second one would not downgrade what is installed already.
     groups = nox.project.dependency_groups(PROJECT, "test")
-    lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,celery,mcp,temporal]"]
+    lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,celery,mcp,otel,temporal]"]
     if session.venv_backend == "uv":
         session.install(*lowest_direct)
     else:
@@ -295,6 +295,13 @@ def pictures(session: nox.Session) -> None:
     install_groups(session, "pictures")
     session.install("-e", ".[cli,sandbox]")
     session.run("python", "-m", "tools.terminal_pictures")
+
+
+@nox.session(default=False)
+def trace(session: nox.Session) -> None:
+    """Draw docs/assets/trace.svg again: the trace of a `generate` that really runs; `-- --check` only compares."""
+    session.install("-e", ".[otel,sandbox]", "opentelemetry-sdk")
+    session.run("python", "-m", "tools.trace_picture", *session.posargs)
 
 
 @nox.session(default=False)

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from meshapi_video._sync.list import TaskList
     from meshapi_video._sync.wait_many import Updates, WaitResults
     from meshapi_video._tasks import TERMINAL_STATUSES, CreatedTask, KnownStatus, Video, is_terminal, known_status
+    from meshapi_video._telemetry.settings import MeterProvider, Telemetry, TracerProvider
     from meshapi_video._token import WaitToken
     from meshapi_video._transport.contract import parse_task
     from meshapi_video_generated.models import (
@@ -113,6 +114,7 @@ __all__ = [
     "KnownStatus",
     "Media",
     "MeshVideoError",
+    "MeterProvider",
     "NotFoundError",
     "PaymentRequiredError",
     "PendingTask",
@@ -127,6 +129,8 @@ __all__ = [
     "TaskExpired",
     "TaskFailed",
     "TaskList",
+    "Telemetry",
+    "TracerProvider",
     "Unset",
     "Updates",
     "ValidationError",
@@ -225,6 +229,7 @@ if not TYPE_CHECKING:
             "is_terminal",
             "known_status",
         ),
+        "meshapi_video._telemetry.settings": ("MeterProvider", "Telemetry", "TracerProvider"),
         "meshapi_video._token": ("WaitToken",),
         "meshapi_video_generated.models": (
             "CreateVideoGenerationResponse",

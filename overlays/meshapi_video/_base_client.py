@@ -13,6 +13,7 @@ from meshapi_video._polling.policy import Policy, PollPolicy
 from meshapi_video._polling.state import GiveUp, PollState, gave_up, poll_failed, poll_succeeded, start_wait
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._tasks import require_task
+from meshapi_video._telemetry.client import ClientTelemetry
 from meshapi_video._transport.exceptions import unexpected_error
 from meshapi_video._transport.retry_after import age_of
 from meshapi_video._validation import MAX_IN_FLIGHT
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from meshapi_video._errors import MeshVideoError
     from meshapi_video._polling.scheduler import Scheduler
     from meshapi_video._tasks import TaskRef
+    from meshapi_video._telemetry.settings import Telemetry
     from meshapi_video._transport.connection_settings import ConnectionSettings
     from meshapi_video_generated.models import VideoTaskResponse
 
@@ -42,6 +44,7 @@ class BaseClient:
         connections: ConnectionSettings,
         private_hosts: Collection[str],
         transport: str | None,
+        telemetry: Telemetry | None,
     ) -> None:
         if transport is not None and http_client is not None:
             raise ValueError("pass http_client= or transport=, not both: your own client is the transport")
@@ -49,6 +52,7 @@ class BaseClient:
         self._connections = connections
         self._settings = Settings.resolve(api_key, base_url, timeout, max_retries, private_hosts, transport)
         self._log = ClientLog(self._settings.base_url)
+        self._telemetry = ClientTelemetry(telemetry, self._settings.base_url)
         self._is_closed = False
         # Tests replace these to make time virtual.
         self._clock: Callable[[], float] = monotonic
@@ -116,6 +120,7 @@ class BaseClient:
 
             learn(before, after, now)
         self._log.poll(before, after, now - sent_at, now)
+        self._telemetry.polled(before, after)
         if after.error is not None and not (isinstance(after.end, GiveUp) and after.end.error is after.error):
             # This error is not raised. Its frames hold connections and requests, of each task that waits.
             after.error.__traceback__ = after.error.__context__ = after.error.__cause__ = None

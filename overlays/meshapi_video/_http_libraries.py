@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -89,8 +90,20 @@ def errors_named(*names: str) -> tuple[Any, ...]:
 
 
 def is_original(part: object) -> bool:
-    """Whether a function or class is httpx's or httpcore's own."""
+    """Whether a function or class is httpx's or httpcore's own, perhaps observed by OpenTelemetry."""
     if isinstance(part, type):
         return part.__module__.partition(".")[0] in _LIBRARIES
+    if type(part) is not FunctionType:
+        part = _without_observer(part)
     # Not its `__module__`, which a wrapper copies. And not `isinstance`: a proxy pretends to be a function.
     return type(part) is FunctionType and str(part.__globals__["__name__"]).partition(".")[0] in _LIBRARIES
+
+
+# Any: the wrapper has no type of its own.
+def _without_observer(part: Any) -> object:  # noqa: ANN401
+    """What OpenTelemetry's instrumentation wraps, if it wraps `part`. It only watches requests, and replaces none."""
+    wrapper = getattr(part, "_self_wrapper", None)
+    function = wrapper.func if isinstance(wrapper, partial) else wrapper
+    watches = type(function) is FunctionType and str(function.__globals__["__name__"]).startswith("opentelemetry.")
+    inner: object = part.__wrapped__ if watches else part
+    return inner

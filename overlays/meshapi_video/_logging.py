@@ -1,4 +1,4 @@
-"""The log lines of the loggers below `meshapi_video`: `.tasks`, `.polls` and `.downloads`."""
+"""The log lines of the loggers below `meshapi_video`: `.tasks`, `.polls` and `.downloads`. Each has `FIELDS`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,44 @@ TASKS: Final = "meshapi_video.tasks"
 WARNING_INTERVAL: Final = 60.0
 """The least number of seconds between two warnings about failed connections of a client."""
 
-_polls: Final = logging.getLogger(POLLS)
-_tasks: Final = logging.getLogger(TASKS)
-_downloads: Final = logging.getLogger("meshapi_video.downloads")
+FIELDS: Final = ("task_id", "status", "polls", "request_id")
+"""The fields of every record of these loggers, for structured logs: None where a record is about none."""
+
+_KEY: Final = "meshapi_video_fields"
+"""The name under which a record brings its fields to `_add_fields`."""
+
+
+def _add_fields(record: logging.LogRecord) -> bool:
+    """A filter, which lets every record pass and gives it its fields.
+
+    Not by `extra=` alone: Python raises an error if the program's own record factory sets one of these names, as many
+    programs do for `request_id`. Then the value of the program stays.
+    """
+    fields = record.__dict__.pop(_KEY, {})
+    for name in FIELDS:
+        value = fields.get(name)
+        # The texts of a server become one line, as in the message.
+        record.__dict__.setdefault(name, one_line(value) if isinstance(value, str) else value)
+    return True
+
+
+def task_logger(name: str) -> logging.Logger:
+    """A logger whose records have `FIELDS`."""
+    logger = logging.getLogger(name)
+    logger.addFilter(_add_fields)
+    return logger
+
+
+def fields(
+    *, task_id: str | None = None, status: str | None = None, polls: int | None = None, request_id: str | None = None
+) -> dict[str, object]:
+    """The argument `extra` of a record with these fields."""
+    return {_KEY: {"task_id": task_id, "status": status, "polls": polls, "request_id": request_id}}
+
+
+_polls: Final = task_logger(POLLS)
+_tasks: Final = task_logger(TASKS)
+_downloads: Final = task_logger("meshapi_video.downloads")
 
 
 @frozen
@@ -58,48 +93,55 @@ class ClientLog:
         poll = after.polls, after.task_id
         next_poll = f"; next poll in {after.next_poll_at - now:.1f} s" if after.end is None else ""
         task = new_task(before, after)
+        extra = _fields_of(after)
         if task is None:
             if after.error is not None and after.end is None:
                 # Of `get`, only the failure of its last retry matters to the caller.
-                level = self._level(_polls, after.error, now) if after.wait_for_terminal else logging.INFO
+                level = self._level(_polls, after.error, now, extra) if after.wait_for_terminal else logging.INFO
                 # Without the advice at the end of the error's text: the wait continues without the user.
                 message = one_line(str(after.error.args[0]))
-                _polls.log(level, "poll %d of task %s failed after %.3f s: %s%s", *poll, seconds, message, next_poll)
+                text = "poll %d of task %s failed after %.3f s: %s%s"
+                _polls.log(level, text, *poll, seconds, message, next_poll, extra=extra)
             else:
                 # The failure that ends a wait is raised: the log does not repeat its text.
-                _polls.debug("poll %d of task %s failed after %.3f s%s", *poll, seconds, next_poll)
+                _polls.debug("poll %d of task %s failed after %.3f s%s", *poll, seconds, next_poll, extra=extra)
             return
-        self._responded(_polls)
+        self._responded(_polls, extra)
         status = one_line(task.status)
-        _polls.debug("poll %d of task %s received the status %s, after %.3f s%s", *poll, status, seconds, next_poll)
+        text = "poll %d of task %s received the status %s, after %.3f s%s"
+        _polls.debug(text, *poll, status, seconds, next_poll, extra=extra)
         # A step that is not the first does not know the status before.
         is_later_step = before.task is None and before.polls > 0
         if after.end is not None or not (is_later_step or (before.task and before.task.status == task.status)):
-            _tasks.info("task %s has the status %s", after.task_id, status)
+            _tasks.info("task %s has the status %s", after.task_id, status, extra=extra)
         if after.unknown_statuses != before.unknown_statuses and not is_later_step:
-            _tasks.warning("task %s has the unknown status '%s': treated as not ended", after.task_id, status)
+            text = "task %s has the unknown status '%s': treated as not ended"
+            _tasks.warning(text, after.task_id, status, extra=extra)
 
     def create(self, state: CreateState, now: float) -> None:
         """Logs an attempt to create a task, which ended at `now`."""
         request_id = one_line(state.request_id)
+        extra = fields(task_id=state.task_id, request_id=state.request_id)
         if state.task_id is not None:
-            self._responded(_tasks)
-            _tasks.info("task %s was created (request %s)", one_line(state.task_id), request_id)
+            self._responded(_tasks, extra)
+            _tasks.info("task %s was created (request %s)", one_line(state.task_id), request_id, extra=extra)
         elif isinstance(state.end, CreateUncertain):
-            _tasks.warning("the create with the request id %s may have made a task; its id is unknown", request_id)
+            text = "the create with the request id %s may have made a task; its id is unknown"
+            _tasks.warning(text, request_id, extra=extra)
         elif state.error is not None and state.end is None:
             # The failure that ends a create is raised: the log does not repeat its text.
             message, delay = one_line(str(state.error.args[0])), max(state.next_attempt_at - now, 0)
             _tasks.log(
-                self._level(_tasks, state.error, now),
+                self._level(_tasks, state.error, now, extra),
                 "attempt %d of create %s made no task: %s; retry in %.1f s",
                 *(state.failures, request_id, message, delay),
+                extra=extra,
             )
 
-    def _level(self, logger: logging.Logger, error: MeshVideoError, now: float) -> int:
+    def _level(self, logger: logging.Logger, error: MeshVideoError, now: float, extra: dict[str, object]) -> int:
         """The level for a failure after which the SDK tries again."""
         if not isinstance(error, ConnectionFailed):
-            self._responded(logger)
+            self._responded(logger, extra)
             return logging.INFO
         outage = _Outage(is_logged=now >= self._quiet_until)
         if self._outages.setdefault("current", outage) is not outage or not outage.is_logged:
@@ -107,11 +149,21 @@ class ClientLog:
         self._quiet_until = now + WARNING_INTERVAL
         return logging.WARNING
 
-    def _responded(self, logger: logging.Logger) -> None:
+    def _responded(self, logger: logging.Logger, extra: dict[str, object]) -> None:
         """Ends the outage, if there is one. Logs that if its beginning was logged."""
         outage = self._outages.pop("current", None)
         if outage is not None and outage.is_logged:
-            logger.info("%s responds again", self._base_url)
+            logger.info("%s responds again", self._base_url, extra=extra)
+
+
+def _fields_of(state: PollState) -> dict[str, object]:
+    """The fields of a record about a poll."""
+    return fields(
+        task_id=state.task_id,
+        status=None if state.task is None else state.task.status,
+        polls=state.polls,
+        request_id=None if state.error is None else state.error.request_id,
+    )
 
 
 def log_attempt(transfer: TransferState, now: float) -> None:
@@ -120,10 +172,10 @@ def log_attempt(transfer: TransferState, now: float) -> None:
         # The caller gets the error, or the file.
         return
     attempt = transfer.kind, one_line(transfer.task_id), transfer.kept
+    extra = fields(task_id=transfer.task_id)
     if transfer.last_failure:
         delay = transfer.next_attempt_at - now
-        _downloads.info(
-            "%s of task %s: %d bytes; %s; retry in %.1f s", *attempt, one_line(transfer.last_failure), delay
-        )
+        parts = *attempt, one_line(transfer.last_failure), delay
+        _downloads.info("%s of task %s: %d bytes; %s; retry in %.1f s", *parts, extra=extra)
     else:
-        _downloads.debug("%s of task %s: %d bytes; next request at once", *attempt)
+        _downloads.debug("%s of task %s: %d bytes; next request at once", *attempt, extra=extra)

@@ -41,6 +41,10 @@ class CodeBlock(NamedTuple):
     def is_tests(self) -> bool:
         return "\ndef test_" in self.code
 
+    @property
+    def changes_its_process(self) -> bool:
+        return "set_tracer_provider" in self.code
+
 
 def code_blocks() -> list[CodeBlock]:
     found: list[CodeBlock] = []
@@ -112,6 +116,10 @@ def test_a_block_runs(block: CodeBlock, sandbox: Sandbox, folder: Path) -> None:
     if block.is_tests:
         done = run(["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", file.name], folder)
         assert done.returncode == 0, done.stdout + done.stderr
+    elif block.changes_its_process:
+        done = run([file.name], folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "meshapi.video.wait" in done.stdout
     else:
         runpy.run_path(str(file), run_name="__main__")
 

@@ -32,7 +32,7 @@ ERRORS: Final = {
     for value in (getattr(meshapi_video, name) for name in meshapi_video.__all__)
     if inspect.isclass(value) and issubclass(value, MeshVideoError)
 }
-HOSTS: Final = {"developers.meshapi.ai", "keepachangelog.com", "nox.thea.codes"}
+HOSTS: Final = {"developers.meshapi.ai", "keepachangelog.com", "nox.thea.codes", "opentelemetry.io"}
 """The hosts that the pages link to. No test sends a request to them: tests need no internet."""
 
 

@@ -34,6 +34,7 @@ from meshapi_video._polling.state import (
 )
 from meshapi_video._settings import ApiKey
 from meshapi_video._tasks import CreatedTask, KnownStatus, TaskRef, Video, video_or_raise
+from meshapi_video._telemetry.settings import Telemetry
 from meshapi_video._transport.connection_settings import ConnectionSettings
 from meshapi_video._transport.exceptions import typed_errors, with_task_id
 from meshapi_video._transport.generated import generated_async_client
@@ -85,6 +86,7 @@ class AsyncVideoClient(BaseClient):
         transport: `"httpx"` sends every request through plain httpx, at most 20 at once. `"builtin"` always
             uses the built-in connections. By default, the environment variable `MESHAPI_TRANSPORT`, or else
             the built-in connections while no part of httpx is replaced.
+        telemetry: What the client records with OpenTelemetry, if the program has set a provider. None for nothing.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
@@ -105,6 +107,7 @@ class AsyncVideoClient(BaseClient):
         http_client: AsyncHTTPClient | None = None,
         private_hosts: Collection[str] = (),
         transport: Literal["builtin", "httpx"] | None = None,
+        telemetry: Telemetry | None = Telemetry(),
     ) -> None:
         key, connections = ApiKey(api_key), ConnectionSettings(proxy, ssl_context)
         # From here on, a traceback with local variables does not show the key, and the proxy's password.
@@ -118,8 +121,9 @@ class AsyncVideoClient(BaseClient):
             connections=connections,
             private_hosts=private_hosts,
             transport=transport,
+            telemetry=telemetry,
         )
-        self._session = AsyncSession(self._settings, connections, http_client)
+        self._session = AsyncSession(self._settings, connections, http_client, self._telemetry.headers)
         self._http_client = http_client
         self._download_transports = AsyncDownloadTransports(
             self._settings, connections, http_client, self._address_rules()
@@ -199,13 +203,15 @@ class AsyncVideoClient(BaseClient):
             session=self._session,
             settings=self._settings,
             log=self._log,
+            telemetry=self._telemetry,
             clock=self._clock,
             unix_clock=self._unix_clock,
             rand=self._rand,
             sleep=self._sleep,
         )
         async with self._session.in_flight:
-            return await create.run(journal, journal_key, lambda after: self.list(created_after=after))
+            with self._telemetry.call("create"):
+                return await create.run(journal, journal_key, lambda after: self.list(created_after=after))
 
     async def generate(
         self,
@@ -267,17 +273,24 @@ class AsyncVideoClient(BaseClient):
         deadline_after(timeout, 0)
         if to is not None:
             check_target(to, overwrite=overwrite)
-        task = await self.create(
-            model, prompt, content=content, extra_body=extra_body, journal=journal, journal_key=journal_key, **options
-        )
-        with errors_with_token(task):
-            if on_created is not None:
-                returned = on_created(task)
-                if inspect.isawaitable(returned):
-                    await returned
-            video = await self.wait(task, timeout=timeout, poll=poll, on_update=on_update)
-            if to is not None:
-                await self.download(video, to, overwrite=overwrite)
+        with self._telemetry.call("generate"):
+            task = await self.create(
+                model,
+                prompt,
+                content=content,
+                extra_body=extra_body,
+                journal=journal,
+                journal_key=journal_key,
+                **options,
+            )
+            with errors_with_token(task):
+                if on_created is not None:
+                    returned = on_created(task)
+                    if inspect.isawaitable(returned):
+                        await returned
+                video = await self.wait(task, timeout=timeout, poll=poll, on_update=on_update)
+                if to is not None:
+                    await self.download(video, to, overwrite=overwrite)
         return video
 
     def list(
@@ -314,7 +327,7 @@ class AsyncVideoClient(BaseClient):
         from meshapi_video._listing.pages import Pages  # noqa: PLC0415
 
         filters = ListFilters.of(status=status, model=model, created_after=created_after, created_before=created_before)
-        request = partial(request_page, self._session, self._settings, filters)
+        request = partial(request_page, self._session, self._settings, self._telemetry, filters)
         return AsyncTaskList._of(Pages(self._settings.max_retries), request, self._rand, self._sleep)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
 
     async def get(self, task_id: str | CreatedTask) -> VideoTaskResponse:
@@ -377,15 +390,16 @@ class AsyncVideoClient(BaseClient):
             RuntimeError: The client has been closed.
         """
         state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
-        while True:
-            before, state = state, await self._advance(state)
-            task = changed_task(before, state)
-            if task is not None and on_update is not None:
-                returned = on_update(task)
-                if inspect.isawaitable(returned):
-                    await returned
-            if state.end is not None:
-                return video_or_raise(result(state))
+        with self._telemetry.wait(state, self._clock):
+            while True:
+                before, state = state, await self._advance(state)
+                task = changed_task(before, state)
+                if task is not None and on_update is not None:
+                    returned = on_update(task)
+                    if inspect.isawaitable(returned):
+                        await returned
+                if state.end is not None:
+                    return video_or_raise(result(state))
 
     async def step(self, task_or_token: TaskRef, *, poll: PollPolicy | AdaptivePolicy = PollPolicy()) -> WaitStep:
         """Sends one poll if it is due, and says where the wait stands. Never sleeps.
@@ -490,6 +504,7 @@ class AsyncVideoClient(BaseClient):
             ),
             start_wait=partial(self._start_wait, deadline, poll),
             send_poll=self._poll_one_of_many,
+            telemetry=self._telemetry,
             clock=self._clock,
             arriving_ids=arriving_ids,
             deadline=deadline,
@@ -549,6 +564,7 @@ class AsyncVideoClient(BaseClient):
                 now=self._clock(),
             ),
             transports=self._download_transports,
+            telemetry=self._telemetry,
             timeout=self._settings.timeout,
             max_retries=self._settings.max_retries,
             on_progress=on_progress,
@@ -558,7 +574,8 @@ class AsyncVideoClient(BaseClient):
         )
         # Its repr shows the signed URL.
         del video_or_task_id
-        return await download.run(self._get)
+        with self._telemetry.call("download", download.request.task_id):
+            return await download.run(self._get)
 
     async def _advance(self, state: PollState) -> PollState:
         """The state after the next poll, which is sent when it is due."""
@@ -604,14 +621,15 @@ class AsyncVideoClient(BaseClient):
         """The state after a poll that may take `seconds`."""
         sent_at = self._clock()
         try:
-            task, age = await self._request_task(state.task_id, min(seconds, self._settings.timeout))
+            task, age = await self._request_task(state, min(seconds, self._settings.timeout))
         except MeshVideoError as error:
             return self._poll_failed(state, error, sent_at)
         return self._poll_succeeded(state, task, age, sent_at)
 
-    async def _request_task(self, task_id: str, seconds: float) -> tuple[VideoTaskResponse, float | None]:
-        with typed_errors(task_id, self._settings, seconds):
+    async def _request_task(self, state: PollState, seconds: float) -> tuple[VideoTaskResponse, float | None]:
+        request = self._telemetry.request(GET, state.consecutive_failures)
+        with request, typed_errors(state.task_id, self._settings, seconds):
             await self._session.open()
             with fail_after(seconds):
-                response = await GET.awaited(task_id, client=self._generated)
+                response = await GET.awaited(state.task_id, client=self._generated)
             return task_and_age(response.parsed, response.headers)

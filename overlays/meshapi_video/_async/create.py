@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from meshapi_video._logging import ClientLog
     from meshapi_video._settings import Settings
     from meshapi_video._tasks import CreatedTask
+    from meshapi_video._telemetry.client import ClientTelemetry
     from meshapi_video_generated.models import VideoGenerationRequest
 
 
@@ -52,6 +53,7 @@ class AsyncCreate:
         session: AsyncSession,
         settings: Settings,
         log: ClientLog,
+        telemetry: ClientTelemetry,
         clock: Callable[[], float],
         unix_clock: Callable[[], float],
         rand: Callable[[], float],
@@ -62,6 +64,7 @@ class AsyncCreate:
         self._session = session
         self._settings = settings
         self._log = log
+        self._telemetry = telemetry
         self._seconds = request_seconds(body, settings.timeout)
         self._clock = clock
         self._unix_clock = unix_clock
@@ -87,6 +90,7 @@ class AsyncCreate:
                 await anyio.to_thread.run_sync(entry.begin, state.sent_at)
             state = await self._attempt(state)
             self._log.create(state, self._clock())
+            self._telemetry.attempted(state)
         if entry is not None:
             # A cancellation must not lose the id. asyncio's own `Task.cancel` does not respect the shield.
             with interruptions_with_id(state), anyio.CancelScope(shield=True):
@@ -96,7 +100,8 @@ class AsyncCreate:
     async def _attempt(self, state: CreateState) -> CreateState:
         operation = self._session.expecting(CREATE.expected, {"X-Request-Id": state.request_id})
         try:
-            with typed_errors(None, self._settings, self._seconds):
+            request = self._telemetry.request(CREATE, state.failures)
+            with request, typed_errors(None, self._settings, self._seconds):
                 await self._session.open()
                 with fail_after(self._seconds):
                     client = generated_async_client(self._settings.base_url, operation)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from meshapi_video._download.addresses import AddressRules
     from meshapi_video._http_libraries import AsyncHTTPClient
     from meshapi_video._settings import Settings
+    from meshapi_video._telemetry.client import ClientTelemetry
     from meshapi_video._transport.connection_settings import ConnectionSettings
     from meshapi_video_generated.models import VideoTaskResponse
 
@@ -122,6 +123,7 @@ class AsyncDownload:
 
     request: DownloadRequest
     transports: AsyncDownloadTransports
+    telemetry: ClientTelemetry
     timeout: float
     """Seconds without a byte after which a connection is closed."""
     max_retries: int
@@ -146,6 +148,7 @@ class AsyncDownload:
                     case SendRequest() as action:
                         transfer = await self._send(action, transfer, file)
                         log_attempt(transfer, self.clock())
+                        self.telemetry.transferred(transfer)
                     case RefreshURL():
                         with hidden_frames():
                             transfer = state.url_refreshed(transfer, request.url_of(await self._fetch(get, file), file))
@@ -177,21 +180,24 @@ class AsyncDownload:
                 request = build_request(action, self.timeout, self.transports.rules.plain_http_hosts)
                 opened = await self.transports.open(request)
             host, seconds = host_of(request), min(self.timeout, action.seconds)
-            async with opened as transport:
-                with hidden_frames(), map_network_errors(host, seconds), fail_after(seconds):
-                    response = await transport.handle_async_request(request)
-                async with aclosing(response):
-                    transfer = state.head_received(transfer, head_of(response), self.clock(), self.rand())
-                    if not transfer.accepts_body or transfer.record is None:
+            with self.telemetry.download_request(action.url, transfer.consecutive_failures) as sent:
+                async with opened as transport:
+                    with hidden_frames(), map_network_errors(host, seconds), fail_after(seconds):
+                        response = await transport.handle_async_request(request)
+                    async with aclosing(response):
+                        head = head_of(response)
+                        sent.status_code = head.status
+                        transfer = state.head_received(transfer, head, self.clock(), self.rand())
+                        if not transfer.accepts_body or transfer.record is None:
+                            return transfer
+                        await to_thread.run_sync(file.prepare, transfer.record, transfer.kept)
+                        received = await self._receive(response, host, transfer, file)
+                        content = await to_thread.run_sync(file.content)
+                        transfer = state.body_ended(transfer, received, self.clock(), self.rand(), content)
+                        if transfer.kept == 0:
+                            # No later call may take these bytes for the beginning of the file.
+                            await to_thread.run_sync(file.discard)
                         return transfer
-                    await to_thread.run_sync(file.prepare, transfer.record, transfer.kept)
-                    received = await self._receive(response, host, transfer, file)
-                    content = await to_thread.run_sync(file.content)
-                    transfer = state.body_ended(transfer, received, self.clock(), self.rand(), content)
-                    if transfer.kept == 0:
-                        # No later call may take these bytes for the beginning of the file.
-                        await to_thread.run_sync(file.discard)
-                    return transfer
         except (TransferInterrupted, CertificateRefused, UnsafeURL) as error:
             return after_failure(transfer, error, file.size, self.clock(), self.rand())
 

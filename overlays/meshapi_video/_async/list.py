@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from typing import Self, TypeAlias
 
     from meshapi_video._async.session import AsyncSession
+    from meshapi_video._telemetry.client import ClientTelemetry
     from meshapi_video_generated.models import VideoTaskListResponse
 
-    PageRequest: TypeAlias = Callable[[int], Awaitable[VideoTaskListResponse]]
+    PageRequest: TypeAlias = Callable[[int, int], Awaitable[VideoTaskListResponse]]
     from meshapi_video._listing.filters import ListFilters
     from meshapi_video._settings import Settings
 
@@ -77,7 +78,7 @@ class AsyncTaskList(AsyncIterator[VideoTaskResponse]):
 
     async def _load(self) -> None:
         try:
-            page = await self._request(self._pages.offset)
+            page = await self._request(self._pages.offset, self._pages.failures)
         except MeshVideoError as error:
             await self._sleep(self._pages.failed(error, self._rand()))
             return
@@ -89,11 +90,16 @@ class AsyncTaskList(AsyncIterator[VideoTaskResponse]):
 
 
 async def request_page(
-    session: AsyncSession, settings: Settings, filters: ListFilters, offset: int
+    session: AsyncSession,
+    settings: Settings,
+    telemetry: ClientTelemetry,
+    filters: ListFilters,
+    offset: int,
+    failures: int,
 ) -> VideoTaskListResponse:
-    """The page of a list at an offset."""
+    """The page of a list at an offset, after so many failures in a row."""
     seconds = settings.timeout
-    with typed_errors(None, settings, seconds):
+    with telemetry.request(LIST, failures), typed_errors(None, settings, seconds):
         await session.open()
         with fail_after(seconds):
             response = await LIST.awaited(

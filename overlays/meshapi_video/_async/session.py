@@ -22,7 +22,7 @@ from meshapi_video._transport.tracebacks import hidden_frames
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Unpack
 
     from meshapi_video._async.event_loops import Transport
@@ -48,10 +48,16 @@ class AsyncSession:
     """Sends requests to the API, with the key, and checks the responses. Any number of event loops may use it."""
 
     def __init__(
-        self, settings: Settings, connections: ConnectionSettings, http_client: AsyncHTTPClient | None
+        self,
+        settings: Settings,
+        connections: ConnectionSettings,
+        http_client: AsyncHTTPClient | None,
+        trace_headers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._settings = settings
         self._connections = connections
+        self.trace_headers: Final = trace_headers
+        """Headers for each request, by which the server can continue a trace."""
         self._template = RequestTemplate(settings)
         self._proxy = None if http_client is not None else connections.proxy_for(settings.base_url)
         self._user_client = None if http_client is None else AsyncUserClientTransport(self._template, http_client)
@@ -148,6 +154,6 @@ class AsyncOperationSession:
 
     async def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """The checked response, as from `AsyncSession.request`."""
-        if self._headers:
-            options["headers"] = {**options.get("headers", {}), **self._headers}
+        if headers := {**self._session.trace_headers(), **self._headers}:
+            options["headers"] = {**options.get("headers", {}), **headers}
         return await self._session.request(method, url, self, **options)

@@ -7,15 +7,16 @@ freezegun also stops the clocks of the event loops of asyncio and trio, so that 
 from __future__ import annotations
 
 import contextlib
-import threading
 from typing import TYPE_CHECKING
 
 import anyio
 
 from meshapi_video._async.event_loops import call_threadsafe, current_loop
 from meshapi_video._clock import may_be_frozen
+from meshapi_video._threads import start_timer
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Generator
 
 
@@ -54,7 +55,4 @@ def _start_timer(seconds: float, scope: anyio.CancelScope) -> threading.Timer:
         with contextlib.suppress(RuntimeError):
             call_threadsafe(loop, scope.cancel)
 
-    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), cancel)
-    timer.daemon = True
-    timer.start()
-    return timer
+    return start_timer(seconds, cancel)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     SendPoll: TypeAlias = Callable[[PollState, float], Awaitable[PollState]]
 
     from meshapi_video._async.event_loops import EventLoop
+    from meshapi_video._telemetry.client import ClientTelemetry
 
 T = TypeVar("T")
 
@@ -230,6 +231,7 @@ class Poller:
         start_wait: StartWait,
         send_poll: SendPoll,
         clock: Callable[[], float],
+        telemetry: ClientTelemetry,
         arriving_ids: AsyncIterable[TaskRef] | None,
         deadline: float | None,
     ) -> None:
@@ -244,6 +246,7 @@ class Poller:
         self._start_wait = start_wait
         self._send_poll = send_poll
         self._clock = clock
+        self._telemetry = telemetry.wait_many(scheduler, clock)
         self._arriving_ids = arriving_ids
         self._deadline = math.inf if deadline is None else deadline
         self._asleep_until = -math.inf
@@ -329,7 +332,8 @@ class Poller:
 
     async def _run(self, scope: anyio.CancelScope) -> None:
         try:
-            with scope:
+            # The end of the iterator cancels the scope.
+            with self._telemetry, scope:
                 async with anyio.create_task_group() as group:
                     if self._arriving_ids is not None:
                         group.start_soon(self._guard, self._take_arriving_ids, self._arriving_ids)

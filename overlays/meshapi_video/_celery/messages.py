@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +11,7 @@ from kombu import Connection, uuid
 from kombu.common import maybe_declare
 
 from meshapi_video._celery.copies import copies_on
+from meshapi_video._logging import task_logger
 from meshapi_video._tasks import CreatedTask, TaskRef, check_task_id
 from meshapi_video._token import WaitToken
 
@@ -23,7 +23,7 @@ CONFIRM_TIMEOUT: Final = 120.0
 """Seconds for RabbitMQ to confirm that it stores a message. If it stored the message but confirms later, the waits are
 in two messages."""
 
-_log: Final = logging.getLogger("meshapi_video.celery")
+_log: Final = task_logger("meshapi_video.celery")
 
 
 class Messages:

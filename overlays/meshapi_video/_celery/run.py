@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from celery.exceptions import Reject
 from meshapi_video._celery.messages import Messages, read_tokens, tokens_in
 from meshapi_video._celery.worker import ProcessClient, Stop, WorkerState
 from meshapi_video._errors import WaitStopped
+from meshapi_video._logging import fields, task_logger
 from meshapi_video._polling.adaptive import AdaptivePolicy
 from meshapi_video._polling.policy import PollPolicy
 from meshapi_video._polling.results import WaitResult
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RETRY: Final = PollPolicy(initial_delay=5.0, multiplier=1.0, max_delay=300.0)
 """The backoff between two calls of an `on_end` that raises."""
 
-_log: Final = logging.getLogger("meshapi_video.celery")
+_log: Final = task_logger("meshapi_video.celery")
 
 
 class Runner:
@@ -122,6 +122,7 @@ class Runner:
                 "on_end raised for task %s: it is called again in %.0f s, after the budget of this run at the earliest",
                 result.task_id,
                 delay,
+                extra=fields(task_id=result.task_id),
             )
             return evolve(token, failures=failures, next_poll_at=time.time() + delay)
         return None

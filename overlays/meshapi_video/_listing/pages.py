@@ -38,7 +38,7 @@ class Pages:
 
     def __init__(self, max_retries: int) -> None:
         self._max_retries = max_retries
-        self._failures = 0
+        self.failures = 0
         self._steps_back = 0
         self._seen = set[str]()
         self._gave_up = False
@@ -56,7 +56,7 @@ class Pages:
 
     def received(self, ids: Sequence[str], total: int, *, has_more: bool) -> list[str]:
         """Takes the page at `offset`; returns the ids of its tasks that no page had before."""
-        self.total, self._failures = total, 0
+        self.total, self.failures = total, 0
         if self.offset and not (ids and ids[0] in self._seen):
             if self._steps_back < _MOST_STEPS_BACK:
                 self.offset = max(self.offset - PAGE_SIZE * 2**self._steps_back, 0)
@@ -75,10 +75,10 @@ class Pages:
 
     def failed(self, error: MeshVideoError, rand: float) -> float:
         """The seconds until the next attempt, after one without a page. Raises `error` if there is none."""
-        self._failures += 1
+        self.failures += 1
         retry_after = (error.retry_after if isinstance(error, APIError) else None) or 0
-        if is_transient(error) and self._failures <= self._max_retries and retry_after <= RETRY_BACKOFF.max_delay:
-            return max(RETRY_BACKOFF.delay(0, rand, self._failures), retry_after)
+        if is_transient(error) and self.failures <= self._max_retries and retry_after <= RETRY_BACKOFF.max_delay:
+            return max(RETRY_BACKOFF.delay(0, rand, self.failures), retry_after)
         if isinstance(error, NotFoundError):
             set_advice(error, "Check the base URL")
         if isinstance(error, RequestRejectedError):

@@ -71,6 +71,8 @@ class Scheduler:
         self._hinted: set[str] = set()
         """The tasks with a poll in flight about which a hint came."""
         self._in_flight = 0
+        self.observe: Callable[[PollState, bool], object] | None = None
+        """Called with each wait that begins, and then True, and with each wait that ends."""
         self._polls = self._results = 0
         self._statuses: Counter[str] = Counter()
 
@@ -220,6 +222,8 @@ class Scheduler:
 
     def _put(self, state: PollState) -> None:
         before = self._pending.get(state.task_id)
+        if self.observe is not None and (before is None or state.end is not None):
+            self.observe(state, before is None)
         if before is not None and before.task is not None:
             self._statuses[before.task.status] -= 1
         if state.end is not None:

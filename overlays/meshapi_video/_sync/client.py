@@ -27,6 +27,7 @@ from meshapi_video._sync.callbacks import blocking_callback
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, StopFlag, request_deadline
 from meshapi_video._sync.session import Session
 from meshapi_video._tasks import CreatedTask, KnownStatus, TaskRef, Video, video_or_raise
+from meshapi_video._telemetry.settings import Telemetry
 from meshapi_video._transport.connection_settings import ConnectionSettings
 from meshapi_video._transport.exceptions import typed_errors
 from meshapi_video._transport.generated import generated_client
@@ -80,6 +81,7 @@ class VideoClient(BaseClient):
         transport: `"httpx"` sends every request through plain httpx, at most 20 at once. `"builtin"` always
             uses the built-in connections. By default, the environment variable `MESHAPI_TRANSPORT`, or else
             the built-in connections while no part of httpx is replaced.
+        telemetry: What the client records with OpenTelemetry, if the program has set a provider. None for nothing.
 
     Raises:
         MeshVideoError: There is no API key, or the proxy in the environment cannot be used.
@@ -104,6 +106,7 @@ class VideoClient(BaseClient):
         http_client: HTTPClient | None = None,
         private_hosts: Collection[str] = (),
         transport: Literal["builtin", "httpx"] | None = None,
+        telemetry: Telemetry | None = Telemetry(),
     ) -> None:
         key, connections = ApiKey(api_key), ConnectionSettings(proxy, ssl_context)
         # From here on, a traceback with local variables does not show the key, and the proxy's password.
@@ -117,8 +120,9 @@ class VideoClient(BaseClient):
             connections=connections,
             private_hosts=private_hosts,
             transport=transport,
+            telemetry=telemetry,
         )
-        self._session = Session(self._settings, connections, http_client)
+        self._session = Session(self._settings, connections, http_client, self._telemetry.headers)
         self._http_client = http_client
         self._generated = generated_client(self._settings.base_url, self._session.expecting(GET.expected))
         # Not a WeakSet, which cannot be read while another thread adds to it.
@@ -193,12 +197,14 @@ class VideoClient(BaseClient):
             session=self._session,
             settings=self._settings,
             log=self._log,
+            telemetry=self._telemetry,
             clock=self._clock,
             unix_clock=self._unix_clock,
             rand=self._rand,
             sleep=self._sleep,
         )
-        return create.run(journal, journal_key, lambda after: self.list(created_after=after))
+        with self._telemetry.call("create"):
+            return create.run(journal, journal_key, lambda after: self.list(created_after=after))
 
     def generate(
         self,
@@ -264,15 +270,22 @@ class VideoClient(BaseClient):
         on_created, on_update = blocking_callback("on_created", on_created), blocking_callback("on_update", on_update)
         if to is not None:
             check_target(to, overwrite=overwrite)
-        task = self.create(
-            model, prompt, content=content, extra_body=extra_body, journal=journal, journal_key=journal_key, **options
-        )
-        with errors_with_token(task):
-            if on_created is not None:
-                on_created(task)
-            video = self.wait(task, timeout=timeout, poll=poll, on_update=on_update, stop=stop)
-            if to is not None:
-                self.download(video, to, overwrite=overwrite)
+        with self._telemetry.call("generate"):
+            task = self.create(
+                model,
+                prompt,
+                content=content,
+                extra_body=extra_body,
+                journal=journal,
+                journal_key=journal_key,
+                **options,
+            )
+            with errors_with_token(task):
+                if on_created is not None:
+                    on_created(task)
+                video = self.wait(task, timeout=timeout, poll=poll, on_update=on_update, stop=stop)
+                if to is not None:
+                    self.download(video, to, overwrite=overwrite)
         return video
 
     def list(
@@ -309,7 +322,7 @@ class VideoClient(BaseClient):
         from meshapi_video._sync.list import TaskList, request_page  # noqa: PLC0415
 
         filters = ListFilters.of(status=status, model=model, created_after=created_after, created_before=created_before)
-        request = partial(request_page, self._session, self._settings, filters)
+        request = partial(request_page, self._session, self._settings, self._telemetry, filters)
         return TaskList._of(Pages(self._settings.max_retries), request, self._rand, self._sleep)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - users cannot create one
 
     def get(self, task_id: str | CreatedTask) -> VideoTaskResponse:
@@ -378,13 +391,14 @@ class VideoClient(BaseClient):
         """
         on_update = blocking_callback("on_update", on_update)
         state = self._start_wait(deadline_after(timeout, self._clock()), poll, task_id)
-        while True:
-            before, state = state, self._advance(state, stop)
-            task = changed_task(before, state)
-            if task is not None and on_update is not None:
-                on_update(task)
-            if state.end is not None:
-                return video_or_raise(result(state))
+        with self._telemetry.wait(state, self._clock):
+            while True:
+                before, state = state, self._advance(state, stop)
+                task = changed_task(before, state)
+                if task is not None and on_update is not None:
+                    on_update(task)
+                if state.end is not None:
+                    return video_or_raise(result(state))
 
     def step(self, task_or_token: TaskRef, *, poll: PollPolicy | AdaptivePolicy = PollPolicy()) -> WaitStep:
         """Sends one poll if it is due, and says where the wait stands. Never sleeps.
@@ -500,6 +514,7 @@ class VideoClient(BaseClient):
             ),
             start_wait=partial(self._start_wait, deadline_after(timeout, self._clock()), poll),
             send_poll=self._poll_one_of_many,
+            telemetry=self._telemetry,
             clock=self._clock,
             stop=stop,
         )
@@ -562,6 +577,7 @@ class VideoClient(BaseClient):
                 now=self._clock(),
             ),
             transports=self._download_transports,
+            telemetry=self._telemetry,
             timeout=self._settings.timeout,
             max_retries=self._settings.max_retries,
             on_progress=blocking_callback("on_progress", on_progress),
@@ -571,7 +587,8 @@ class VideoClient(BaseClient):
         )
         # Its repr shows the signed URL.
         del video_or_task_id
-        return download.run(self._get)
+        with self._telemetry.call("download", download.request.task_id):
+            return download.run(self._get)
 
     @cached_property
     def _download_transports(self) -> DownloadTransports:
@@ -606,7 +623,7 @@ class VideoClient(BaseClient):
         """The state after a poll that may take `seconds`. `stop` may end it early."""
         sent_at = self._clock()
         try:
-            task, age = self._request_task(state.task_id, min(seconds, self._settings.timeout), stop)
+            task, age = self._request_task(state, min(seconds, self._settings.timeout), stop)
         except MeshVideoError as error:
             if stop is not None and stop.is_set():
                 return stopped(state, self._clock())
@@ -614,10 +631,11 @@ class VideoClient(BaseClient):
         return self._poll_succeeded(state, task, age, sent_at)
 
     def _request_task(
-        self, task_id: str, seconds: float, stop: StopFlag | None
+        self, state: PollState, seconds: float, stop: StopFlag | None
     ) -> tuple[VideoTaskResponse, float | None]:
-        with typed_errors(task_id, self._settings, seconds):
+        request = self._telemetry.request(GET, state.consecutive_failures)
+        with request, typed_errors(state.task_id, self._settings, seconds):
             self._session.open()
             with request_deadline(seconds, stop):
-                response = GET.blocking(task_id, client=self._generated)
+                response = GET.blocking(state.task_id, client=self._generated)
             return task_and_age(response.parsed, response.headers)

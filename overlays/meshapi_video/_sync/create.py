@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from meshapi_video._settings import Settings
     from meshapi_video._sync.session import Session
     from meshapi_video._tasks import CreatedTask
+    from meshapi_video._telemetry.client import ClientTelemetry
     from meshapi_video_generated.models import VideoGenerationRequest
 
 
@@ -49,6 +50,7 @@ class Create:
         session: Session,
         settings: Settings,
         log: ClientLog,
+        telemetry: ClientTelemetry,
         clock: Callable[[], float],
         unix_clock: Callable[[], float],
         rand: Callable[[], float],
@@ -59,6 +61,7 @@ class Create:
         self._session = session
         self._settings = settings
         self._log = log
+        self._telemetry = telemetry
         self._seconds = request_seconds(body, settings.timeout)
         self._clock = clock
         self._unix_clock = unix_clock
@@ -84,6 +87,7 @@ class Create:
                 entry.begin(state.sent_at)
             state = self._attempt(state)
             self._log.create(state, self._clock())
+            self._telemetry.attempted(state)
         if entry is not None:
             with interruptions_with_id(state):
                 entry.end(state.task_id, state.end)
@@ -92,7 +96,8 @@ class Create:
     def _attempt(self, state: CreateState) -> CreateState:
         operation = self._session.expecting(CREATE.expected, {"X-Request-Id": state.request_id})
         try:
-            with typed_errors(None, self._settings, self._seconds):
+            request = self._telemetry.request(CREATE, state.failures)
+            with request, typed_errors(None, self._settings, self._seconds):
                 self._session.open()
                 with request_deadline(self._seconds):
                     client = generated_client(self._settings.base_url, operation)

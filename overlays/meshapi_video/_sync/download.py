@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from meshapi_video._download.addresses import AddressRules
     from meshapi_video._http_libraries import HTTPClient
     from meshapi_video._settings import Settings
+    from meshapi_video._telemetry.client import ClientTelemetry
     from meshapi_video._transport.connection_settings import ConnectionSettings
     from meshapi_video_generated.models import VideoTaskResponse
 
@@ -113,6 +114,7 @@ class Download:
 
     request: DownloadRequest
     transports: DownloadTransports
+    telemetry: ClientTelemetry
     timeout: float
     """Seconds without a byte after which a connection is closed."""
     max_retries: int
@@ -136,6 +138,7 @@ class Download:
                     case SendRequest() as action:
                         transfer = self._send(action, transfer, file)
                         log_attempt(transfer, self.clock())
+                        self.telemetry.transferred(transfer)
                     case RefreshURL():
                         with hidden_frames():
                             transfer = state.url_refreshed(transfer, request.url_of(self._fetch(get, file), file))
@@ -162,12 +165,15 @@ class Download:
                 request = build_request(action, self.timeout, self.transports.rules.plain_http_hosts)
                 opened = self.transports.open(request)
             host, seconds = host_of(request), min(self.timeout, action.seconds)
-            with opened as transport:
+            telemetry = self.telemetry.download_request(action.url, transfer.consecutive_failures)
+            with opened as transport, telemetry as sent:
                 with hidden_frames(), map_network_errors(host, seconds), request_deadline(seconds):
                     limit_timeouts(request)
                     response = transport.handle_request(request)
                 with closing(response):
-                    transfer = state.head_received(transfer, head_of(response), self.clock(), self.rand())
+                    head = head_of(response)
+                    sent.status_code = head.status
+                    transfer = state.head_received(transfer, head, self.clock(), self.rand())
                     if not transfer.accepts_body or transfer.record is None:
                         return transfer
                     file.prepare(transfer.record, transfer.kept)

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from meshapi_video._listing.filters import ListFilters
     from meshapi_video._settings import Settings
     from meshapi_video._sync.session import Session
+    from meshapi_video._telemetry.client import ClientTelemetry
     from meshapi_video_generated.models import VideoTaskListResponse
 
-    PageRequest: TypeAlias = Callable[[int], VideoTaskListResponse]
+    PageRequest: TypeAlias = Callable[[int, int], VideoTaskListResponse]
 
 
 class TaskList(Iterator[VideoTaskResponse]):
@@ -75,7 +76,7 @@ class TaskList(Iterator[VideoTaskResponse]):
 
     def _load(self) -> None:
         try:
-            page = self._request(self._pages.offset)
+            page = self._request(self._pages.offset, self._pages.failures)
         except MeshVideoError as error:
             self._sleep(self._pages.failed(error, self._rand()))
             return
@@ -86,10 +87,12 @@ class TaskList(Iterator[VideoTaskResponse]):
                 self._tasks.append(task)
 
 
-def request_page(session: Session, settings: Settings, filters: ListFilters, offset: int) -> VideoTaskListResponse:
-    """The page of a list at an offset."""
+def request_page(
+    session: Session, settings: Settings, telemetry: ClientTelemetry, filters: ListFilters, offset: int, failures: int
+) -> VideoTaskListResponse:
+    """The page of a list at an offset, after so many failures in a row."""
     seconds = settings.timeout
-    with typed_errors(None, settings, seconds):
+    with telemetry.request(LIST, failures), typed_errors(None, settings, seconds):
         session.open()
         with request_deadline(seconds):
             response = LIST.blocking(

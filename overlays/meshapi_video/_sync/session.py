@@ -38,9 +38,17 @@ if TYPE_CHECKING:
 class Session:
     """Sends requests to the API, with the key, and checks the responses. Any number of threads may use it."""
 
-    def __init__(self, settings: Settings, connections: ConnectionSettings, http_client: HTTPClient | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        connections: ConnectionSettings,
+        http_client: HTTPClient | None,
+        trace_headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self._settings = settings
         self._connections = connections
+        self.trace_headers: Final = trace_headers
+        """Headers for each request, by which the server can continue a trace."""
         self._template = RequestTemplate(settings)
         self._proxy = None if http_client is not None else connections.proxy_for(settings.base_url)
         self._user_client = None if http_client is None else UserClientTransport(self._template, http_client)
@@ -131,6 +139,6 @@ class OperationSession:
 
     def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
         """The checked response, as from `Session.request`."""
-        if self._headers:
-            options["headers"] = {**options.get("headers", {}), **self._headers}
+        if headers := {**self._session.trace_headers(), **self._headers}:
+            options["headers"] = {**options.get("headers", {}), **headers}
         return self._session.request(method, url, self, **options)

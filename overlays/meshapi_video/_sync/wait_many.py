@@ -8,6 +8,7 @@ import queue
 import threading
 from collections.abc import Iterator, Sized
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from meshapi_video._clock import monotonic
@@ -27,11 +28,14 @@ from meshapi_video._polling.state import PollState, changed_task, result
 from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL, StopFlag
 from meshapi_video._sync.wakeup import Flag, Wakeup
 from meshapi_video._tasks import TaskRef
+from meshapi_video._threads import start_thread
 from meshapi_video._token import WaitToken
 from meshapi_video_generated.models import VideoTaskResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from meshapi_video._telemetry.client import ClientTelemetry
 
     StartWait: TypeAlias = Callable[[TaskRef], PollState]
     Advance: TypeAlias = Callable[[PollState], PollState]
@@ -231,6 +235,7 @@ class Poller:
         start_wait: StartWait,
         send_poll: SendPoll,
         clock: Callable[[], float],
+        telemetry: ClientTelemetry,
         stop: StopFlag | None,
     ) -> None:
         self.scheduler = scheduler
@@ -240,6 +245,7 @@ class Poller:
         self._start_wait = start_wait
         self._send_poll = send_poll
         self._clock = clock
+        self._telemetry = telemetry.wait_many(scheduler, clock)
         self._stop = stop
         self._has_stopped = False
         self._process = os.getpid()
@@ -330,8 +336,7 @@ class Poller:
             self._exited.wait(min(left, STOP_CHECK_INTERVAL))
 
     def _start_thread(self, run: Callable[[], None]) -> None:
-        # A daemon thread does not delay the end of the program.
-        threading.Thread(target=self._run, args=(run,), name="meshapi-video wait_many", daemon=True).start()
+        start_thread(partial(self._run, run), "meshapi-video wait_many")
 
     def _run(self, run: Callable[[], None]) -> None:
         self._running.add(threading.get_ident())
@@ -345,6 +350,11 @@ class Poller:
             self._exited.set()
 
     def _dispatch(self) -> None:
+        # In this thread: it ends in any case, and it may wait for the locks of OpenTelemetry.
+        with self._telemetry:
+            self._dispatch_polls()
+
+    def _dispatch_polls(self) -> None:
         while not self.ending.is_set():
             with self._lock:
                 self.end_if_stopped()

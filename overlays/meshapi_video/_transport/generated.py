@@ -36,6 +36,14 @@ class SupportsAsyncRequest(Protocol):
         ...
 
 
+class Route(NamedTuple):
+    """The place of an operation in the document."""
+
+    method: str
+    path: str
+    """With names in braces for the parts that differ: `/v1/video/generations/{task_id}`."""
+
+
 class ExpectedResponse(NamedTuple):
     """The response of an operation that succeeds, according to the document."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, ParamSpec, TypeVar
 
-from meshapi_video._transport.generated import ExpectedResponse
+from meshapi_video._transport.generated import ExpectedResponse, Route
 from meshapi_video_generated.api.video import (
     create_video_generation,
     get_video_generation,
@@ -31,6 +31,8 @@ class Operation(NamedTuple, Generic[P, T]):
     """The generated function that blocks."""
     awaited: Callable[P, Coroutine[object, object, Response[T]]]
     """The generated function that is awaited."""
+    route: Route
+    """The method and the path of its requests."""
     expected: ExpectedResponse
     """The wire type that the response must pass, and whether the operation may be asked again."""
 
@@ -44,15 +46,18 @@ def _check(wire_type: str, body: bytes) -> object:
 GET: Final = Operation(
     get_video_generation.sync_detailed,
     get_video_generation.asyncio_detailed,
+    Route("GET", "/v1/video/generations/{task_id}"),
     ExpectedResponse(partial(_check, "VideoTaskResponse"), has_id_in_path=True, repeat="safe"),
 )
 CREATE: Final = Operation(
     create_video_generation.sync_detailed,
     create_video_generation.asyncio_detailed,
+    Route("POST", "/v1/video/generations"),
     ExpectedResponse(partial(_check, "CreateVideoGenerationResponse"), repeat="once"),
 )
 LIST: Final = Operation(
     list_video_generations.sync_detailed,
     list_video_generations.asyncio_detailed,
+    Route("GET", "/v1/video/generations"),
     ExpectedResponse(partial(_check, "VideoTaskListResponse"), repeat="safe"),
 )

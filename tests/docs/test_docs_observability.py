@@ -1,0 +1,38 @@
+"""The page about observability names each span, attribute, metric and log field of the code, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import meshapi_video
+from meshapi_video._logging import FIELDS
+from meshapi_video._transport.operations import CREATE, GET, LIST
+
+PAGE: Final = (Path(__file__).parents[2] / "docs" / "observability.md").read_text(encoding="utf-8")
+TELEMETRY: Final = Path(meshapi_video.__file__).parent / "_telemetry"
+CODE: Final = "".join((TELEMETRY / f"{name}.py").read_text(encoding="utf-8") for name in ("tracing", "metrics"))
+CALLS: Final = {"create", "wait", "download", "generate", "wait_many"}
+
+
+def names(text: str, prefix: str) -> set[str]:
+    return set(re.findall(rf'[`"]({prefix}[a-z_.]+)[`"]', text))
+
+
+def test_the_page_has_each_attribute_and_each_metric() -> None:
+    own = names(PAGE, r"meshapi\.video\.") - {f"meshapi.video.{call}" for call in CALLS}
+    assert own == names(CODE, r"meshapi\.video\.")
+    for prefix in (r"http\.", r"server\.", r"url\.", r"error\."):
+        assert names(PAGE, prefix) == names(CODE, prefix)
+
+
+def test_the_page_has_each_span() -> None:
+    assert {f"`meshapi.video.{call}`" in PAGE for call in CALLS} == {True}
+    for operation in (GET, CREATE, LIST):
+        assert f"| `{' '.join(operation.route)}` |" in PAGE
+
+
+def test_the_page_has_each_field_of_a_log_record() -> None:
+    _, _, section = PAGE.partition("## Log records")
+    assert tuple(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == FIELDS
