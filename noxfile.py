@@ -83,7 +83,9 @@ OF_DEPENDENCIES = [
     "tests/drivers/test_httpx2.py",
     "tests/drivers/test_mocks.py",
     "tests/drivers/test_private_names.py",
+    "tests/drivers/test_telemetry.py",
     "tests/drivers/test_user_client.py",
+    "tests/drivers/test_who_sees_what.py",
     "tests/integration/test_frozen_time.py",
     "tests/integration/test_sandbox_create.py",
 ]
