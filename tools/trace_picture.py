@@ -33,7 +33,7 @@ SHOWN: Final = {
     "meshapi.video.file_size": "{:,} bytes",
 }
 """The attributes in the picture, and their texts. An id differs in each run."""
-WIDTH, LEFT, ROW, TOP, TEXT = 960, 320, 26, 40, 250
+WIDTH, LEFT, ROW, TOP, TEXT = 960, 300, 26, 40, 300
 _STYLE: Final = """
 text { font: 12px system-ui, sans-serif; fill: #777 }
 .axis { stroke: #888; stroke-opacity: .35; fill: none }
@@ -56,9 +56,9 @@ class Row:
     end: float
 
     @property
-    def text(self) -> str:
-        """The name with its place in the tree."""
-        return "\N{NO-BREAK SPACE}" * 3 * self.depth + self.name
+    def indent(self) -> int:
+        """Where the name begins, by its place in the tree."""
+        return 8 + 16 * self.depth
 
 
 def main() -> None:
@@ -116,7 +116,7 @@ def svg(rows: Sequence[Row]) -> str:
     for number, row in enumerate(rows):
         y = TOP + ROW * number
         x, width = LEFT + row.start * scale, max((row.end - row.start) * scale, 2)
-        parts.append(f'<text class="name" x="8" y="{y + 13}">{escape(row.text)}</text>')
+        parts.append(f'<text class="name" x="{row.indent}" y="{y + 13}">{escape(row.name)}</text>')
         parts.append(f'<rect class="{row.kind}" x="{x:.1f}" y="{y + 2}" width="{width:.1f}" height="14" rx="2"/>')
         if row.facts:
             parts.append(f'<text class="facts" x="{x + width + 6:.1f}" y="{y + 13}">{escape(row.facts)}</text>')
@@ -129,12 +129,12 @@ def svg(rows: Sequence[Row]) -> str:
 
 def check(rows: Sequence[Row], picture: str) -> None:
     """Raises `AssertionError` unless the picture has these spans in this order. Times and numbers of polls differ."""
-    drawn = re.findall(r'class="name"[^>]*>([^<]*)</text>\n<rect class="(\w+)"', picture)
-    expected = [(escape(row.text), row.kind) for row in rows]
+    drawn = re.findall(r'class="name" x="(\d+)"[^>]*>([^<]*)</text>\n<rect class="(\w+)"', picture)
+    expected = [(str(row.indent), escape(row.name), row.kind) for row in rows]
     assert without_repeats(drawn) == without_repeats(expected), "the picture is out of date: nox -s trace"
 
 
-def without_repeats(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def without_repeats(rows: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     """The rows without those that are the same as the row before: a slow machine polls once more."""
     return [row for before, row in zip([None, *rows], rows, strict=False) if row != before]
 
