@@ -56,7 +56,7 @@ class TemporalWaits:
     async def _add(self, task_ids: Sequence[str]) -> None:
         client = await Client.connect(self.server.url)
         free = asyncio.Semaphore(CONCURRENT_STARTS)
-        heartbeat_timeout = self.heartbeat_timeout if len(task_ids) <= FEW else 60.0
+        heartbeat_timeout = self.heartbeat_timeout if len(task_ids) <= FEW else 300.0
 
         async def start(task_id: str) -> None:
             async with free:
