@@ -23,6 +23,7 @@ from meshapi_video import WaitToken
 from meshapi_video.celery import VideoWaits
 from meshapi_video_sandbox import Sandbox, running_sandbox
 from tools.fleet.celery_engine import ROOT, CeleryOnRabbitMQ, CeleryOnRedis
+from tools.fleet.celery_worker import SEARCH_INTERVAL
 from tools.fleet.engine import POLL_DELAY, Worker
 from tools.fleet.servers import RabbitMQ, Redis, Server
 from tools.fleet.servers.server import LOCALHOST, free_port
@@ -138,8 +139,13 @@ def test_no_wait_is_lost_when_a_worker_is_killed_with_its_children(
 
 @pytest.mark.parametrize("engine", ["redis prefork"], indirect=True)
 def test_no_wait_is_lost_when_a_worker_is_killed_while_it_takes_a_message(
-    engine: Celeries, sandbox: Sandbox, start_worker: Callable[[], Worker], record: Path
+    engine: Celeries,
+    sandbox: Sandbox,
+    start_worker: Callable[[], Worker],
+    record: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv(SEARCH_INTERVAL, "1")
     sandbox.reset()
     task_ids = [sandbox.create_task(queued_for=0, running_for=0) for _ in range(TASKS)]
     engine.add(task_ids)

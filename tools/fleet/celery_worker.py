@@ -9,12 +9,15 @@ from typing import Final
 from celery import Celery
 
 from meshapi_video import WaitResult
+from meshapi_video._celery import copies
 from meshapi_video.celery import VideoWaits
 from tools.fleet.engine import poll_policy, record_end
 
 BROKER: Final = "FLEET_BROKER"
 BUDGET: Final = "FLEET_BUDGET"
 RECORD: Final = "FLEET_RECORD"
+SEARCH_INTERVAL: Final = "FLEET_SEARCH_INTERVAL"
+"""Seconds between two searches for messages that Redis has lost."""
 CHUNK: Final = 500
 
 
@@ -38,5 +41,7 @@ def on_end(result: WaitResult) -> None:
     record_end(Path(os.environ[RECORD]), result.task_id)
 
 
+if SEARCH_INTERVAL in os.environ:
+    copies.SEARCH_INTERVAL = float(os.environ[SEARCH_INTERVAL])
 if BROKER in os.environ:
     app, _ = new_waits(os.environ[BROKER], float(os.environ[BUDGET]))

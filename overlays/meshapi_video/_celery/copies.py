@@ -8,11 +8,12 @@ whose message is nowhere else is sent again.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
-LOCK_TIME: Final = 20
-"""Seconds for which one worker alone sends lost messages again."""
+SEARCH_INTERVAL = 30.0
+"""Seconds between two searches for lost messages, of all workers together."""
 
 
 def copies_on(channel: Any, queue: str) -> Copies | None:  # noqa: ANN401 - kombu has no types for its channels
@@ -35,17 +36,26 @@ class Copies:
         self._copies = f"{prefix}{queue}.copies"
         self._index = f"{prefix}{queue}.copies_index"
         self._lock = f"{prefix}{queue}.copies_lock"
+        self._missing = f"{prefix}{queue}.copies_missing"
         self._unacked = f"{prefix}{channel.unacked_key}"
         steps = (f"{channel.sep}{step}" if step else "" for step in channel.priority_steps)
         self._lists = [f"{prefix}{queue}{step}" for step in steps]
         self._visibility_timeout = channel.visibility_timeout
 
-    def keep(self, message_id: str, texts: Sequence[str]) -> None:
-        """Stores the copy of a message that is sent next."""
+    @contextmanager
+    def kept(self, message_id: str, texts: Sequence[str]) -> Generator[None]:
+        """Stores the copy of a message that the block sends. Removes the copy if the message is not sent."""
         with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hset(self._copies, message_id, json.dumps(texts))
             pipeline.zadd(self._index, {message_id: self._now()})
             pipeline.execute()
+        try:
+            yield
+        except BaseException:
+            # Redis may have failed.
+            with suppress(Exception):
+                self.forget(message_id)
+            raise
 
     def forget(self, message_id: str) -> None:
         """Removes the copy of a message whose run is over."""
@@ -60,15 +70,30 @@ class Copies:
         return texts
 
     def lost(self) -> set[str]:
-        """The ids of the messages that are on no list and that no worker has.
+        """The ids of the messages that two searches in a row did not find: on no list, and with no worker.
 
-        A message that a worker takes at this moment is among them: search twice.
+        One search does not suffice: a worker may take the message at this moment. Only one worker searches at a time.
         """
         oldest = self._now() - self._visibility_timeout
         # A message waits for so long only if the workers have too few slots, or if a worker was killed. Only then, all
         # messages are read.
         if not self._redis.zcount(self._index, 0, oldest):
             return set()
+        # A little shorter than the interval, so that the next search of the same worker is not refused.
+        if not self._redis.set(self._lock, "", nx=True, px=int(SEARCH_INTERVAL * 900)):
+            return set()
+        missing = self._search(oldest)
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.smembers(self._missing)
+            pipeline.delete(self._missing)
+            if missing:
+                pipeline.sadd(self._missing, *missing)
+                pipeline.pexpire(self._missing, int(SEARCH_INTERVAL * 3000))
+            before = pipeline.execute()[0]
+        return missing & {message_id.decode() for message_id in before}
+
+    def _search(self, oldest: float) -> set[str]:
+        """The ids of the messages that were sent before `oldest` and that are nowhere."""
         with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.zrangebyscore(self._index, 0, oldest)
             pipeline.hvals(self._unacked)
@@ -78,10 +103,6 @@ class Copies:
         messages = [json.loads(text)[0] for text in unacked] + [json.loads(text) for texts in queued for text in texts]
         # A message of another program may have no id.
         return {message_id.decode() for message_id in ids} - {each.get("headers", {}).get("id") for each in messages}
-
-    def lock(self) -> bool:
-        """Whether this worker is the one that sends lost messages again now."""
-        return bool(self._redis.set(self._lock, "", nx=True, ex=LOCK_TIME))
 
     def _now(self) -> float:
         # The clock of Redis: the clocks of the workers may differ.

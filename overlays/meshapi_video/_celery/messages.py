@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import Celery
@@ -34,8 +35,6 @@ class Messages:
         self._app = app
         self._queue = queue
         self._chunk = chunk
-        self._missing = set[str]()
-        """The messages that the last call of `send_lost` did not find."""
 
     def connect(self) -> Connection:
         """A connection on which RabbitMQ confirms each message: another one may be lost when the broker restarts."""
@@ -50,10 +49,9 @@ class Messages:
         for start in range(0, len(texts), self._chunk):
             some = texts[start : start + self._chunk]
             options = _options(len(some))
-            if copies:
-                copies.keep(options["task_id"], some)
-            # Without `retry`: the messages that are acknowledged afterwards belong to this connection.
-            task.apply_async((some,), producer=producer, queue=self._queue, retry=False, **options)
+            with copies.kept(options["task_id"], some) if copies else nullcontext():
+                # Without `retry`: the messages that are acknowledged afterwards belong to this connection.
+                task.apply_async((some,), producer=producer, queue=self._queue, retry=False, **options)
 
     def forget(self, message_ids: Iterable[str], channel: StdChannel) -> None:
         """Removes the copies of messages whose tokens were sent on."""
@@ -62,18 +60,14 @@ class Messages:
                 copies.forget(message_id)
 
     def send_lost(self) -> None:
-        """Sends the messages again that two calls in a row did not find. Does nothing if the broker is not Redis."""
+        """Sends the messages again that Redis has lost. Does nothing if the broker is not Redis."""
         with self.connect() as connection, connection.channel() as channel:
-            copies = copies_on(channel, self._queue)
-            missing = copies.lost() if copies else set[str]()
-            lost = missing & self._missing
-            self._missing = missing
-            if not (copies and lost and copies.lock()):
+            if (copies := copies_on(channel, self._queue)) is None:
                 return
-            for message_id in lost:
-                texts = copies.texts(message_id)
-                _log.warning("%d waits are sent again: a worker was killed while it took their message", len(texts))
-                self.send(texts, channel)
+            for message_id in copies.lost():
+                if texts := copies.texts(message_id):
+                    _log.warning("%d waits are sent again: Redis has lost their message", len(texts))
+                    self.send(texts, channel)
                 copies.forget(message_id)
 
     def merge(self, texts: list[str], merged: list[Message], channel: StdChannel) -> None:

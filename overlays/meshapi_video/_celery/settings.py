@@ -21,6 +21,8 @@ def check_settings(conf: Settings, budget: float, prefetch_multiplier: int) -> N
         raise ImproperlyConfigured(
             "Celery would drop the waits for videos, which are JSON: add 'json' to the setting accept_content"
         )
+    if conf.task_protocol != 2:
+        raise ImproperlyConfigured("waits for videos need the messages of Celery's protocol 2: set task_protocol = 2")
     if uses_redis(conf):
         _check_visibility_timeout(conf, budget, prefetch_multiplier)
 
@@ -38,6 +40,10 @@ def _check_visibility_timeout(conf: Settings, budget: float, prefetch_multiplier
         raise ImproperlyConfigured(
             "a Redis broker would deliver waits for videos again while they are in a worker's memory: set "
             "worker_prefetch_multiplier = 1"
+        )
+    if not conf.broker_transport_options.get("ack_emulation", True):
+        raise ImproperlyConfigured(
+            'Redis would forget the waits of a killed worker: remove "ack_emulation" from broker_transport_options'
         )
     least = 2 * budget * prefetch_multiplier + MARGIN
     timeout = conf.broker_transport_options.get("visibility_timeout")

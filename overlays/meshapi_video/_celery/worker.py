@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from mmap import mmap
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from celery import bootsteps
 
+from meshapi_video._celery import copies
 from meshapi_video._celery.settings import uses_redis
 from meshapi_video._clock import monotonic
 from meshapi_video._sync.client import VideoClient
@@ -18,9 +19,6 @@ from meshapi_video._sync.deadline import STOP_CHECK_INTERVAL
 
 if TYPE_CHECKING:
     from celery.worker.consumer import Consumer
-
-SEARCH_INTERVAL: Final = 30.0
-"""Seconds between two searches for messages that were lost on Redis, without the transport option for such searches."""
 
 
 def consumer_step(
@@ -43,8 +41,7 @@ def consumer_step(
                 # The worker connects again.
                 self._timer.cancel()
             if uses_redis(parent.app.conf):
-                interval = parent.app.conf.broker_transport_options.get("unacked_restore_interval", SEARCH_INTERVAL)
-                self._timer = parent.timer.call_repeatedly(interval, send_lost)
+                self._timer = parent.timer.call_repeatedly(copies.SEARCH_INTERVAL, send_lost)
 
         def close(self, parent: Consumer) -> None:
             # Also after the remote command `shutdown`, which sends no signal.

@@ -13,6 +13,8 @@ import pytest
 from celery import Celery
 from fakeredis import TcpFakeServer
 from kombu import Message
+from kombu.exceptions import OperationalError
+from kombu.transport.redis import Channel
 from redis import Redis
 
 from meshapi_video.celery import VideoWaits
@@ -56,6 +58,10 @@ def lose(redis: Redis, queue: str) -> None:
     assert redis.rpop(queue)
 
 
+def raise_error(*_arguments: object, **_options: object) -> None:
+    raise OperationalError("Redis is out of memory")
+
+
 def visibility_timeout_passes(redis: Redis) -> None:
     index = f"{PREFIX}{QUEUE}.copies_index"
     for message_id in redis.hkeys(f"{PREFIX}{QUEUE}.copies"):
@@ -63,9 +69,11 @@ def visibility_timeout_passes(redis: Redis) -> None:
         redis.zadd(index, {message_id: 1.0})
 
 
-def search(waits: VideoWaits, times: int = 2) -> None:
+def search(waits: VideoWaits, redis: Redis, times: int = 2) -> None:
     for _ in range(times):
         waits._messages.send_lost()
+        # The interval passes.
+        redis.delete(f"{PREFIX}{QUEUE}.copies_lock")
 
 
 def copies(redis: Redis) -> int:
@@ -86,7 +94,7 @@ def test_a_message_that_was_lost_when_a_worker_was_killed_is_sent_again(
     waits.add(["task-1", "task-2"])
     lose(redis, PREFIX + QUEUE + ("\x06\x163" if priority else ""))
     visibility_timeout_passes(redis)
-    search(waits)
+    search(waits, redis)
     assert copies(redis) == 1
     [record] = caplog.records
     assert record.levelno == logging.WARNING
@@ -101,7 +109,7 @@ def test_a_message_that_waits_for_a_worker_is_not_sent_again(
     app.conf.task_default_priority = priority
     waits.add(["task-1"])
     visibility_timeout_passes(redis)
-    search(waits)
+    search(waits, redis)
     assert ids_of(queued(app)) == [["task-1"]]
 
 
@@ -113,7 +121,7 @@ def test_a_message_that_a_worker_has_is_not_sent_again(app: Celery, waits: Video
     with app.connection_for_read() as connection, connection.channel() as channel:
         queue = app.amqp.queues[QUEUE].bind(channel)
         taken: list[Message | None] = [queue.get(), queue.get()]
-        search(waits)
+        search(waits, redis)
         assert None not in taken
         assert queue.get() is None
 
@@ -125,10 +133,10 @@ def test_a_message_that_a_worker_takes_at_this_moment_is_not_sent_again(
     message = redis.rpop(PREFIX + QUEUE)
     assert isinstance(message, bytes)
     visibility_timeout_passes(redis)
-    search(waits, times=1)
+    search(waits, redis, times=1)
     # The worker notes that it has the message, and gives it back.
     redis.lpush(PREFIX + QUEUE, message)
-    search(waits)
+    search(waits, redis)
     assert ids_of(queued(app)) == [["task-1"]]
 
 
@@ -137,25 +145,44 @@ def test_a_lost_message_is_not_sent_again_before_the_visibility_timeout(
 ) -> None:
     waits.add(["task-1"])
     lose(redis, PREFIX + QUEUE)
-    search(waits)
+    search(waits, redis)
     assert queued(app) == []
 
 
-def test_one_of_two_workers_sends_a_lost_message_again(app: Celery, waits: VideoWaits, redis: Redis) -> None:
+def test_two_workers_send_a_lost_message_again_once(app: Celery, waits: VideoWaits, redis: Redis) -> None:
     other = Celery("videos", set_as_current=False)
     other.conf.update(app.conf)
     others = VideoWaits(other, Ends())
     waits.add(["task-1"])
     lose(redis, PREFIX + QUEUE)
     visibility_timeout_passes(redis)
-    for each in (waits, others):
-        search(each, times=1)
-    redis.set(f"{PREFIX}{QUEUE}.copies_lock", "")
-    search(others, times=1)
-    assert queued(app) == []
+    for each in (waits, others, waits, others):
+        # Within one interval, only the first one searches.
+        each._messages.send_lost()
+    assert redis.llen(PREFIX + QUEUE) == 0
     redis.delete(f"{PREFIX}{QUEUE}.copies_lock")
-    search(waits, times=1)
-    search(others)
+    for each in (others, waits):
+        each._messages.send_lost()
+    search(others, redis)
+    assert ids_of(queued(app)) == [["task-1"]]
+
+
+def test_a_message_that_could_not_be_sent_has_no_copy(
+    app: Celery, waits: VideoWaits, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits.add(["task-1"])
+    lose(redis, PREFIX + QUEUE)
+    visibility_timeout_passes(redis)
+    search(waits, redis, times=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Channel, "_put", raise_error)
+        with pytest.raises(OperationalError):
+            waits.add(["task-2"])
+        with pytest.raises(OperationalError):
+            waits._messages.send_lost()
+    assert copies(redis) == 1
+    redis.delete(f"{PREFIX}{QUEUE}.copies_lock")
+    search(waits, redis)
     assert ids_of(queued(app)) == [["task-1"]]
 
 
@@ -166,7 +193,7 @@ def test_a_lost_message_whose_copy_was_removed_in_the_meantime_is_not_sent_again
     lose(redis, PREFIX + QUEUE)
     visibility_timeout_passes(redis)
     redis.delete(f"{PREFIX}{QUEUE}.copies")
-    search(waits)
+    search(waits, redis)
     assert queued(app) == []
     assert copies(redis) == 0
 
@@ -192,11 +219,11 @@ def test_waits_that_are_sent_on_have_a_copy_of_their_new_message_alone(
     assert copies(redis) == 1
     lose(redis, PREFIX + QUEUE)
     visibility_timeout_passes(redis)
-    search(waits)
+    search(waits, redis)
     assert ids_of(queued(app)) == [["task-1"]]
 
 
 def test_a_search_for_lost_messages_does_nothing_on_another_broker(app: Celery, waits: VideoWaits) -> None:
     app.conf.update(broker_url="memory://")
-    search(waits)
+    waits._messages.send_lost()
     assert queued(app) == []

@@ -146,6 +146,18 @@ def test_a_redis_broker_with_an_endless_prefetch_is_refused(ends: Ends) -> None:
         waits.add(["task-1"])
 
 
+def test_a_redis_broker_that_forgets_what_a_worker_takes_is_refused(ends: Ends) -> None:
+    waits = on_redis(ends, broker_transport_options={"visibility_timeout": 270, "ack_emulation": False})
+    with pytest.raises(ImproperlyConfigured, match="ack_emulation"):
+        waits.add(["task-1"])
+
+
+def test_messages_of_an_older_protocol_are_refused(app: Celery, waits: VideoWaits) -> None:
+    app.conf.task_protocol = 1
+    with pytest.raises(ImproperlyConfigured, match="task_protocol = 2"):
+        waits.add(["task-1"])
+
+
 def test_an_app_that_would_drop_json_is_refused(app: Celery, waits: VideoWaits) -> None:
     app.conf.accept_content = ["pickle"]
     with pytest.raises(ImproperlyConfigured, match="accept_content"):
