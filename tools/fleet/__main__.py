@@ -25,7 +25,7 @@ from tools.fleet.table import NOTES, PAGE, load, result_from, save, table, write
 REPEATS: Final = 10
 JOBS: Final = (os.cpu_count() or 1) * 3 // 2
 """More runs at once than cores, because a run mostly waits."""
-MANY: Final = Plan("", "many", tasks=10_000, ends_within=60, poll_delay=30)
+MANY: Final = Plan("", "many", tasks=10_000, ends_within=60, poll_delay=30, give_up=1800)
 
 
 def plans(options: argparse.Namespace) -> Iterator[Plan]:
