@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -11,6 +12,8 @@ from meshapi_video._errors import APIError, TaskError
 from meshapi_video._tasks import KnownStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from meshapi_video._polling.state import PollState
 
 Name = Literal["create", "download", "generate", "wait", "wait_many"]
@@ -43,9 +46,6 @@ class Call:
 
     def polled(self, before: PollState, after: PollState) -> None:
         """Records a poll."""
-        # A callback of a wait may poll another task.
-        if self.task_id not in {None, after.task_id}:
-            return
         with self._lock:
             self.polls += after.polls - before.polls
             self.failures += after.error is not None
@@ -84,6 +84,18 @@ class Call:
 
 current: Final[ContextVar[Call | None]] = ContextVar("meshapi_video_call", default=None)
 """The call for which the code of this context works."""
+
+
+@contextmanager
+def works_for(call: Call | None) -> Generator[None]:
+    """The context of code that works for this call. None is for the caller's own code, such as a callback."""
+    token = current.set(call)
+    try:
+        yield
+    finally:
+        # A coroutine that is never awaited again ends in another context.
+        with suppress(ValueError):
+            current.reset(token)
 
 
 def error_type(error: BaseException) -> str:

@@ -7,7 +7,7 @@ without it pays for two look-ups in a dict.
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import task_logger
 from meshapi_video._polling.state import GiveUp
 from meshapi_video._tasks import outcome
-from meshapi_video._telemetry.call import Call, Name, current, error_type, plain_id
+from meshapi_video._telemetry.call import Call, Name, current, error_type, plain_id, works_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -170,20 +170,18 @@ def _provider(module: str, function: str) -> Any:  # noqa: ANN401
 @contextmanager
 def _recorded(call: Call, tracing: Tracing | None) -> Generator[None]:
     """The context of a call, with a span."""
-    token, span, raised = current.set(call), None, None
+    span, raised = None, None
     if tracing is not None:
         with _HARMLESS:
             span = tracing.start_call(call)
     try:
-        yield
+        with works_for(call):
+            yield
     except BaseException as error:
         raised = error
         call.raised(error)
         raise
     finally:
-        # A coroutine that is never awaited again ends in another context.
-        with suppress(ValueError):
-            current.reset(token)
         call.end()
         if span is not None:
             with _HARMLESS:
