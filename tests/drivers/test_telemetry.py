@@ -33,6 +33,7 @@ from meshapi_video import (
 from meshapi_video._telemetry.client import ClientTelemetry
 from meshapi_video._transport.operations import CREATE as CREATE_OPERATION
 from support.clients import KEY, Caller, Kind
+from support.http_library import httpx
 from support.many_tasks import (
     QUICK,
     TASK_IDS,
@@ -330,6 +331,30 @@ def test_polls_that_a_callback_of_download_sends_are_not_counted(
     client.run(body)
     assert attributes(recorded.one("meshapi.video.download"))["meshapi.video.failures"] == 0
     assert recorded.names.count(POLL) > 2
+
+
+def test_polls_that_a_hook_of_the_callers_http_client_sends_are_not_counted(
+    client: Caller, server: Server, recorded: Recorded, kind: Kind
+) -> None:
+    respond_by_id(server, finished_after(1))
+    clients = list[AsyncVideoClient]()
+
+    def hook(request: httpx.Request) -> None:
+        if not request.url.path.endswith("/another"):
+            polling(clients[0], kind, task_id="another")()
+
+    async def hook_async(request: httpx.Request) -> None:
+        if not request.url.path.endswith("/another"):
+            await polling(clients[0], kind, task_id="another")()
+
+    async def body(each: AsyncVideoClient) -> None:
+        clients.append(each)
+        await each.wait(TASK_ID)
+
+    client.user_client = {"event_hooks": {"request": [hook if kind == "sync" else hook_async]}}
+    client.run(body)
+    assert attributes(recorded.one("meshapi.video.wait"))["meshapi.video.polls"] == 1
+    assert recorded.names == ["meshapi.video.wait", POLL, POLL]
 
 
 @pytest.mark.parametrize("of", ["iterable", "on_progress"])
