@@ -1,4 +1,4 @@
-"""httpx and its fork httpx2 both have the private parts that the SDK uses. docs/design.md has the reason for each."""
+"""The libraries have the private parts that the SDK uses, also the fork httpx2. docs/design.md has the reason for each."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import anyio
 import h11
 import httpx
 import pytest
+import wrapt
+from opentelemetry import metrics
 
 from support.forked_httpx import forked_httpx
 from support.server import Server, task
@@ -69,3 +71,16 @@ def test_an_asynchronous_stream_of_both_libraries_has_the_stream_of_anyio(core: 
 
     anyio.run(check)
     assert "`_stream`" in DESIGN
+
+
+def test_a_wrapper_of_an_instrumentation_has_its_function() -> None:
+    def watch(*_: object) -> None:
+        """Stands for a function of an instrumentation."""
+
+    assert wrapt.FunctionWrapper(httpx.Client.send, watch)._self_wrapper is watch
+    assert "`_self_wrapper`" in DESIGN
+
+
+def test_a_provider_of_metrics_that_is_not_set_has_the_name_that_the_sdk_knows() -> None:
+    assert type(metrics.get_meter_provider()).__name__ == "_ProxyMeterProvider"
+    assert "`_ProxyMeterProvider`" in DESIGN
