@@ -104,10 +104,10 @@ def error_type(error: BaseException) -> str:
 
 
 def known_status(status: str) -> str:
-    """The status, of which a server cannot make any other text."""
+    """The status if it is a known one. Otherwise `OTHER`: a server may put any text there."""
     return status if status in _STATUSES else OTHER
 
 
 def plain_id(request_id: str | None) -> str | None:
-    """The id of a request, of which a server cannot make any other text."""
+    """The id of a request if it looks like one. Otherwise None: a server may put any text there."""
     return request_id if request_id is not None and _REQUEST_ID.fullmatch(request_id) else None
