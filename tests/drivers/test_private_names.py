@@ -1,4 +1,4 @@
-"""The libraries have the private parts that the SDK uses, also the fork httpx2. docs/design.md has the reason for each."""
+"""The libraries, also the fork httpx2, have the private parts that the SDK uses. docs/design.md has the reasons."""
 
 from __future__ import annotations
 
