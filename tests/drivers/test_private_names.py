@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import anyio
 import h11
@@ -74,10 +75,12 @@ def test_an_asynchronous_stream_of_both_libraries_has_the_stream_of_anyio(core: 
 
 
 def test_a_wrapper_of_an_instrumentation_has_its_function() -> None:
-    def watch(*_: object) -> None:
+    # Any: the types of wrapt do not show its private parts.
+    def watch(*_: Any) -> Any:  # noqa: ANN401
         """Stands for a function of an instrumentation."""
 
-    assert wrapt.FunctionWrapper(httpx.Client.send, watch)._self_wrapper is watch
+    wrapper: Any = wrapt.FunctionWrapper(httpx.Client.send, watch)
+    assert wrapper._self_wrapper is watch
     assert "`_self_wrapper`" in DESIGN
 
 
