@@ -1,4 +1,7 @@
-"""The log lines of the loggers below `meshapi_video`: `.tasks`, `.polls` and `.downloads`. Each has `FIELDS`."""
+"""The log lines of `meshapi_video.tasks`, `.polls` and `.downloads`.
+
+The loggers `.celery` and `.telemetry` belong to the modules that log to them. The records of all five have `FIELDS`.
+"""
 
 from __future__ import annotations
 

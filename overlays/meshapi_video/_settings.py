@@ -104,7 +104,7 @@ class Settings:
     transport: Transport | None
     """None for the built-in connections, or httpx while parts of it are replaced, as in a test."""
     plain_http_hosts: frozenset[str] = frozenset()
-    """Those of them from which it may download over plain HTTP, too, and to which it may send the key so."""
+    """Those of them to which plain HTTP is allowed: for a download, and for a request with the key."""
 
     @property
     def account(self) -> str:

@@ -13,6 +13,8 @@ from meshapi_video._transport.operations import CREATE, GET, LIST
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "observability.md").read_text(encoding="utf-8")
 TELEMETRY: Final = Path(meshapi_video.__file__).parent / "_telemetry"
 CODE: Final = "".join((TELEMETRY / f"{name}.py").read_text(encoding="utf-8") for name in ("tracing", "metrics"))
+LEFT_OUT: Final = {"url.full"}
+"""The page says why no span has it."""
 CALLS: Final = {"create", "wait", "download", "generate", "wait_many"}
 
 
@@ -24,7 +26,7 @@ def test_the_page_has_each_attribute_and_each_metric() -> None:
     own = names(PAGE, r"meshapi\.video\.") - {f"meshapi.video.{call}" for call in CALLS}
     assert own == names(CODE, r"meshapi\.video\.")
     for prefix in (r"http\.", r"server\.", r"url\.", r"error\."):
-        assert names(PAGE, prefix) == names(CODE, prefix)
+        assert names(PAGE, prefix) - LEFT_OUT == names(CODE, prefix)
 
 
 def test_the_page_has_each_span() -> None:

@@ -1,4 +1,4 @@
-"""httpx and its fork httpx2 both have the private parts that the SDK uses. docs/design.md has the reason for each."""
+"""The libraries, also the fork httpx2, have the private parts that the SDK uses. docs/design.md has the reasons."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import importlib.util
 from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import anyio
 import h11
 import httpx
 import pytest
+import wrapt
+from opentelemetry import metrics
 
 from support.forked_httpx import forked_httpx
 from support.server import Server, task
@@ -69,3 +72,18 @@ def test_an_asynchronous_stream_of_both_libraries_has_the_stream_of_anyio(core: 
 
     anyio.run(check)
     assert "`_stream`" in DESIGN
+
+
+def test_a_wrapper_of_an_instrumentation_has_its_function() -> None:
+    # Any: the types of wrapt do not show its private parts.
+    def watch(*_: Any) -> Any:  # noqa: ANN401
+        """Stands for a function of an instrumentation."""
+
+    wrapper: Any = wrapt.FunctionWrapper(httpx.Client.send, watch)
+    assert wrapper._self_wrapper is watch
+    assert "`_self_wrapper`" in DESIGN
+
+
+def test_a_provider_of_metrics_that_is_not_set_has_the_name_that_the_sdk_knows() -> None:
+    assert type(metrics.get_meter_provider()).__name__ == "_ProxyMeterProvider"
+    assert "`_ProxyMeterProvider`" in DESIGN

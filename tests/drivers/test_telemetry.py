@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import gc
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +33,7 @@ from meshapi_video import (
 from meshapi_video._telemetry.client import ClientTelemetry
 from meshapi_video._transport.operations import CREATE as CREATE_OPERATION
 from support.clients import KEY, Caller, Kind
+from support.http_library import httpx
 from support.many_tasks import (
     QUICK,
     TASK_IDS,
@@ -267,24 +268,129 @@ def test_an_exception_of_a_callback_ends_the_span_with_its_type(
     assert attributes(recorded.one("meshapi.video.wait"))["error.type"] == "ZeroDivisionError"
 
 
-def test_polls_that_a_callback_sends_about_another_task_are_not_counted(
-    client: Caller, server: Server, recorded: Recorded, kind: Kind
+# The caller's own code
+
+
+def polling(each: AsyncVideoClient, kind: Kind, method: str = "get", task_id: str = TASK_ID) -> Callable[..., Any]:
+    """A callback that polls a task."""
+
+    def blocking(*_: object) -> None:
+        getattr(vars(each)["_client"], method)(task_id)
+
+    async def awaited(*_: object) -> None:
+        await getattr(each, method)(task_id)
+
+    return blocking if kind == "sync" else awaited
+
+
+@pytest.mark.parametrize("task_id", [TASK_ID, "another"])
+def test_polls_that_a_callback_of_wait_sends_are_not_counted(
+    client: Caller, server: Server, recorded: Recorded, kind: Kind, task_id: str
 ) -> None:
-    server.script(task("running"), task("running", "another"), finished())
+    server.script(task("running"), response(503, {}), task("running", task_id), finished(), task("failed", task_id))
 
     async def body(each: AsyncVideoClient) -> None:
-        def blocking(update: VideoTaskResponse) -> None:
-            if update.status == "running":
-                vars(each)["_client"].get("another")
-
-        async def awaited(update: VideoTaskResponse) -> None:
-            if update.status == "running":
-                await each.get("another")
-
-        await each.wait(TASK_ID, on_update=blocking if kind == "sync" else awaited)
+        await each.wait(TASK_ID, on_update=polling(each, kind, task_id=task_id))
 
     client.run(body)
-    assert attributes(recorded.one("meshapi.video.wait"))["meshapi.video.polls"] == 2
+    waited = attributes(recorded.one("meshapi.video.wait"))
+    assert (waited["meshapi.video.polls"], waited["meshapi.video.failures"]) == (2, 0)
+    assert waited["meshapi.video.status"] == "succeeded"
+    assert recorded.names.count(POLL) == 5
+    # The callback runs during the wait.
+    assert {recorded.parent(span) for span in recorded.spans[1:]} == {"meshapi.video.wait"}
+
+
+def test_a_wait_in_a_callback_of_generate_is_not_counted_and_is_a_span_of_its_own(
+    client: Caller, server: Server, recorded: Recorded, kind: Kind
+) -> None:
+    failed_poll = response(503, {})
+    server.script(CREATED, task("queued", "another"), failed_poll, finished("another"), finished())
+
+    async def body(each: AsyncVideoClient) -> None:
+        await each.generate(MODEL, PROMPT, on_created=polling(each, kind, "wait", "another"))
+
+    client.run(body)
+    generated = attributes(recorded.one("meshapi.video.generate"))
+    assert generated["meshapi.video.task_id"] == TASK_ID
+    assert (generated["meshapi.video.polls"], generated["meshapi.video.failures"]) == (1, 0)
+    waits = [span for span in recorded.spans if span.name == "meshapi.video.wait"]
+    assert [attributes(span)["meshapi.video.polls"] for span in waits] == [3, 1]
+    assert {recorded.parent(span) for span in waits} == {"meshapi.video.generate"}
+
+
+def test_polls_that_a_callback_of_download_sends_are_not_counted(
+    client: Caller, server: Server, recorded: Recorded, kind: Kind, tmp_path: Path
+) -> None:
+    video = finished(url=f"{server.base_url}/v.mp4?sig=hush")
+    server.script(video, FILE, response(503, {}), video)
+
+    async def body(each: AsyncVideoClient) -> None:
+        await each.download(TASK_ID, tmp_path / "lake.mp4", on_progress=polling(each, kind))
+
+    client.run(body)
+    assert attributes(recorded.one("meshapi.video.download"))["meshapi.video.failures"] == 0
+    assert recorded.names.count(POLL) > 2
+
+
+def test_polls_that_a_hook_of_the_callers_http_client_sends_are_not_counted(
+    client: Caller, server: Server, recorded: Recorded, kind: Kind
+) -> None:
+    respond_by_id(server, finished_after(1))
+    clients = list[AsyncVideoClient]()
+
+    def hook(request: httpx.Request) -> None:
+        if not request.url.path.endswith("/another"):
+            polling(clients[0], kind, task_id="another")()
+
+    async def hook_async(request: httpx.Request) -> None:
+        if not request.url.path.endswith("/another"):
+            await polling(clients[0], kind, task_id="another")()
+
+    async def body(each: AsyncVideoClient) -> None:
+        clients.append(each)
+        await each.wait(TASK_ID)
+
+    client.user_client = {"event_hooks": {"request": [hook if kind == "sync" else hook_async]}}
+    client.run(body)
+    assert attributes(recorded.one("meshapi.video.wait"))["meshapi.video.polls"] == 1
+    assert recorded.names == ["meshapi.video.wait", POLL, POLL]
+
+
+@pytest.mark.parametrize("of", ["iterable", "on_progress"])
+def test_polls_that_the_callers_code_sends_during_wait_many_are_not_counted_and_are_in_the_callers_span(
+    client: Caller, server: Server, recorded: Recorded, kind: Kind, of: str
+) -> None:
+    server_polls = respond_by_id(server, finished_after(1))
+    ids = TASK_IDS[:3]
+
+    async def body(each: AsyncVideoClient) -> None:
+        poll = polling(each, kind, task_id="another")
+
+        def blocking() -> Generator[str]:
+            for task_id in ids:
+                poll()
+                yield task_id
+
+        async def awaited() -> AsyncGenerator[str]:
+            for task_id in ids:
+                await poll()
+                yield task_id
+
+        tracer = recorded.tracer_provider.get_tracer("of the caller")
+        with tracer.start_as_current_span("of the caller"):
+            if of == "on_progress":
+                await collect(each.wait_many(ids, poll=QUICK, on_progress=poll))
+            else:
+                await collect(each.wait_many(blocking() if kind == "sync" else awaited(), poll=QUICK))
+        await eventually_async(lambda: {"of the caller", "meshapi.video.wait_many"} <= set(recorded.names))
+
+    client.clock = RealClock()
+    client.run(body)
+    polls = [span for span in recorded.spans if span.name == POLL]
+    assert len(polls) == server_polls["another"] > 0
+    assert {recorded.parent(span) for span in polls} == {"of the caller"}
+    assert attributes(recorded.one("meshapi.video.wait_many"))["meshapi.video.polls"] == len(ids)
 
 
 # wait_many

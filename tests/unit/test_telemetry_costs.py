@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from meshapi_video import Telemetry
+from meshapi_video._polling.state import start_get
 from meshapi_video._telemetry.client import ClientTelemetry
 from meshapi_video._transport.operations import GET
 from support.telemetry import Recorded
@@ -43,6 +44,7 @@ def test_a_program_that_imports_opentelemetry_and_sets_no_provider_has_no_spans(
     telemetry = ClientTelemetry(Telemetry(propagate=True), "https://api.meshapi.ai")
     monkeypatch.setattr("meshapi_video._telemetry.tracing.Tracing", None)
     assert isinstance(telemetry.call("create"), nullcontext)
+    assert isinstance(telemetry.wait(start_get("task-1", 0, 0.0), lambda: 0.0), nullcontext)
     with telemetry.request(GET, 0):
         assert telemetry.headers() == {}
     assert opentelemetry.trace.get_current_span() is opentelemetry.trace.INVALID_SPAN
@@ -77,6 +79,12 @@ def test_an_environment_whose_provider_cannot_be_loaded_ends_no_call(
     telemetry = ClientTelemetry(Telemetry(), "https://api.meshapi.ai")
     assert isinstance(telemetry.call("create"), nullcontext)
     assert "could not be recorded: ImportError" in caplog.text
+
+
+def test_a_call_in_a_program_with_metrics_only_costs_nothing() -> None:
+    # No metric is about a call.
+    telemetry = ClientTelemetry(Telemetry(meter_provider=Recorded().meter_provider), "https://api.meshapi.ai")
+    assert isinstance(telemetry.call("create"), nullcontext)
 
 
 def test_a_client_asks_once_for_its_tracer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import weakref
 from collections.abc import AsyncIterable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import anyio
 
+from meshapi_video._async.call_back import call_back
 from meshapi_video._async.download import AsyncDownload, AsyncDownloadTransports
 from meshapi_video._async.session import AsyncSession
 from meshapi_video._async.timers import fail_after, move_on_after, sleep
@@ -285,9 +285,7 @@ class AsyncVideoClient(BaseClient):
             )
             with errors_with_token(task):
                 if on_created is not None:
-                    returned = on_created(task)
-                    if inspect.isawaitable(returned):
-                        await returned
+                    await call_back(on_created, task)
                 video = await self.wait(task, timeout=timeout, poll=poll, on_update=on_update)
                 if to is not None:
                     await self.download(video, to, overwrite=overwrite)
@@ -395,9 +393,7 @@ class AsyncVideoClient(BaseClient):
                 before, state = state, await self._advance(state)
                 task = changed_task(before, state)
                 if task is not None and on_update is not None:
-                    returned = on_update(task)
-                    if inspect.isawaitable(returned):
-                        await returned
+                    await call_back(on_update, task)
                 if state.end is not None:
                     return video_or_raise(result(state))
 

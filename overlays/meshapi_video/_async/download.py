@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -10,6 +9,7 @@ import anyio
 from anyio import to_thread
 from attrs import define
 
+from meshapi_video._async.call_back import call_back
 from meshapi_video._async.httpx_client import httpx_client
 from meshapi_video._async.network import AsyncConnectionTransport, ResponseBody, httpcore_pool, permitted_addresses
 from meshapi_video._async.timers import fail_after
@@ -212,9 +212,7 @@ class AsyncDownload:
         try:
             while True:
                 if self.on_progress is not None:
-                    returned = self.on_progress(writer.size, file.total)
-                    if inspect.isawaitable(returned):
-                        await returned
+                    await call_back(self.on_progress, writer.size, file.total)
                 seconds = min(self.timeout, transfer.deadline - self.clock())
                 with hidden_frames(), map_network_errors(host, seconds), fail_after(seconds):
                     chunk = await anext(chunks, None)

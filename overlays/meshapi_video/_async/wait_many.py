@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import inspect
 import math
 import os
 from collections.abc import AsyncIterable, AsyncIterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 import anyio
 import anyio.lowlevel
 
+from meshapi_video._async.call_back import call_back
 from meshapi_video._async.event_loops import call_threadsafe, current_loop
 from meshapi_video._async.timers import move_on_after
 from meshapi_video._polling.iteration import (
@@ -194,9 +194,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
             if isinstance(action, TakeNextId):
                 await self._take_next_id()
             elif isinstance(action, ReportProgress):
-                returned = action.callback(action.progress)
-                if inspect.isawaitable(returned):
-                    await returned
+                await call_back(action.callback, action.progress)
             elif isinstance(action, YieldResult):
                 self._poller.notify()
                 return action.result
@@ -332,12 +330,15 @@ class Poller:
 
     async def _run(self, scope: anyio.CancelScope) -> None:
         try:
-            # The end of the iterator cancels the scope.
-            with self._telemetry, scope:
-                async with anyio.create_task_group() as group:
-                    if self._arriving_ids is not None:
-                        group.start_soon(self._guard, self._take_arriving_ids, self._arriving_ids)
-                    await self._guard(self._dispatch, group)
+            async with anyio.create_task_group() as callers:
+                # Outside the telemetry: the iterable is the caller's code, and its requests are no polls of this wait.
+                if self._arriving_ids is not None:
+                    callers.start_soon(self._guard, self._take_arriving_ids, self._arriving_ids)
+                # The end of the iterator cancels the scope.
+                with self._telemetry, scope:
+                    async with anyio.create_task_group() as group:
+                        await self._guard(self._dispatch, group)
+                callers.cancel_scope.cancel()
         finally:
             self._finish()
 

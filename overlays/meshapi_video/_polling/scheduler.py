@@ -72,7 +72,7 @@ class Scheduler:
         """The tasks with a poll in flight about which a hint came."""
         self._in_flight = 0
         self.observe: Callable[[PollState, bool], object] | None = None
-        """Called with each wait that begins, and then True, and with each wait that ends."""
+        """Called with the state of a wait when it begins or ends, and with True if it begins."""
         self._polls = self._results = 0
         self._statuses: Counter[str] = Counter()
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import ParamSpec
 
+from meshapi_video._telemetry.call import works_for
+
 P = ParamSpec("P")
 
 
@@ -20,7 +22,8 @@ def blocking_callback(name: str, callback: Callable[P, object] | None) -> Callab
         raise _error(f"{name} is a coroutine function")
 
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
-        returned = callback(*args, **kwargs)
+        with works_for(None):
+            returned = callback(*args, **kwargs)
         # Only the call shows it of a lambda.
         if isinstance(returned, Coroutine):
             # Otherwise, Python warns that the coroutine was never awaited.

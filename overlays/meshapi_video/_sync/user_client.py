@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from meshapi_video._errors import InvalidResponse
 from meshapi_video._http_libraries import errors_named, library_of
 from meshapi_video._sync.deadline import limit_timeouts, time_left
+from meshapi_video._telemetry.call import works_for
 from meshapi_video._transport.exceptions import map_httpx_exceptions
 from meshapi_video._transport.response import BodyReader, Response
 from meshapi_video._transport.user_client import RequestTrace, already_read, shut_down_connection
@@ -58,7 +59,9 @@ class UserClientTransport:
         limit_timeouts(request)
         options: dict[str, Any] = {"auth": self._library.Auth(), "follow_redirects": False}
         try:
-            response: _Response = self._client.send(request, stream=True, **options)
+            # The client calls its hooks, which are the code of the caller.
+            with works_for(None):
+                response: _Response = self._client.send(request, stream=True, **options)
         except errors_named("HTTPStatusError") as error:
             # A hook called `raise_for_status`. `check_response` decides which error this is.
             response = error.response

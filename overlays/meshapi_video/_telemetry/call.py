@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -11,6 +12,8 @@ from meshapi_video._errors import APIError, TaskError
 from meshapi_video._tasks import KnownStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from meshapi_video._polling.state import PollState
 
 Name = Literal["create", "download", "generate", "wait", "wait_many"]
@@ -43,9 +46,6 @@ class Call:
 
     def polled(self, before: PollState, after: PollState) -> None:
         """Records a poll."""
-        # A callback of a wait may poll another task.
-        if self.task_id not in {None, after.task_id}:
-            return
         with self._lock:
             self.polls += after.polls - before.polls
             self.failures += after.error is not None
@@ -86,16 +86,28 @@ current: Final[ContextVar[Call | None]] = ContextVar("meshapi_video_call", defau
 """The call for which the code of this context works."""
 
 
+@contextmanager
+def works_for(call: Call | None) -> Generator[None]:
+    """The context of code that works for this call. None is for the caller's own code, such as a callback."""
+    token = current.set(call)
+    try:
+        yield
+    finally:
+        # A coroutine that is never awaited again ends in another context.
+        with suppress(ValueError):
+            current.reset(token)
+
+
 def error_type(error: BaseException) -> str:
     """The attribute `error.type`: the HTTP status, or the name of the exception's class."""
     return str(error.status_code) if isinstance(error, APIError) else type(error).__qualname__
 
 
 def known_status(status: str) -> str:
-    """The status, of which a server cannot make any other text."""
+    """The status if it is a known one. Otherwise `OTHER`: a server may put any text there."""
     return status if status in _STATUSES else OTHER
 
 
 def plain_id(request_id: str | None) -> str | None:
-    """The id of a request, of which a server cannot make any other text."""
+    """The id of a request if it looks like one. Otherwise None: a server may put any text there."""
     return request_id if request_id is not None and _REQUEST_ID.fullmatch(request_id) else None

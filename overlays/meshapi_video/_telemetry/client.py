@@ -7,15 +7,15 @@ without it pays for two look-ups in a dict.
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._logging import task_logger
 from meshapi_video._polling.state import GiveUp
 from meshapi_video._tasks import outcome
-from meshapi_video._telemetry.call import Call, Name, current, error_type, plain_id
+from meshapi_video._telemetry.call import Call, Name, current, error_type, plain_id, works_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from meshapi_video._polling.scheduler import Scheduler
     from meshapi_video._polling.state import PollState
     from meshapi_video._telemetry.metrics import Metrics
-    from meshapi_video._telemetry.settings import Telemetry
+    from meshapi_video._telemetry.settings import MeterProvider, Telemetry, TracerProvider
     from meshapi_video._telemetry.tracing import ActiveSpan, Tracing
     from meshapi_video._transport.operations import Operation
+
+T = TypeVar("T")
 
 _log: Final = task_logger("meshapi_video.telemetry")
 
@@ -58,10 +60,8 @@ class ClientTelemetry:
 
     def call(self, name: Name, task_id: str | None = None) -> AbstractContextManager[object]:
         """The context of one call of a method."""
-        tracing, metrics = self._find_tracing(), self._find_metrics()
-        if tracing is None and metrics is None:
-            return nullcontext()
-        return _recorded(Call(name, task_id, current.get()), tracing)
+        tracing = self._find_tracing()
+        return nullcontext() if tracing is None else _recorded(Call(name, task_id, current.get()), tracing)
 
     def wait(self, state: PollState, clock: Callable[[], float]) -> AbstractContextManager[object]:
         """The context of a wait that begins with this state."""
@@ -81,7 +81,7 @@ class ClientTelemetry:
             error, ended = _error_of(state), state.end is not None
             is_counted = call.wait_changed(begun=is_new, ended=ended, succeeded=ended and error is None)
             if is_counted and metrics is not None:
-                with _HARMLESS:
+                with _log_telemetry_errors:
                     metrics.waits_changed(is_new - ended)
                     if ended:
                         metrics.wait_ended(clock() - state.started, None if error is None else error_type(error))
@@ -110,7 +110,7 @@ class ClientTelemetry:
         if (call := current.get()) is not None:
             call.polled(before, after)
         if (metrics := self._find_metrics()) is not None and after.polls > before.polls:
-            with _HARMLESS:
+            with _log_telemetry_errors:
                 metrics.polled(after)
 
     def attempted(self, state: CreateState) -> None:
@@ -131,62 +131,67 @@ class ClientTelemetry:
         return tracing.headers()
 
     def _find_tracing(self) -> Tracing | None:
-        settings = self._settings
-        if self._tracing is None and settings is not None:
-            provider = settings.tracer_provider or _provider("opentelemetry.trace", "get_tracer_provider")
-            if provider is not None:
-                with _HARMLESS:
-                    from meshapi_video._telemetry.tracing import Tracing  # noqa: PLC0415 - it imports OpenTelemetry
-
-                    self._tracing = Tracing(provider, settings, self._base_url)
+        if self._tracing is None and (settings := self._settings) is not None:
+            make = partial(_new_tracing, settings, self._base_url)
+            self._tracing = _made("opentelemetry.trace", "get_tracer_provider", settings.tracer_provider, make)
         return self._tracing
 
     def _find_metrics(self) -> Metrics | None:
-        settings = self._settings
-        if self._metrics is None and settings is not None:
-            provider = settings.meter_provider or _provider("opentelemetry.metrics", "get_meter_provider")
-            if provider is not None:
-                with _HARMLESS:
-                    from meshapi_video._telemetry.metrics import Metrics  # noqa: PLC0415 - it imports OpenTelemetry
-
-                    self._metrics = Metrics(provider)
+        if self._metrics is None and (settings := self._settings) is not None:
+            provider = settings.meter_provider
+            self._metrics = _made("opentelemetry.metrics", "get_meter_provider", provider, _new_metrics)
         return self._metrics
 
 
+# Both imported only in a program that has a provider.
+def _new_tracing(settings: Telemetry, base_url: str, provider: TracerProvider) -> Tracing:
+    from meshapi_video._telemetry.tracing import Tracing  # noqa: PLC0415
+
+    return Tracing(provider, settings, base_url)
+
+
+def _new_metrics(provider: MeterProvider) -> Metrics:
+    from meshapi_video._telemetry.metrics import Metrics  # noqa: PLC0415
+
+    return Metrics(provider)
+
+
 # Any: a provider of OpenTelemetry.
-def _provider(module: str, function: str) -> Any:  # noqa: ANN401
-    """The provider that the program has set; None if it has not, or has not even imported the API."""
-    # Another thread may be importing the module, which has no function yet.
-    get = getattr(sys.modules.get(module), function, None)
-    try:
-        provider = None if get is None else get()
-    except Exception as error:  # noqa: BLE001 - the environment may name a provider that cannot be loaded
-        _warn(error)
-        return None
-    # This class stands for a provider that is not set yet. It has a public name for spans, and none for metrics.
-    return None if type(provider).__name__ in {"ProxyTracerProvider", "_ProxyMeterProvider"} else provider
+def _made(module: str, function: str, provider: Any, make: Callable[[Any], T]) -> T | None:  # noqa: ANN401
+    """What `make` makes with the client's provider, or else with the one that the program has set, if it has."""
+    made: T | None = None
+    # The environment may name a provider that cannot be loaded.
+    with _log_telemetry_errors:
+        if provider is None:
+            # Another thread may be importing the module, which has no function yet.
+            get = getattr(sys.modules.get(module), function, None)
+            provider = None if get is None else get()
+            # Each stands for a provider that is not set yet. Only the class for spans has a public name.
+            if type(provider).__name__ in {"ProxyTracerProvider", "_ProxyMeterProvider"}:
+                provider = None
+        if provider is not None:
+            made = make(provider)
+    return made
 
 
 @contextmanager
 def _recorded(call: Call, tracing: Tracing | None) -> Generator[None]:
     """The context of a call, with a span."""
-    token, span, raised = current.set(call), None, None
+    span, raised = None, None
     if tracing is not None:
-        with _HARMLESS:
+        with _log_telemetry_errors:
             span = tracing.start_call(call)
     try:
-        yield
+        with works_for(call):
+            yield
     except BaseException as error:
         raised = error
         call.raised(error)
         raise
     finally:
-        # A coroutine that is never awaited again ends in another context.
-        with suppress(ValueError):
-            current.reset(token)
         call.end()
         if span is not None:
-            with _HARMLESS:
+            with _log_telemetry_errors:
                 span.end_call(call, raised)
         # Otherwise the exception would hold this frame, which holds the exception.
         del raised
@@ -198,14 +203,14 @@ def _recorded_wait(
 ) -> Generator[None]:
     """The same for a wait, with metrics."""
     if metrics is not None:
-        with _HARMLESS:
+        with _log_telemetry_errors:
             metrics.waits_changed(1)
     try:
         with _recorded(call, tracing):
             yield
     finally:
         if metrics is not None:
-            with _HARMLESS:
+            with _log_telemetry_errors:
                 metrics.waits_changed(-1)
                 metrics.wait_ended(clock() - started, call.error_type)
 
@@ -218,7 +223,7 @@ def _recorded_wait_many(call: Call, tracing: Tracing | None, metrics: Metrics | 
             yield
     finally:
         if metrics is not None:
-            with _HARMLESS:
+            with _log_telemetry_errors:
                 metrics.waits_changed(call.ended - call.begun)
 
 
@@ -227,7 +232,7 @@ def _recorded_request(start: Callable[[], ActiveSpan], expected: int | None = No
     """The span of a request. Without an exception, its response has the `expected` status."""
     sent, raised = Sent(), None
     span: ActiveSpan | None = None
-    with _HARMLESS:
+    with _log_telemetry_errors:
         span = start()
     try:
         yield sent
@@ -235,7 +240,7 @@ def _recorded_request(start: Callable[[], ActiveSpan], expected: int | None = No
         raised, expected = error, None
         raise
     finally:
-        with _HARMLESS:
+        with _log_telemetry_errors:
             if span is not None:
                 span.end_request(expected or sent.status_code, raised)
         del raised
@@ -249,7 +254,7 @@ def _error_of(state: PollState) -> MeshVideoError | None:
     return ended if isinstance(ended, MeshVideoError) else None
 
 
-class _Harmless:
+class _LogTelemetryErrors:
     """Logs an exception of OpenTelemetry, such as one of the program's own exporter.
 
     It must not end a wait, and not hide the id of a task that was paid for.
@@ -264,7 +269,7 @@ class _Harmless:
         return isinstance(error, Exception)
 
 
-_HARMLESS: Final = _Harmless()
+_log_telemetry_errors: Final = _LogTelemetryErrors()
 
 
 def _warn(error: Exception) -> None:

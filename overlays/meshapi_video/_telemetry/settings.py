@@ -41,7 +41,7 @@ class Telemetry:
     No span and no metric contains the API key, a prompt, a message of a server or the query of a URL.
 
     Raises:
-        TypeError: A provider is none.
+        TypeError: A provider lacks `get_tracer` or `get_meter`.
     """
 
     request_spans: bool = True
