@@ -766,6 +766,14 @@ def test_one_provider_alone_is_enough(client: Caller, server: Server, which: str
 
 
 @pytest.mark.parametrize("which", ["tracer_provider", "meter_provider"])
-def test_a_provider_that_is_none_is_refused(which: str) -> None:
+def test_a_provider_that_is_none_and_the_class_of_one_are_refused(which: str) -> None:
     with pytest.raises(TypeError, match=f"^{which} should be a provider of OpenTelemetry, which has the method get_"):
         Telemetry(**{which: "a tracer"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a wrong value
+    with pytest.raises(TypeError, match=f"^{which} should be a provider of OpenTelemetry, not its class Recorded$"):
+        Telemetry(**{which: Recorded})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a wrong value
+
+
+@pytest.mark.parametrize("make", [VideoClient, AsyncVideoClient])
+def test_a_client_refuses_a_provider_in_place_of_its_telemetry(make: type[VideoClient | AsyncVideoClient]) -> None:
+    with pytest.raises(TypeError, match=r"not Recorded; for .* pass telemetry=Telemetry\(tracer_provider=...\)"):
+        make(KEY, telemetry=Recorded())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a wrong value

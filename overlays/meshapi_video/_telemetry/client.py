@@ -16,6 +16,7 @@ from meshapi_video._logging import task_logger
 from meshapi_video._polling.state import GiveUp
 from meshapi_video._tasks import outcome
 from meshapi_video._telemetry.call import Call, Name, current, error_type, plain_id, works_for
+from meshapi_video._telemetry.settings import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from meshapi_video._polling.scheduler import Scheduler
     from meshapi_video._polling.state import PollState
     from meshapi_video._telemetry.metrics import Metrics
-    from meshapi_video._telemetry.settings import MeterProvider, Telemetry, TracerProvider
+    from meshapi_video._telemetry.settings import MeterProvider, TracerProvider
     from meshapi_video._telemetry.tracing import ActiveSpan, Tracing
     from meshapi_video._transport.operations import Operation
 
@@ -53,10 +54,17 @@ class ClientTelemetry:
     """The telemetry of one client. Any number of threads may use it."""
 
     def __init__(self, settings: Telemetry | None, base_url: str) -> None:
+        if settings is not None and not isinstance(settings, Telemetry):  # pyright: ignore[reportUnnecessaryIsInstance] - the user may pass anything
+            raise TypeError(
+                f"telemetry should be a Telemetry or None, not {type(settings).__name__}; for a provider of your own, "
+                "pass telemetry=Telemetry(tracer_provider=...)"
+            )
         self._settings = settings
         self._base_url = base_url
         self._tracing: Tracing | None = None
         self._metrics: Metrics | None = None
+        self._broken = set[str]()
+        """The modules of OpenTelemetry whose provider raised an error. Asked at each poll, it would flood the log."""
 
     def call(self, name: Name, task_id: str | None = None) -> AbstractContextManager[object]:
         """The context of one call of a method."""
@@ -133,14 +141,30 @@ class ClientTelemetry:
     def _find_tracing(self) -> Tracing | None:
         if self._tracing is None and (settings := self._settings) is not None:
             make = partial(_new_tracing, settings, self._base_url)
-            self._tracing = _made("opentelemetry.trace", "get_tracer_provider", settings.tracer_provider, make)
+            self._tracing = self._made("opentelemetry.trace", "get_tracer_provider", settings.tracer_provider, make)
         return self._tracing
 
     def _find_metrics(self) -> Metrics | None:
         if self._metrics is None and (settings := self._settings) is not None:
             provider = settings.meter_provider
-            self._metrics = _made("opentelemetry.metrics", "get_meter_provider", provider, _new_metrics)
+            self._metrics = self._made("opentelemetry.metrics", "get_meter_provider", provider, _new_metrics)
         return self._metrics
+
+    # Any: a provider of OpenTelemetry.
+    def _made(self, module: str, function: str, provider: Any, make: Callable[[Any], T]) -> T | None:  # noqa: ANN401
+        """What `make` makes with the client's provider, or else with the one that the program has set, if it has."""
+        if module in self._broken:
+            return None
+        made: T | None = None
+        is_broken = True
+        # The environment may name a provider that cannot be loaded.
+        with _log_telemetry_errors:
+            if (provider := provider or _provider_of_program(module, function)) is not None:
+                made = make(provider)
+            is_broken = False
+        if is_broken:
+            self._broken.add(module)
+        return made
 
 
 # Both imported only in a program that has a provider.
@@ -157,21 +181,13 @@ def _new_metrics(provider: MeterProvider) -> Metrics:
 
 
 # Any: a provider of OpenTelemetry.
-def _made(module: str, function: str, provider: Any, make: Callable[[Any], T]) -> T | None:  # noqa: ANN401
-    """What `make` makes with the client's provider, or else with the one that the program has set, if it has."""
-    made: T | None = None
-    # The environment may name a provider that cannot be loaded.
-    with _log_telemetry_errors:
-        if provider is None:
-            # Another thread may be importing the module, which has no function yet.
-            get = getattr(sys.modules.get(module), function, None)
-            provider = None if get is None else get()
-            # Each stands for a provider that is not set yet. Only the class for spans has a public name.
-            if type(provider).__name__ in {"ProxyTracerProvider", "_ProxyMeterProvider"}:
-                provider = None
-        if provider is not None:
-            made = make(provider)
-    return made
+def _provider_of_program(module: str, function: str) -> Any:  # noqa: ANN401
+    """The provider that the program has set, or None."""
+    # Another thread may be importing the module, which has no function yet.
+    get = getattr(sys.modules.get(module), function, None)
+    provider = None if get is None else get()
+    # Each stands for a provider that is not set yet. Only the class for spans has a public name.
+    return None if type(provider).__name__ in {"ProxyTracerProvider", "_ProxyMeterProvider"} else provider
 
 
 @contextmanager

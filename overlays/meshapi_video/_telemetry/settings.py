@@ -27,6 +27,8 @@ class MeterProvider(Protocol):
 # attrs passes the field without its type.
 def _check_provider(_telemetry: Telemetry, attribute: Attribute[Any], value: object) -> None:
     method = "get_tracer" if attribute.name == "tracer_provider" else "get_meter"
+    if isinstance(value, type):
+        raise TypeError(f"{attribute.name} should be a provider of OpenTelemetry, not its class {value.__name__}")
     if value is not None and not callable(getattr(value, method, None)):
         raise TypeError(
             f"{attribute.name} should be a provider of OpenTelemetry, which has the method {method}; this is "
