@@ -29,6 +29,8 @@ NOTES: Final = """\
   that failed are not counted. The row with ten thousand tasks therefore shows what a poll costs in the long run.
 - The harness starts a worker for each one that ends, as a supervisor does: some workers end when their server restarts.
 - An engine whose workers have no child processes has no row for the kill of a child.
+- With ten thousand tasks, a task is polled every 30 seconds, and by `poll_video` every 5 minutes: Temporal's server for
+  development starts about 55 activities a second on this machine.
 """
 
 
