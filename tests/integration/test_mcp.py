@@ -258,8 +258,33 @@ def test_the_list_has_ten_tasks_a_page(ai: AIClient, env_server: Server) -> None
     assert [page["next"] for page in pages] == [
         "There are more: page=2.",
         "There are more: page=3.",
-        *["This is the last page."] * 2,
+        "This is the last page.",
+        "The list ends before this page: it has 21 tasks.",
     ]
+
+
+def test_the_list_has_at_most_a_hundred_pages(
+    ai: AIClient, env_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert waiting.MOST_PAGES == 100
+    assert "page: Input should be less than or equal to 100" in ai.error("list_video_tasks", page=101)
+    assert env_server.requests == []
+    monkeypatch.setattr(waiting, "MOST_PAGES", 1)
+    rows = [{"id": f"task-{number}", "status": "running"} for number in range(11)]
+    env_server.script(response(200, {"data": rows, "total": 11, "limit": 100, "offset": 0, "has_more": False}))
+    assert ai.data("list_video_tasks")["next"] == "There are more. Ask for one status."
+
+
+@pytest.mark.parametrize(("tool", "arguments"), [("get_video_task", {"task_id": "t"}), ("list_video_tasks", {})])
+def test_a_call_without_a_response_ends_within_55_seconds_and_reports_its_progress(
+    ai: AIClient, env_server: Server, monkeypatch: pytest.MonkeyPatch, tool: str, arguments: dict[str, str]
+) -> None:
+    env_server.script(env_server.stall())
+    monkeypatch.setattr(progress, "LONGEST_CALL", 0.2)
+    monkeypatch.setattr(progress, "PROGRESS_INTERVAL", 0.01)
+    sentence = ai.error(tool, **arguments)
+    assert sentence.startswith("Mesh has not responded completely within 55 seconds. Nothing was created or changed.")
+    assert ai.progress
 
 
 def test_the_list_has_only_tasks_of_the_statuses_that_are_asked_for(ai: AIClient, env_sandbox: Sandbox) -> None:

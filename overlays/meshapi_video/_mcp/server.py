@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import anyio
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
@@ -43,7 +44,10 @@ class VideoServer(MCPServer[State]):
     def __init__(self, state: State) -> None:
         @asynccontextmanager
         async def lifespan(_server: MCPServer[State]) -> AsyncGenerator[State]:
-            yield state
+            async with anyio.create_task_group() as state.creates.group:
+                yield state
+                # The journal has the creates that this ends: the next call finds their tasks in the list.
+                state.creates.group.cancel_scope.cancel()
 
         super().__init__(
             "meshapi-video",

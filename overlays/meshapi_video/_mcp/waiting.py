@@ -8,7 +8,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from meshapi_video._errors import TaskError, WaitTimeout
-from meshapi_video._mcp.progress import LONGEST_CALL, reporting
+from meshapi_video._mcp.progress import LONGEST_CALL, limited, reporting
 from meshapi_video._mcp.results import (
     LONGEST_PROBLEM,
     ListedTask,
@@ -27,6 +27,8 @@ MOST_TASKS: Final = 15
 """The tasks of one wait: the result names each."""
 PAGE_SIZE: Final = 10
 """The tasks of one page: a model reads all of them."""
+MOST_PAGES: Final = 100
+"""Mesh is asked for all tasks up to the page: ten requests for the last one."""
 _MOST_PROBLEMS: Final = 2
 _LONGEST_OF_SEVERAL: Final = 110
 """The characters of a problem beside others."""
@@ -37,7 +39,9 @@ Seconds = Annotated[float, Field(ge=0, description="How long to wait. A call end
 
 async def get_video_task(task_id: TaskId, ctx: ToolContext) -> Annotated[CallToolResult, TaskResult]:
     """Reads the current state of a video task. It does not wait."""
-    return result_of(task_result(await client_of(ctx).get(task_id)))
+    client = client_of(ctx)
+    async with limited(ctx, "no response yet", _no_response):
+        return result_of(task_result(await client.get(task_id)))
 
 
 async def wait_for_video(
@@ -109,7 +113,7 @@ async def list_video_tasks(
     status: Annotated[
         list[str] | None, Field(description="Only tasks with one of these statuses, such as queued and running.")
     ] = None,
-    page: Annotated[int, Field(ge=1, description="The page of ten tasks, from 1.")] = 1,
+    page: Annotated[int, Field(ge=1, le=MOST_PAGES, description="The page of ten tasks, from 1 to 100.")] = 1,
 ) -> Annotated[CallToolResult, ListResult]:
     """Lists the video tasks that Mesh has stored, ten a page.
 
@@ -118,13 +122,24 @@ async def list_video_tasks(
     found = client_of(ctx).list(status=status or None)
     begin, end, count = (page - 1) * PAGE_SIZE, page * PAGE_SIZE, 0
     tasks = list[ListedTask]()
-    more = False
-    async for task in found:
-        if count == end:
-            more = True
-            break
-        if count >= begin:
-            tasks.append(listed_task(task))
-        count += 1
-    advice = f"There are more: page={page + 1}." if more else "This is the last page."
+    async with limited(ctx, "the list is not complete yet", _no_response):
+        async for task in found:
+            if begin <= count < end:
+                tasks.append(listed_task(task))
+            count += 1
+            if count > end:
+                break
+    if count > end:
+        advice = f"There are more: page={page + 1}." if page < MOST_PAGES else "There are more. Ask for one status."
+    elif tasks or page == 1:
+        advice = "This is the last page."
+    else:
+        advice = f"The list ends before this page: it has {count} tasks."
     return result_of(ListResult(tasks=tasks, total=found.total, next=advice))
+
+
+def _no_response() -> str:
+    return (
+        f"Mesh has not responded completely within {LONGEST_CALL:g} seconds. Nothing was created or changed. Call "
+        "again; if this goes on, the user should check the network"
+    )
