@@ -417,3 +417,13 @@ def test_no_error_repeats_the_prompt(ai: AIClient, env_server: Server, prompt: s
     assert "rejected: (the prompt)" in sentence
     assert "private" not in sentence
     assert "AAAA" not in sentence
+
+
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_no_error_repeats_the_prompt_in_a_quoted_request(ai: AIClient, env_server: Server, *, is_ascii: bool) -> None:
+    prompt = 'Ein Schild mit "M\u00fcller" am See, sehr privat'
+    quoted = json.dumps({"text": prompt}, ensure_ascii=is_ascii)
+    env_server.script(response(400, {"error": {"code": "bad", "message": f"rejected: {quoted}"}}))
+    sentence = ai.error("create_video", **{**LAKE, "prompt": prompt})
+    assert "rejected: {" in sentence
+    assert not any(part in sentence for part in ("Schild", "ller", "See", "privat"))

@@ -23,7 +23,7 @@ from meshapi_video._download.file_lock import try_lock
 from meshapi_video._errors import CreateUncertain, MeshVideoError
 from meshapi_video._mcp.progress import LONGEST_CALL, limited
 from meshapi_video._mcp.state import ToolContext, client_of, state_of
-from meshapi_video._mcp.texts import as_data
+from meshapi_video._mcp.texts import escape_text
 
 LONGEST_HALF: Final = LONGEST_CALL / 2
 """Seconds of the search before the question to the user, and of the create after it."""
@@ -62,7 +62,7 @@ class PaidOnce:
         self._client = client
         self._journal = state.journal
         self._creates = state.creates
-        self._words = state.words
+        self._rephrase = state.rephrase
         self._ctx = ctx
         self._earlier: JournalRecord | None = None
         """An earlier create of this request without a known end."""
@@ -92,7 +92,9 @@ class PaidOnce:
         try:
             found = await search_list(self._client, records, SETTLED_AFTER, time.time())
         except MeshVideoError as error:
-            raise ToolError(self._not_now(f"the list cannot be read: {as_data(self._words(str(error)))}")) from error
+            raise ToolError(
+                self._not_now(f"the list cannot be read: {escape_text(self._rephrase(str(error)))}")
+            ) from error
         for request_id, task_id in (*found.created.items(), *((each, None) for each in found.not_made)):
             await anyio.to_thread.run_sync(resolve, self._journal, request_id, task_id)
         if own.request_id in found.unresolved:
@@ -124,8 +126,9 @@ class PaidOnce:
                 )
             except CreateUncertain as error:
                 raise ToolError(
-                    f"{as_data(str(error.args[0]))}. A task may have been made and paid for. Call create_video again "
-                    "with the same arguments: it looks for this task first, and pays for nothing twice"
+                    f"{escape_text(str(error.args[0]))}. A task may have been made and paid for. Call "
+                    "create_video again with the same arguments: it looks for this task first, and pays for nothing "
+                    "twice"
                 ) from error
             return created.id, True
 
@@ -140,7 +143,7 @@ class PaidOnce:
         return f"{earlier}Nothing was created now: {reason}. Call create_video again with the same arguments"
 
     def _unresolved(self, record: JournalRecord, task_ids: list[str]) -> str:
-        tasks = ", ".join(as_data(task_id, 60) for task_id in task_ids[:3])
+        tasks = ", ".join(escape_text(task_id, 60) for task_id in task_ids[:3])
         seconds = record.time + SETTLED_AFTER - time.time()
         later = f"Call again in {math.ceil(seconds)} seconds, when the list decides. " if seconds > 0 else ""
         return (

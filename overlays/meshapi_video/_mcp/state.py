@@ -26,8 +26,8 @@ class State:
     """Downloads and the journal of creates are written below it, and nothing else is."""
     allow_paid: bool
     """Whether a client that cannot ask the user may create videos, which cost money."""
-    words: Callable[[str], str]
-    """Says in the words of the command line what the SDK says in the words of Python."""
+    rephrase: Callable[[str], str]
+    """Replaces the words of Python in an error of the SDK by those of the command line."""
 
     creates: Creates = field(factory=Creates, init=False)
     """Runs the creates of this process."""

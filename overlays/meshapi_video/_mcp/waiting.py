@@ -20,7 +20,7 @@ from meshapi_video._mcp.results import (
     task_result,
 )
 from meshapi_video._mcp.state import ToolContext, client_of
-from meshapi_video._mcp.texts import as_data
+from meshapi_video._mcp.texts import escape_text
 from meshapi_video._polling.state import FINAL_POLL_TIMEOUT
 
 MOST_TASKS: Final = 15
@@ -60,7 +60,7 @@ async def wait_for_video(
         except WaitTimeout as error:
             if error.last_task is None:
                 raise
-            problem = None if error.last_error is None else as_data(str(error.last_error), LONGEST_PROBLEM)
+            problem = None if error.last_error is None else escape_text(str(error.last_error), LONGEST_PROBLEM)
             return result_of(task_result(error.last_task, problem))
         return result_of(task_result(video.task))
 
@@ -88,9 +88,9 @@ async def wait_for_videos(
                     ids = found.not_over
                 case _:
                     ids = found.unknown
-            ids.append(as_data(result.task_id))
+            ids.append(escape_text(result.task_id))
             if result.error is not None and ids is not found.not_over:
-                found.problems.append(as_data(str(result.error), _LONGEST_OF_SEVERAL))
+                found.problems.append(escape_text(str(result.error), _LONGEST_OF_SEVERAL))
             over = len(found.succeeded) + len(found.ended_without_video)
     del found.problems[_MOST_PROBLEMS:]
     found.next = _next_of(found)
