@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -109,21 +110,45 @@ def test_several_tasks_are_sorted_by_how_they_ended(ai: AIClient, env_sandbox: S
     assert waited["not_over"] == [running]
     assert waited["unknown"] == ["none"]
     assert len(waited["problems"]) == 2
-    assert "again with the ids in not_over" in waited["next"]
+    assert any(line.startswith(f"{failed}: failed: OutputVideoSensitive") for line in waited["problems"])
+    assert "none: HTTP 404 not_found" in waited["problems"]
+    assert waited["next"] == (
+        "Call download_video for each id in succeeded. Not all are over: this is normal. Call wait_for_videos again "
+        "with the ids in not_over. The tasks in ended_without_video do not change any more. For each id in unknown, "
+        "call get_video_task: it says what to do."
+    )
 
 
 def test_the_result_for_several_tasks_says_what_to_do_once_all_are_over(ai: AIClient, env_sandbox: Sandbox) -> None:
     succeeded = env_sandbox.create_task(queued_for=0, running_for=0)
     failed = env_sandbox.create_task("failed", queued_for=0, running_for=0)
     assert "download_video" in ai.data("wait_for_videos", task_ids=[succeeded])["next"]
-    assert ai.data("wait_for_videos", task_ids=[failed])["next"] == "No video is ready."
+    assert ai.data("wait_for_videos", task_ids=[failed])["next"] == (
+        "The tasks in ended_without_video do not change any more."
+    )
+
+
+def test_tasks_without_a_video_for_the_same_reason_share_one_line(ai: AIClient, env_server: Server) -> None:
+    error = {"error": {"code": "not_found", "message": "no " * 90}}
+    respond_by_id(env_server, lambda task_id, _poll: response(404, error, x_request_id=f"req-of-{task_id}"))
+    waited = ai.data("wait_for_videos", task_ids=["t1", "t2", "t3"], seconds=5)
+    assert re.fullmatch(r"t\d and 2 more: HTTP 404 not_found", waited["problems"][0])
+    assert len(waited["problems"]) == 1
+    assert waited["next"] == "For each id in unknown, call get_video_task: it says what to do."
+
+
+def test_many_reasons_are_named_by_their_number(ai: AIClient, env_server: Server) -> None:
+    respond_by_id(env_server, lambda task_id, _poll: task("failed", task_id, error={"code": task_id, "message": "no"}))
+    waited = ai.data("wait_for_videos", task_ids=["t1", "t2", "t3"], seconds=5)
+    assert len(waited["problems"]) == 3
+    assert waited["problems"][2] == "and 1 more: call get_video_task for each id"
 
 
 def test_a_task_whose_polls_all_failed_is_unknown_among_several(ai: AIClient, env_server: Server) -> None:
     env_server.script(close)
     waited = ai.data("wait_for_videos", task_ids=[TASK_ID], seconds=5)
     assert waited["unknown"] == [TASK_ID]
-    assert "no status received" in waited["problems"][0]
+    assert waited["problems"] == [f"{TASK_ID}: no status received"]
 
 
 def test_a_wait_reports_its_progress_every_second(

@@ -51,7 +51,7 @@ class TasksResult(BaseModel):
     ended_without_video: list[str]
     not_over: list[str]
     unknown: list[str] = Field(description="Tasks whose state could not be read.")
-    problems: list[str] = Field(description="The first reasons, each with its task.")
+    problems: list[str] = Field(description="The first reasons, each with its first task.")
     next: str = Field(description="What to do next.")
 
 

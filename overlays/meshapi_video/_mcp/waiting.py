@@ -9,6 +9,7 @@ from pydantic import Field
 
 from meshapi_video._errors import TaskError, WaitTimeout
 from meshapi_video._mcp.progress import LONGEST_CALL, limited, reporting
+from meshapi_video._mcp.reasons import reasons_of
 from meshapi_video._mcp.results import (
     LONGEST_PROBLEM,
     ListedTask,
@@ -29,9 +30,6 @@ PAGE_SIZE: Final = 10
 """The tasks of one page: a model reads all of them."""
 MOST_PAGES: Final = 100
 """Mesh is asked for all tasks up to the page: ten requests for the last one."""
-_MOST_PROBLEMS: Final = 2
-_LONGEST_OF_SEVERAL: Final = 110
-"""The characters of a problem beside others."""
 
 TaskId = Annotated[str, Field(description="The task's id, as create_video or list_video_tasks returned it.")]
 Seconds = Annotated[float, Field(ge=0, description="How long to wait. A call ends after 55 seconds at the latest.")]
@@ -76,6 +74,7 @@ async def wait_for_videos(
     """
     client, timeout = client_of(ctx), _timeout(seconds)
     found = TasksResult(succeeded=[], ended_without_video=[], not_over=[], unknown=[], problems=[], next="")
+    errors = dict[str, Exception]()
     over = 0
     async with reporting(ctx, timeout, lambda: f"{over} of {len(task_ids)} tasks are over"):
         async for result in client.wait_many(task_ids, timeout=timeout):
@@ -90,17 +89,21 @@ async def wait_for_videos(
                     ids = found.unknown
             ids.append(escape_text(result.task_id))
             if result.error is not None and ids is not found.not_over:
-                found.problems.append(escape_text(str(result.error), _LONGEST_OF_SEVERAL))
+                errors[result.task_id] = result.error
             over = len(found.succeeded) + len(found.ended_without_video)
-    del found.problems[_MOST_PROBLEMS:]
+    found.problems = reasons_of(errors)
     found.next = _next_of(found)
     return result_of(found)
 
 
 def _next_of(found: TasksResult) -> str:
-    if found.not_over:
-        return "Not all are over: this is normal. Call wait_for_videos again with the ids in not_over."
-    return "Call download_video for the ids in succeeded." if found.succeeded else "No video is ready."
+    advice = {
+        "Call download_video for each id in succeeded.": found.succeeded,
+        "Not all are over: this is normal. Call wait_for_videos again with the ids in not_over.": found.not_over,
+        "The tasks in ended_without_video do not change any more.": found.ended_without_video,
+        "For each id in unknown, call get_video_task: it says what to do.": found.unknown,
+    }
+    return " ".join(sentence for sentence, ids in advice.items() if ids)
 
 
 def _timeout(seconds: float) -> float:
