@@ -42,10 +42,10 @@ async def limited(
     """
     longest = LONGEST_CALL if seconds is None else seconds
     async with reporting(ctx, longest, lambda: message):
-        with anyio.move_on_after(longest) as scope:
+        with anyio.move_on_after(longest):
             yield
-        if scope.cancelled_caught:
-            raise ToolError(sentence())
+            return
+        raise ToolError(sentence())
 
 
 async def _report(ctx: ToolContext, total: float, message: Callable[[], str]) -> None:
