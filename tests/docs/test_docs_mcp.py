@@ -33,7 +33,7 @@ def test_a_configuration_starts_a_command_that_exists(text: str) -> None:
 
 
 def test_the_table_has_every_tool_with_its_arguments(tmp_path: Path) -> None:
-    server = VideoServer(State(client=None, no_client="", folder=tmp_path, allow_paid=False, words=str))
+    server = VideoServer(State(client=None, no_client="", folder=tmp_path, allow_paid=False, rephrase=str))
     tools = {tool.name: list(tool.input_schema["properties"]) for tool in anyio.run(server.list_tools)}
     rows = re.findall(r"^\| `(\w+)\((.*?)\)` \|", PAGE, re.MULTILINE)
     assert {name: arguments.split(", ") for name, arguments in rows} == tools

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -109,21 +110,45 @@ def test_several_tasks_are_sorted_by_how_they_ended(ai: AIClient, env_sandbox: S
     assert waited["not_over"] == [running]
     assert waited["unknown"] == ["none"]
     assert len(waited["problems"]) == 2
-    assert "again with the ids in not_over" in waited["next"]
+    assert any(line.startswith(f"{failed}: failed: OutputVideoSensitive") for line in waited["problems"])
+    assert "none: HTTP 404 not_found" in waited["problems"]
+    assert waited["next"] == (
+        "Call download_video for each id in succeeded. Not all are over: this is normal. Call wait_for_videos again "
+        "with the ids in not_over. The tasks in ended_without_video do not change any more. For each id in unknown, "
+        "call get_video_task: it says what to do."
+    )
 
 
 def test_the_result_for_several_tasks_says_what_to_do_once_all_are_over(ai: AIClient, env_sandbox: Sandbox) -> None:
     succeeded = env_sandbox.create_task(queued_for=0, running_for=0)
     failed = env_sandbox.create_task("failed", queued_for=0, running_for=0)
     assert "download_video" in ai.data("wait_for_videos", task_ids=[succeeded])["next"]
-    assert ai.data("wait_for_videos", task_ids=[failed])["next"] == "No video is ready."
+    assert ai.data("wait_for_videos", task_ids=[failed])["next"] == (
+        "The tasks in ended_without_video do not change any more."
+    )
+
+
+def test_tasks_without_a_video_for_the_same_reason_share_one_line(ai: AIClient, env_server: Server) -> None:
+    error = {"error": {"code": "not_found", "message": "no " * 90}}
+    respond_by_id(env_server, lambda task_id, _poll: response(404, error, x_request_id=f"req-of-{task_id}"))
+    waited = ai.data("wait_for_videos", task_ids=["t1", "t2", "t3"], seconds=5)
+    assert re.fullmatch(r"t\d and 2 more: HTTP 404 not_found", waited["problems"][0])
+    assert len(waited["problems"]) == 1
+    assert waited["next"] == "For each id in unknown, call get_video_task: it says what to do."
+
+
+def test_many_reasons_are_named_by_their_number(ai: AIClient, env_server: Server) -> None:
+    respond_by_id(env_server, lambda task_id, _poll: task("failed", task_id, error={"code": task_id, "message": "no"}))
+    waited = ai.data("wait_for_videos", task_ids=["t1", "t2", "t3"], seconds=5)
+    assert len(waited["problems"]) == 3
+    assert waited["problems"][2] == "and 1 more: call get_video_task for each id"
 
 
 def test_a_task_whose_polls_all_failed_is_unknown_among_several(ai: AIClient, env_server: Server) -> None:
     env_server.script(close)
     waited = ai.data("wait_for_videos", task_ids=[TASK_ID], seconds=5)
     assert waited["unknown"] == [TASK_ID]
-    assert "no status received" in waited["problems"][0]
+    assert waited["problems"] == [f"{TASK_ID}: no status received"]
 
 
 def test_a_wait_reports_its_progress_every_second(
@@ -258,8 +283,33 @@ def test_the_list_has_ten_tasks_a_page(ai: AIClient, env_server: Server) -> None
     assert [page["next"] for page in pages] == [
         "There are more: page=2.",
         "There are more: page=3.",
-        *["This is the last page."] * 2,
+        "This is the last page.",
+        "The list ends before this page: it has 21 tasks.",
     ]
+
+
+def test_the_list_has_at_most_a_hundred_pages(
+    ai: AIClient, env_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert waiting.MOST_PAGES == 100
+    assert "page: Input should be less than or equal to 100" in ai.error("list_video_tasks", page=101)
+    assert env_server.requests == []
+    monkeypatch.setattr(waiting, "MOST_PAGES", 1)
+    rows = [{"id": f"task-{number}", "status": "running"} for number in range(11)]
+    env_server.script(response(200, {"data": rows, "total": 11, "limit": 100, "offset": 0, "has_more": False}))
+    assert ai.data("list_video_tasks")["next"] == "There are more. Ask for one status."
+
+
+@pytest.mark.parametrize(("tool", "arguments"), [("get_video_task", {"task_id": "t"}), ("list_video_tasks", {})])
+def test_a_call_without_a_response_ends_within_55_seconds_and_reports_its_progress(
+    ai: AIClient, env_server: Server, monkeypatch: pytest.MonkeyPatch, tool: str, arguments: dict[str, str]
+) -> None:
+    env_server.script(env_server.stall())
+    monkeypatch.setattr(progress, "LONGEST_CALL", 0.2)
+    monkeypatch.setattr(progress, "PROGRESS_INTERVAL", 0.01)
+    sentence = ai.error(tool, **arguments)
+    assert sentence.startswith("Mesh has not responded completely within 55 seconds. Nothing was created or changed.")
+    assert ai.progress
 
 
 def test_the_list_has_only_tasks_of_the_statuses_that_are_asked_for(ai: AIClient, env_sandbox: Sandbox) -> None:

@@ -15,13 +15,15 @@ import anyio.to_thread
 import pytest
 from mcp.types import CallToolResult, InputRequiredResult
 
-from meshapi_video import read_journal
+from meshapi_video import AsyncVideoClient, read_journal
 from meshapi_video._download.file_lock import try_lock
+from meshapi_video._mcp import paid_once
+from meshapi_video._mcp.paid_once import PaidOnce
 from meshapi_video_sandbox import CreateRecord, Sandbox
 from support.clock import Clock
 from support.many_tasks import eventually
 from support.mcp_client import MODEL, MODES, AIClient, User, agreeing, run_in_thread, text_of
-from support.server import Server, response
+from support.server import Server, close, response
 
 LAKE: dict[str, Any] = {"model": MODEL, "prompt": "a lake", "duration": 5, "resolution": "720p"}
 
@@ -232,12 +234,133 @@ def test_a_create_whose_call_was_cancelled_is_found_in_the_list(ai: AIClient, me
     assert (again["task_id"], again["is_new"]) == (made.id, False)
 
 
+@pytest.mark.parametrize("ends", ["the client cancels the call", "the call takes too long"])
+def test_a_create_that_was_sent_goes_on_after_its_call_and_writes_its_id(
+    ai: AIClient, mesh: Mesh, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    mesh.plan_creates(create_faults=[{"fault": "slow_after", "delay": 0.5, "creates": [1]}])
+    journal = ai.folder / "creates.journal"
+
+    async def main() -> CallToolResult:
+        async with ai.connected() as client:
+            if ends == "the call takes too long":
+                monkeypatch.setattr(paid_once, "LONGEST_HALF", 0.3)
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.call_tool, "create_video", LAKE)
+                await anyio.to_thread.run_sync(eventually, mesh.creates)
+                if ends == "the client cancels the call":
+                    group.cancel_scope.cancel()
+            # Without another call, which would find the task in the list.
+            await anyio.to_thread.run_sync(eventually, lambda: read_journal(journal)[0].event == "created")
+            return await client.call_tool("create_video", LAKE)
+
+    again = json.loads(text_of(run_in_thread(main, ai.mode)))
+    (made,) = mesh.creates()
+    assert (again["task_id"], again["is_new"]) == (made.id, False)
+    assert read_journal(journal)[0].task_id == made.id
+
+
+def test_a_create_that_takes_too_long_goes_on_and_the_next_call_returns_its_task(
+    ai: AIClient, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert paid_once.LONGEST_HALF == 27.5
+    mesh.plan_creates(create_faults=[{"fault": "slow_after", "delay": 0.6, "creates": [1]}])
+
+    async def main() -> list[CallToolResult]:
+        async with ai.connected() as client:
+            monkeypatch.setattr(paid_once, "LONGEST_HALF", 0.3)
+            first = await client.call_tool("create_video", LAKE)
+            monkeypatch.setattr(paid_once, "LONGEST_HALF", 27.5)
+            return [first, await client.call_tool("create_video", LAKE)]
+
+    first, second = run_in_thread(main, ai.mode)
+    assert first.is_error
+    assert "the create goes on: its task may be made, and be paid for. Call create_video again" in text_of(first)
+    again = json.loads(text_of(second))
+    (made,) = mesh.creates()
+    assert (again["task_id"], again["is_new"]) == (made.id, False)
+
+
+def test_a_create_that_waits_for_another_one_too_long_is_never_sent(
+    ai: AIClient, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> str:
+        async with AsyncVideoClient() as videos:
+            state = ai.state(videos)
+            async with ai.connected(state) as client:
+                async with state.creates.lock:
+                    monkeypatch.setattr(paid_once.PaidOnce, "find", find_nothing)
+                    monkeypatch.setattr(paid_once, "LONGEST_HALF", 0.1)
+                    result = await client.call_tool("create_video", LAKE)
+                await anyio.wait_all_tasks_blocked()
+        return text_of(result)
+
+    async def find_nothing(_self: PaidOnce) -> None:
+        return
+
+    assert run_in_thread(main, ai.mode) == (
+        "Nothing was created now: Mesh has not responded in time, or another create is under way. Call create_video "
+        "again with the same arguments"
+    )
+    assert mesh.creates() == []
+
+
+def test_a_create_that_another_call_began_while_the_user_was_asked_is_not_repeated(
+    ai: AIClient, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def find_nothing(_self: PaidOnce) -> None:
+        return
+
+    mesh.plan_creates(create_faults=["lost_response"])
+    ai.error("create_video", **LAKE)
+    monkeypatch.setattr(paid_once.PaidOnce, "find", find_nothing)
+    sentence = ai.error("create_video", **LAKE)
+    assert "An earlier create of this request has no known end: its task may exist, and be paid for." in sentence
+    assert "Nothing was created now" in sentence
+    assert len(mesh.creates()) == 1
+
+
+@pytest.mark.parametrize("list_fails", ["at once", "never"])
+def test_a_failed_search_says_that_an_earlier_create_may_be_paid_for(
+    ai: AIClient, env_server: Server, monkeypatch: pytest.MonkeyPatch, list_fails: str
+) -> None:
+    env_server.script(close, response(401, {}) if list_fails == "at once" else env_server.stall())
+    assert "A task may have been made and paid for" in ai.error("create_video", **LAKE)
+    monkeypatch.setattr(paid_once, "LONGEST_HALF", 0.3)
+    sentence = ai.error("create_video", **LAKE)
+    assert sentence.startswith(
+        "An earlier create of this request has no known end: its task may exist, and be paid for. Nothing was created "
+        "now: "
+    )
+    assert sentence.endswith("Call create_video again with the same arguments")
+    assert ("--api-key-file" in sentence) == (list_fails == "at once")
+    assert [request.method for request in env_server.requests] == ["POST", "GET"]
+
+
+def test_a_search_does_not_delay_another_create(ai: AIClient, env_server: Server) -> None:
+    created = response(200, {"id": "t2"})
+    env_server.script(close, env_server.stall(), created)
+
+    async def main() -> None:
+        async with ai.connected() as client:
+            await client.call_tool("create_video", LAKE)
+            async with anyio.create_task_group() as group:
+                group.start_soon(client.call_tool, "create_video", LAKE)
+                await anyio.to_thread.run_sync(eventually, lambda: len(env_server.requests) == 2)
+                results.append(await client.call_tool("create_video", {**LAKE, "take": 2}))
+                group.cancel_scope.cancel()
+
+    results: list[CallToolResult] = []
+    run_in_thread(main, ai.mode)
+    assert json.loads(text_of(results[0]))["task_id"] == "t2"
+
+
 def test_a_create_that_made_no_task_is_sent_again_once_the_list_is_sure(ai: AIClient, mesh: Mesh, clock: Clock) -> None:
     mesh.plan_creates(create_faults=[{"fault": "reset_before", "creates": [1]}])
     ai.error("create_video", **LAKE)
     clock.now += 60
     sentence = ai.error("create_video", **LAKE)
-    assert "no known end, so that nothing was created now. Call again in 14 minutes" in sentence
+    assert "no known end, so that nothing was created now. Call again in 840 seconds" in sentence
     assert "Tasks that may be the one" not in sentence
     clock.now += 900
     assert ai.data("create_video", **LAKE)["is_new"]
@@ -295,3 +418,13 @@ def test_no_error_repeats_the_prompt(ai: AIClient, env_server: Server, prompt: s
     assert "rejected: (the prompt)" in sentence
     assert "private" not in sentence
     assert "AAAA" not in sentence
+
+
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_no_error_repeats_the_prompt_in_a_quoted_request(ai: AIClient, env_server: Server, *, is_ascii: bool) -> None:
+    prompt = 'Ein Schild mit "M\u00fcller" am See, sehr privat'
+    quoted = json.dumps({"text": prompt}, ensure_ascii=is_ascii)
+    env_server.script(response(400, {"error": {"code": "bad", "message": f"rejected: {quoted}"}}))
+    sentence = ai.error("create_video", **{**LAKE, "prompt": prompt})
+    assert "rejected: {" in sentence
+    assert not any(part in sentence for part in ("Schild", "ller", "See", "privat"))

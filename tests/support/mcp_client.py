@@ -15,7 +15,7 @@ from mcp.client import ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, ResourceLink, TextContent
 
 from meshapi_video import AsyncVideoClient
-from meshapi_video._cli.mcp_command import in_words
+from meshapi_video._cli.mcp_command import rephrase
 from meshapi_video._mcp.server import VideoServer
 from meshapi_video._mcp.state import State
 
@@ -66,7 +66,7 @@ class AIClient:
             yield await stack.enter_async_context(client)
 
     def state(self, videos: AsyncVideoClient) -> State:
-        return State(client=videos, no_client="", folder=self.folder, allow_paid=self.allow_paid, words=in_words)
+        return State(client=videos, no_client="", folder=self.folder, allow_paid=self.allow_paid, rephrase=rephrase)
 
     def call(self, tool: str, **arguments: object) -> CallToolResult:
         """The result of one call."""

@@ -42,7 +42,8 @@ def own_requirements() -> list[Requirement]:
     """What a user installs, with all extras."""
     project = PROJECT["project"]
     lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
-    return [Requirement(line) for line in lines]
+    # An extra may include another extra.
+    return [each for each in map(Requirement, lines) if each.name != project["name"]]
 
 
 def group_requirements() -> list[Requirement]:

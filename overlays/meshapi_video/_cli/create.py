@@ -69,9 +69,9 @@ class Item:
         try:
             return build_request(self.model, self.prompt, self.content, self.options, self.extra_body)
         except (ValueError, TypeError) as error:
-            raise click.UsageError(f"{self.place}{self._in_words(str(error))}") from error
+            raise click.UsageError(f"{self.place}{self._rephrase(str(error))}") from error
 
-    def _in_words(self, mistakes: str) -> str:
+    def _rephrase(self, mistakes: str) -> str:
         # The lines of a batch have the names of the API.
         return in_terminal_words(mistakes) if self.place else with_options(mistakes)
 
@@ -79,7 +79,7 @@ class Item:
         """The request, after its warnings were printed. Raises a usage error with all mistakes."""
         request = self.request()
         for doubt in doubts(request):
-            print_error(f"{self.place}warning: {self._in_words(doubt)}")
+            print_error(f"{self.place}warning: {self._rephrase(doubt)}")
         return request
 
 

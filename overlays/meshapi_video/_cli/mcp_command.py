@@ -106,11 +106,11 @@ def _state(folder: Path, key: str | None, private_hosts: tuple[str, ...], allow_
     try:
         client = AsyncVideoClient(key, private_hosts=private_hosts)
     except (MeshVideoError, ValueError) as error:
-        no_client = f"{in_words(str(error)).rstrip('.')}, in the configuration of this server; then start it again"
-    return State(client=client, no_client=no_client, folder=folder, allow_paid=allow_paid, words=in_words)
+        no_client = f"{rephrase(str(error)).rstrip('.')}, in the configuration of this server; then start it again"
+    return State(client=client, no_client=no_client, folder=folder, allow_paid=allow_paid, rephrase=rephrase)
 
 
-def in_words(text: str) -> str:
+def rephrase(text: str) -> str:
     """The message of an error in the words of this command and of its tools."""
     # A model has arguments, not options; and standard input has the messages of the client.
     text = in_terminal_words(text).replace("Change the options", "Change the arguments")

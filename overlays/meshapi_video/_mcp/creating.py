@@ -15,7 +15,7 @@ from meshapi_video._create.request import build_request
 from meshapi_video._mcp.paid_once import PaidOnce, RequestFields
 from meshapi_video._mcp.results import CreateResult, result_of
 from meshapi_video._mcp.state import State, ToolContext, state_of
-from meshapi_video._mcp.texts import as_data
+from meshapi_video._mcp.texts import escape_text
 
 _LONGEST_SHOWN = 80
 """The characters of a value in the question."""
@@ -36,13 +36,6 @@ class Confirmation(BaseModel):
     create: bool = Field(title="Create this video", description="It costs money, also if you do not like it.")
 
 
-class Earlier(Confirmation):
-    """No question: an earlier call created the task of this request. Nothing is created now."""
-
-    create: bool = False
-    task_id: str
-
-
 Answer: TypeAlias = AcceptedElicitation[Confirmation] | DeclinedElicitation | CancelledElicitation
 
 
@@ -58,8 +51,9 @@ async def confirm(
     """The question to the user. Raises the tool's error if the request is wrong, or if the client cannot ask."""
     fields = RequestFields(model=model, prompt=prompt, duration=duration, resolution=resolution, ratio=ratio, take=take)
     request = build_request(model, prompt, (), fields.options, None)
-    if (task_id := await PaidOnce(ctx, fields).find()) is not None:
-        return Earlier(task_id=task_id)
+    if await PaidOnce(ctx, fields).find() is not None:
+        # No question: nothing is created, and the tool returns the task.
+        return Confirmation(create=True)
     if not _can_ask(ctx):
         return _without_question(state_of(ctx))
     parts = {
@@ -69,8 +63,8 @@ async def confirm(
         **({"Ratio": ratio} if ratio else {}),
         **({"Take": str(take)} if take > 1 else {}),
     }
-    text = "; ".join(f"{name}: {as_data(value, _LONGEST_SHOWN)}" for name, value in parts.items())
-    warnings = "".join(f" Note: {as_data(doubt)}." for doubt in doubts(request))
+    text = "; ".join(f"{name}: {escape_text(value, _LONGEST_SHOWN)}" for name, value in parts.items())
+    warnings = "".join(f" Note: {escape_text(doubt)}." for doubt in doubts(request))
     return Elicit(f"Create a video? It costs money. {text}.{warnings}", Confirmation)
 
 
@@ -105,8 +99,6 @@ async def create_video(
     It does not wait: use wait_for_video. A second call with the same arguments creates nothing: it returns the same
     task.
     """
-    if isinstance(answer, AcceptedElicitation) and isinstance(answer.data, Earlier):
-        return _created(answer.data.task_id, take, is_new=False)
     if not isinstance(answer, AcceptedElicitation) or not answer.data.create:
         is_closed = isinstance(answer, CancelledElicitation)
         reason = "The user closed the question" if is_closed else "The user does not want this video"
@@ -114,14 +106,10 @@ async def create_video(
         return result_of(CreateResult(is_new=False, next=advice))
     fields = RequestFields(model=model, prompt=prompt, duration=duration, resolution=resolution, ratio=ratio, take=take)
     task_id, is_new = await PaidOnce(ctx, fields).create()
-    return _created(task_id, take, is_new=is_new)
-
-
-def _created(task_id: str, take: int, *, is_new: bool) -> CallToolResult:
     advice = (
         "The task is created and paid for. Call wait_for_video with this task_id."
         if is_new
         else "This request was created before: nothing was paid now. Call wait_for_video with this task_id. For "
         f"another video of the same request, pass take={take + 1}, which costs money."
     )
-    return result_of(CreateResult(task_id=as_data(task_id), is_new=is_new, next=advice))
+    return result_of(CreateResult(task_id=escape_text(task_id), is_new=is_new, next=advice))

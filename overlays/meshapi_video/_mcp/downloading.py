@@ -12,7 +12,7 @@ from meshapi_video._download.partial_file import file_name
 from meshapi_video._mcp.progress import LONGEST_CALL, reporting
 from meshapi_video._mcp.results import DownloadResult, result_of
 from meshapi_video._mcp.state import ToolContext, client_of, state_of
-from meshapi_video._mcp.texts import as_data
+from meshapi_video._mcp.texts import escape_text
 from meshapi_video._mcp.waiting import TaskId
 from meshapi_video._tasks import check_task_id
 
@@ -24,7 +24,7 @@ async def download_video(task_id: TaskId, ctx: ToolContext) -> Annotated[CallToo
     seconds goes on in the next call.
     """
     client = client_of(ctx)
-    # Not the folder: if it was deleted, a file would get its name.
+    # The client gets the path of the file, not of the folder: it would give a file the name of a deleted folder.
     target = state_of(ctx).folder / file_name(check_task_id(task_id), "video")
     if target.is_file() and not target.is_symlink():
         return _complete(task_id, target)
@@ -39,7 +39,7 @@ async def download_video(task_id: TaskId, ctx: ToolContext) -> Annotated[CallToo
             return _complete(task_id, await client.download(task_id, target, on_progress=on_progress))
     return result_of(
         DownloadResult(
-            task_id=as_data(task_id),
+            task_id=escape_text(task_id),
             is_complete=False,
             received_bytes=received,
             total_bytes=total,
@@ -54,12 +54,12 @@ def _complete(task_id: str, path: Path) -> CallToolResult:
         type="resource_link",
         uri=path.as_uri(),
         name=path.name,
-        description=f"The video of task {as_data(task_id)}",
+        description=f"The video of task {escape_text(task_id)}",
         mime_type="video/mp4",
         size=size,
     )
     found = DownloadResult(
-        task_id=as_data(task_id),
+        task_id=escape_text(task_id),
         is_complete=True,
         path=str(path),
         received_bytes=size,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,11 +20,20 @@ from meshapi_video._create.recovery import SETTLED_AFTER, is_open
 from meshapi_video._create.request import CreateOptions
 from meshapi_video._create_ends import account_of, search_list
 from meshapi_video._download.file_lock import try_lock
-from meshapi_video._errors import CreateUncertain
+from meshapi_video._errors import CreateUncertain, MeshVideoError
+from meshapi_video._mcp.progress import LONGEST_CALL, limited
 from meshapi_video._mcp.state import ToolContext, client_of, state_of
-from meshapi_video._mcp.texts import as_data
+from meshapi_video._mcp.texts import escape_text
 
+LONGEST_HALF: Final = LONGEST_CALL / 2
+"""Seconds of the search before the question to the user, and of the create after it."""
 _KEY_DIGITS: Final = 16
+_EARLIER: Final = "An earlier create of this request has no known end"
+_TOO_LATE: Final = "Mesh has not responded in time, or another create is under way"
+_UNDER_WAY: Final = (
+    "Mesh has not responded yet, and the create goes on: its task may be made, and be paid for. Call create_video "
+    "again with the same arguments: it returns this task, and pays for nothing twice"
+)
 
 
 @frozen(kw_only=True)
@@ -51,7 +61,12 @@ class PaidOnce:
         client, state = client_of(ctx), state_of(ctx)
         self._client = client
         self._journal = state.journal
-        self._lock = state.creates
+        self._creates = state.creates
+        self._rephrase = state.rephrase
+        self._ctx = ctx
+        self._earlier: JournalRecord | None = None
+        """An earlier create of this request without a known end."""
+        self._is_sent = False
         self._fields = fields
         # Only the list of the same key shows its tasks.
         content = json.dumps([account_of(client), asdict(fields)], sort_keys=True)
@@ -62,15 +77,24 @@ class PaidOnce:
 
         Raises the tool's error if an earlier create has no known end: a task may exist, and be paid for.
         """
-        async with self._lock:
-            return await self._find()
+        async with limited(self._ctx, "searching for an earlier task", lambda: self._not_now(_TOO_LATE), LONGEST_HALF):
+            # A create that is under way writes its end first.
+            async with self._creates.lock:
+                records = await self._read()
+            own = self._newest(records)
+            if own is None or not is_open(own):
+                return None if own is None else own.task_id
+            return await self._search(own, records)
 
-    async def _find(self) -> str | None:
-        records = await anyio.to_thread.run_sync(self._read)
-        own = next((record for record in reversed(records) if record.key == self._key), None)
-        if own is None or not is_open(own):
-            return None if own is None else own.task_id
-        found = await search_list(self._client, records, SETTLED_AFTER, time.time())
+    async def _search(self, own: JournalRecord, records: list[JournalRecord]) -> str | None:
+        """Searches the list. Other creates need not wait for this."""
+        self._earlier = own
+        try:
+            found = await search_list(self._client, records, SETTLED_AFTER, time.time())
+        except MeshVideoError as error:
+            raise ToolError(
+                self._not_now(f"the list cannot be read: {escape_text(self._rephrase(str(error)))}")
+            ) from error
         for request_id, task_id in (*found.created.items(), *((each, None) for each in found.not_made)):
             await anyio.to_thread.run_sync(resolve, self._journal, request_id, task_id)
         if own.request_id in found.unresolved:
@@ -78,37 +102,52 @@ class PaidOnce:
         return found.created.get(own.request_id)
 
     async def create(self) -> tuple[str, bool]:
-        """The id of the task of this request, and whether this call created it."""
-        # Calls of one client wait for each other.
-        async with self._lock:
-            with self._only_create():
-                return await self._create()
+        """The id of the task of this request, and whether this call created it. Call `find` before."""
+        async with limited(self._ctx, "creating the task", self._too_late, LONGEST_HALF):
+            return await self._creates.run(self._create, lambda: self._is_sent)
+
+    def _too_late(self) -> str:
+        return _UNDER_WAY if self._is_sent else self._not_now(_TOO_LATE)
 
     async def _create(self) -> tuple[str, bool]:
-        task_id = await self._find()
-        if task_id is not None:
-            return task_id, False
-        fields = self._fields
-        try:
-            created = await self._client.create(
-                fields.model, fields.prompt, journal=self._journal, journal_key=self._key, **fields.options
-            )
-        except CreateUncertain as error:
-            raise ToolError(
-                f"{as_data(str(error.args[0]))}. A task may have been made and paid for. Call create_video again "
-                "with the same arguments: it looks for this task first, and pays for nothing twice"
-            ) from error
-        return created.id, True
+        with self._only_create():
+            own = self._newest(await self._read())
+            if own is not None and is_open(own):
+                # Another call began it while the user was asked.
+                self._earlier = own
+                raise ToolError(self._not_now("the next call searches the list for its task"))
+            if own is not None and own.task_id is not None:
+                return own.task_id, False
+            fields = self._fields
+            self._is_sent = True
+            try:
+                created = await self._client.create(
+                    fields.model, fields.prompt, journal=self._journal, journal_key=self._key, **fields.options
+                )
+            except CreateUncertain as error:
+                raise ToolError(
+                    f"{escape_text(str(error.args[0]))}. A task may have been made and paid for. Call "
+                    "create_video again with the same arguments: it looks for this task first, and pays for nothing "
+                    "twice"
+                ) from error
+            return created.id, True
 
-    def _read(self) -> list[JournalRecord]:
-        return read_journal(self._journal) if self._journal.exists() else []
+    def _newest(self, records: list[JournalRecord]) -> JournalRecord | None:
+        return next((record for record in reversed(records) if record.key == self._key), None)
+
+    async def _read(self) -> list[JournalRecord]:
+        return await anyio.to_thread.run_sync(read_journal, self._journal) if self._journal.exists() else []
+
+    def _not_now(self, reason: str) -> str:
+        earlier = "" if self._earlier is None else f"{_EARLIER}: its task may exist, and be paid for. "
+        return f"{earlier}Nothing was created now: {reason}. Call create_video again with the same arguments"
 
     def _unresolved(self, record: JournalRecord, task_ids: list[str]) -> str:
-        tasks = ", ".join(as_data(task_id, 60) for task_id in task_ids[:3])
+        tasks = ", ".join(escape_text(task_id, 60) for task_id in task_ids[:3])
         seconds = record.time + SETTLED_AFTER - time.time()
-        later = f"Call again in {seconds / 60:.0f} minutes, when the list decides. " if seconds > 0 else ""
+        later = f"Call again in {math.ceil(seconds)} seconds, when the list decides. " if seconds > 0 else ""
         return (
-            f"An earlier create of this request has no known end, so that nothing was created now. {later}"
+            f"{_EARLIER}, so that nothing was created now. {later}"
             f"{f'Tasks that may be the one: {tasks}. ' if tasks else ''}The user can decide: meshapi-video journal "
             f"{self._journal} with --made {record.request_id} TASK_ID or --not-made {record.request_id}"
         )

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
+from mcp.server.mcpserver.exceptions import ToolError
 
 from meshapi_video._mcp.state import ToolContext
 
@@ -29,6 +30,22 @@ async def reporting(ctx: ToolContext, total: float, message: Callable[[], str]) 
         group.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+@asynccontextmanager
+async def limited(
+    ctx: ToolContext, message: str, sentence: Callable[[], str], seconds: float | None = None
+) -> AsyncGenerator[None]:
+    """Ends this block after so many seconds, `LONGEST_CALL` by default, and reports the progress until then.
+
+    Raises the tool's error with the sentence if the block was ended.
+    """
+    longest = LONGEST_CALL if seconds is None else seconds
+    async with reporting(ctx, longest, lambda: message):
+        with anyio.move_on_after(longest):
+            yield
+            return
+        raise ToolError(sentence())
 
 
 async def _report(ctx: ToolContext, total: float, message: Callable[[], str]) -> None:

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._mcp.texts import as_data
+from meshapi_video._mcp.texts import escape_text
 from meshapi_video._tasks import is_terminal, outcome
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class TasksResult(BaseModel):
     ended_without_video: list[str]
     not_over: list[str]
     unknown: list[str] = Field(description="Tasks whose state could not be read.")
-    problems: list[str] = Field(description="The first reasons, each with its task.")
+    problems: list[str] = Field(description="The first reasons, each with its first task.")
     next: str = Field(description="What to do next.")
 
 
@@ -102,16 +102,16 @@ def task_result(task: VideoTaskResponse, problem: str | None = None) -> TaskResu
     """The state of a task. `problem` is why the last poll failed."""
     ended = outcome(task) if is_terminal(task) else None
     if isinstance(ended, MeshVideoError):
-        problem = as_data(str(ended), LONGEST_PROBLEM)
+        problem = escape_text(str(ended), LONGEST_PROBLEM)
     advice = NOT_OVER if ended is None else NO_VIDEO if isinstance(ended, MeshVideoError) else READY
     return TaskResult(
-        task_id=as_data(task.id),
-        status=as_data(task.status, _LONGEST_NAME),
+        task_id=escape_text(task.id),
+        status=escape_text(task.status, _LONGEST_NAME),
         is_over=ended is not None,
-        model=as_data(task.model, _LONGEST_NAME) if isinstance(task.model, str) else None,
+        model=escape_text(task.model, _LONGEST_NAME) if isinstance(task.model, str) else None,
         created=_time(task),
         duration=task.duration if isinstance(task.duration, int) else None,
-        resolution=as_data(task.resolution, _LONGEST_NAME) if isinstance(task.resolution, str) else None,
+        resolution=escape_text(task.resolution, _LONGEST_NAME) if isinstance(task.resolution, str) else None,
         problem=problem,
         next=advice,
     )
@@ -120,7 +120,7 @@ def task_result(task: VideoTaskResponse, problem: str | None = None) -> TaskResu
 def listed_task(task: VideoTaskResponse) -> ListedTask:
     """A task in a list."""
     return ListedTask(
-        task_id=as_data(task.id, _LONGEST_NAME), status=as_data(task.status, _LONGEST_NAME), created=_time(task)
+        task_id=escape_text(task.id, _LONGEST_NAME), status=escape_text(task.status, _LONGEST_NAME), created=_time(task)
     )
 
 

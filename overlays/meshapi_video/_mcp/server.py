@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import anyio
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
@@ -14,8 +15,9 @@ from pydantic import ValidationError
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._mcp.creating import create_video
 from meshapi_video._mcp.downloading import download_video
+from meshapi_video._mcp.redaction import redact_prompt
 from meshapi_video._mcp.state import State
-from meshapi_video._mcp.texts import as_data, without_prompt
+from meshapi_video._mcp.texts import escape_text
 from meshapi_video._mcp.waiting import get_video_task, list_video_tasks, wait_for_video, wait_for_videos
 from meshapi_video._version import __version__
 
@@ -43,7 +45,10 @@ class VideoServer(MCPServer[State]):
     def __init__(self, state: State) -> None:
         @asynccontextmanager
         async def lifespan(_server: MCPServer[State]) -> AsyncGenerator[State]:
-            yield state
+            async with anyio.create_task_group() as state.creates.group:
+                yield state
+                # The journal has the creates that this ends: the next call finds their tasks in the list.
+                state.creates.group.cancel_scope.cancel()
 
         super().__init__(
             "meshapi-video",
@@ -68,14 +73,14 @@ class VideoServer(MCPServer[State]):
             if sentence is None:
                 # A mistake in this program: the library logs it, and the client gets no detail.
                 raise
-            raise ToolError(without_prompt(sentence, arguments.get("prompt"))) from None
+            raise ToolError(redact_prompt(sentence, arguments.get("prompt"))) from None
 
     def _sentence(self, error: ToolError) -> str | None:
         match error.__cause__:
             case ValidationError() as wrong:
                 # Without the values: a prompt may be one of them.
                 return "; ".join(
-                    f"{as_data('.'.join(map(str, each['loc'])), 60)}: {as_data(each['msg'], 200)}"
+                    f"{escape_text('.'.join(map(str, each['loc'])), 60)}: {escape_text(each['msg'], 200)}"
                     for each in wrong.errors(include_url=False, include_input=False, include_context=False)
                 )
             case ToolError() as own:
@@ -83,9 +88,9 @@ class VideoServer(MCPServer[State]):
             case MeshVideoError() | ValueError() | OSError() as known:
                 # The mistakes of a request are lines.
                 text = str(known).replace(":\n- ", ": ").replace("\n- ", ". ")
-                return as_data(self._state.words(text))
+                return escape_text(self._state.rephrase(text))
             case None:
                 # No tool has this name.
-                return as_data(str(error))
+                return escape_text(str(error))
             case _:
                 return None

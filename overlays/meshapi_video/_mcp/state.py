@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import anyio
 from attrs import field, frozen
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 
 from meshapi_video._async.client import AsyncVideoClient
+from meshapi_video._mcp.creates import Creates
 
 
 @frozen(kw_only=True)
@@ -26,11 +26,11 @@ class State:
     """Downloads and the journal of creates are written below it, and nothing else is."""
     allow_paid: bool
     """Whether a client that cannot ask the user may create videos, which cost money."""
-    words: Callable[[str], str]
-    """Says in the words of the command line what the SDK says in the words of Python."""
+    rephrase: Callable[[str], str]
+    """Replaces the words of Python in an error of the SDK by those of the command line."""
 
-    creates: anyio.Lock = field(factory=anyio.Lock, init=False)
-    """Held by the one create that is under way in this process."""
+    creates: Creates = field(factory=Creates, init=False)
+    """Runs the creates of this process."""
 
     @property
     def journal(self) -> Path:

@@ -9,10 +9,6 @@ from meshapi_video._text import one_line
 
 LONGEST_SENTENCE: Final = 600
 """The characters of one sentence about an error."""
-_SHORTEST_PROMPT: Final = 4
-"""The characters of a prompt that is removed from an error. A shorter one is a part of many words."""
-_BEGINNING_OF_PROMPT: Final = 40
-"""The characters by which a prompt is recognized whose end was cut."""
 
 # Python calls these printable, but they show nothing: a text can hide others in them.
 _INVISIBLE: Final = re.compile(
@@ -30,7 +26,7 @@ _MARKUP: Final = str.maketrans(
 )
 
 
-def as_data(text: str, longest: int = LONGEST_SENTENCE) -> str:
+def escape_text(text: str, longest: int = LONGEST_SENTENCE) -> str:
     r"""A text of a server on one line, as data: without control characters, invisible characters and markup.
 
     A character that is not visible becomes an escape like `\x1b`. The brackets of links and tags become others that
@@ -38,14 +34,3 @@ def as_data(text: str, longest: int = LONGEST_SENTENCE) -> str:
     """
     visible = _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
     return one_line(visible, longest).translate(_MARKUP)
-
-
-def without_prompt(text: str, prompt: object) -> str:
-    """A sentence of `as_data` without the prompt, which a server may repeat in its error, whole or cut."""
-    # No escape of a character is longer than 10 characters.
-    shown = as_data(prompt, 10 * len(prompt)) if isinstance(prompt, str) else ""
-    if len(shown.strip()) < _SHORTEST_PROMPT:
-        return text
-    text = re.sub(rf"(?<!\w){re.escape(shown)}(?!\w)", "(the prompt)", text)
-    before, beginning, _ = text.partition(shown[:_BEGINNING_OF_PROMPT])
-    return f"{before}(the prompt)" if beginning and len(shown) > _BEGINNING_OF_PROMPT else text
