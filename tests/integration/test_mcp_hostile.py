@@ -1,0 +1,49 @@
+"""The server for AI clients in a folder, with a server and with clients that nobody would wish for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.cli import video_tasks
+from support.clock import Clock
+from support.files import names
+from support.many_tasks import respond_by_id
+from support.mcp_client import MODES, AIClient, agreeing
+from support.server import Server
+
+
+@pytest.fixture(params=MODES)
+def ai(request: pytest.FixtureRequest, no_delays: Clock, tmp_path: Path) -> AIClient:  # noqa: ARG001 - for its effect
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    return AIClient(request.param, folder, agreeing())
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder that the server has no business in."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["a link to a folder", "a link to a file", "a link to nothing", "a folder"])
+def test_a_download_writes_nowhere_but_to_its_own_name_in_the_folder(
+    ai: AIClient, env_server: Server, outside: Path, kind: str
+) -> None:
+    respond_by_id(env_server, video_tasks(env_server))
+    target = ai.folder / "t.mp4"
+    if kind == "a folder":
+        target.mkdir()
+    else:
+        target.symlink_to({"a link to a folder": outside, "a link to a file": __file__}.get(kind, outside / "new"))
+    sentence = ai.error("download_video", task_id="t")
+    assert sentence == (
+        f"{target} exists, and is no regular file: nothing was downloaded. The user can delete or rename it; then "
+        "call download_video again"
+    )
+    assert names(outside) == []
+    assert names(ai.folder) == ["t.mp4"]
+    assert env_server.requests == []
