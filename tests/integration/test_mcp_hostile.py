@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,11 @@ from support.cli import video_tasks
 from support.clock import Clock
 from support.files import names
 from support.many_tasks import respond_by_id
-from support.mcp_client import MODES, AIClient, agreeing
+from support.mcp_client import MODEL, MODES, AIClient, agreeing
 from support.server import Server
+
+
+LAKE: dict[str, Any] = {"model": MODEL, "prompt": "a lake", "duration": 5, "resolution": "720p"}
 
 
 @pytest.fixture(params=MODES)
@@ -46,4 +50,22 @@ def test_a_download_writes_nowhere_but_to_its_own_name_in_the_folder(
     )
     assert names(outside) == []
     assert names(ai.folder) == ["t.mp4"]
+    assert env_server.requests == []
+
+
+@pytest.mark.parametrize("target", ["file", "nothing"])
+def test_a_journal_that_is_a_link_is_neither_read_nor_written(
+    ai: AIClient, env_server: Server, outside: Path, target: str
+) -> None:
+    other = outside / "other"
+    if target == "file":
+        other.write_text("mine")
+    journal = ai.folder / "creates.journal"
+    journal.symlink_to(other)
+    assert ai.error("create_video", **LAKE) == (
+        f"The journal {journal} is a symbolic link: nothing was created. The user can replace it by the file itself"
+    )
+    assert ai.user is not None
+    assert ai.user.questions == []
+    assert names(outside) == (["other"] if target == "file" else [])
     assert env_server.requests == []
