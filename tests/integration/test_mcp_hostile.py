@@ -12,8 +12,7 @@ from support.clock import Clock
 from support.files import names
 from support.many_tasks import respond_by_id
 from support.mcp_client import MODEL, MODES, AIClient, agreeing
-from support.server import Server
-
+from support.server import TASK_ID, Server, response, task
 
 LAKE: dict[str, Any] = {"model": MODEL, "prompt": "a lake", "duration": 5, "resolution": "720p"}
 
@@ -63,9 +62,23 @@ def test_a_journal_that_is_a_link_is_neither_read_nor_written(
     journal = ai.folder / "creates.journal"
     journal.symlink_to(other)
     assert ai.error("create_video", **LAKE) == (
-        f"The journal {journal} is a symbolic link: nothing was created. The user can replace it by the file itself"
+        f"The journal {journal} is a symbolic link: nothing was created. The user can put the file in its place"
     )
     assert ai.user is not None
     assert ai.user.questions == []
     assert names(outside) == (["other"] if target == "file" else [])
     assert env_server.requests == []
+
+
+@pytest.mark.parametrize("created_at", [-(10**12), 10**12, 10**18, -(10**18), 10**30])
+def test_a_task_with_a_time_that_no_calendar_has_is_read_without_it(
+    ai: AIClient, env_server: Server, created_at: int
+) -> None:
+    strange = task("running", created_at=created_at)
+    env_server.script(strange)
+    read = ai.data("get_video_task", task_id=TASK_ID)
+    assert (read["status"], "created" in read) == ("running", False)
+    row = {"id": "t", "status": "running", "created_at": created_at}
+    page = {"data": [row], "total": 1, "limit": 100, "offset": 0, "has_more": False}
+    env_server.script(response(200, page))
+    assert ai.data("list_video_tasks")["tasks"] == [{"task_id": "t", "status": "running"}]

@@ -41,7 +41,7 @@ class State:
         path = self.folder / "creates.journal"
         if path.is_symlink():
             raise ToolError(
-                f"The journal {path} is a symbolic link: nothing was created. The user can replace it by the file itself"
+                f"The journal {path} is a symbolic link: nothing was created. The user can put the file in its place"
             )
         return path
 
