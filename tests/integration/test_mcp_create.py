@@ -101,7 +101,7 @@ def test_without_the_consent_of_the_user_nothing_is_created(ai: AIClient, mesh: 
 
 def test_an_answer_without_the_field_of_the_form_is_no_consent(ai: AIClient, mesh: Mesh) -> None:
     ai.user = User(content={})
-    assert "elicitation" in ai.error("create_video", **LAKE)
+    assert "no usable answer" in ai.error("create_video", **LAKE)
     assert mesh.creates() == []
 
 
