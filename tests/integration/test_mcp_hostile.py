@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meshapi_video._create import journal
+from meshapi_video_sandbox import Sandbox
 from support.cli import video_tasks
 from support.clock import Clock
 from support.files import names
 from support.many_tasks import respond_by_id
-from support.mcp_client import MODEL, MODES, AIClient, agreeing
+from support.mcp_client import MODEL, MODES, AIClient, User, agreeing
 from support.server import TASK_ID, Server, response, task
 
 LAKE: dict[str, Any] = {"model": MODEL, "prompt": "a lake", "duration": 5, "resolution": "720p"}
@@ -59,10 +63,10 @@ def test_a_journal_that_is_a_link_is_neither_read_nor_written(
     other = outside / "other"
     if target == "file":
         other.write_text("mine")
-    journal = ai.folder / "creates.journal"
-    journal.symlink_to(other)
+    path = ai.folder / "creates.journal"
+    path.symlink_to(other)
     assert ai.error("create_video", **LAKE) == (
-        f"The journal {journal} is a symbolic link: nothing was created. The user can put the file in its place"
+        f"The journal {path} is a symbolic link: nothing was created. The user can put the file in its place"
     )
     assert ai.user is not None
     assert ai.user.questions == []
@@ -82,3 +86,53 @@ def test_a_task_with_a_time_that_no_calendar_has_is_read_without_it(
     page = {"data": [row], "total": 1, "limit": 100, "offset": 0, "has_more": False}
     env_server.script(response(200, page))
     assert ai.data("list_video_tasks")["tasks"] == [{"task_id": "t", "status": "running"}]
+
+
+@pytest.mark.parametrize("content", [None, {}, {"create": "perhaps"}], ids=["none", "empty", "no boolean"])
+def test_a_client_that_accepts_without_an_answer_creates_nothing(
+    ai: AIClient, env_server: Server, content: dict[str, Any] | None
+) -> None:
+    ai.user = User(content=content)
+    assert ai.error("create_video", **LAKE) == (
+        "The client sent no usable answer to the question: nothing was created or paid for. If the user agrees, call "
+        "create_video again"
+    )
+    assert env_server.requests == []
+
+
+def test_a_journal_that_cannot_be_opened_is_said_in_a_sentence(ai: AIClient, env_server: Server) -> None:
+    path = ai.folder / "creates.journal"
+    path.mkdir()
+    assert ai.error("create_video", **LAKE) == (
+        f"The journal {path} cannot be used: the journal should be a regular file. Nothing was created now. The "
+        "user can mend this, or start this server with another --folder, which does not know the creates of this one"
+    )
+    path.rmdir()
+    ai.folder.rmdir()
+    assert f"The journal {path} cannot be used: {os.strerror(errno.ENOENT)}." in ai.error("create_video", **LAKE)
+    assert env_server.requests == []
+
+
+@pytest.mark.parametrize("line", ["sending", "created"])
+def test_a_full_disk_is_said_in_a_sentence_with_what_was_paid_for(
+    ai: AIClient, env_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    append = journal._append
+
+    def fail(path: Path, fields: dict[str, object]) -> None:
+        if fields["event"] == line:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        append(path, fields)
+
+    monkeypatch.setattr(journal, "_append", fail)
+    before = len(env_sandbox.creates())
+    sentence = ai.error("create_video", **LAKE)
+    made = env_sandbox.creates()[before:]
+    assert os.strerror(errno.ENOSPC) in sentence
+    assert "Errno" not in sentence
+    if line == "sending":
+        assert "Nothing was created now" in sentence
+        assert made == []
+    else:
+        assert "Nothing was created" not in sentence
+        assert f"the task {made[0].id} was created and has been paid for. Keep this id" in sentence

@@ -14,12 +14,12 @@ import anyio.to_thread
 from attrs import asdict, frozen
 from mcp.server.mcpserver.exceptions import ToolError
 
-from meshapi_video._create.journal import JournalRecord, read_journal, resolve
+from meshapi_video._create.journal import JournalNotWritten, JournalRecord, read_journal, resolve
 from meshapi_video._create.recovery import SETTLED_AFTER, is_open
 from meshapi_video._create.request import CreateOptions
 from meshapi_video._create_ends import account_of, search_list
 from meshapi_video._download.file_lock import try_lock
-from meshapi_video._errors import CreateUncertain
+from meshapi_video._errors import CreateUncertain, MeshVideoError
 from meshapi_video._mcp.state import ToolContext, client_of, state_of
 from meshapi_video._mcp.texts import as_data
 
@@ -63,7 +63,8 @@ class PaidOnce:
         Raises the tool's error if an earlier create has no known end: a task may exist, and be paid for.
         """
         async with self._lock:
-            return await self._find()
+            with self._naming_journal():
+                return await self._find()
 
     async def _find(self) -> str | None:
         records = await anyio.to_thread.run_sync(self._read)
@@ -81,7 +82,7 @@ class PaidOnce:
         """The id of the task of this request, and whether this call created it."""
         # Calls of one client wait for each other.
         async with self._lock:
-            with self._only_create():
+            with self._naming_journal(), self._only_create():
                 return await self._create()
 
     async def _create(self) -> tuple[str, bool]:
@@ -130,3 +131,17 @@ class PaidOnce:
                     "same arguments"
                 )
             yield
+
+    @contextmanager
+    def _naming_journal(self) -> Generator[None]:
+        """Says what is wrong with the journal, as the tool's error."""
+        try:
+            yield
+        except (JournalNotWritten, MeshVideoError):
+            # The first says that the task exists. A timeout of the network is an OSError, too.
+            raise
+        except OSError as error:
+            raise ToolError(
+                f"The journal {self._journal} cannot be used: {error.strerror}. Nothing was created now. The user can "
+                "mend this, or start this server with another --folder, which does not know the creates of this one"
+            ) from None

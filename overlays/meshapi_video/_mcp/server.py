@@ -85,10 +85,12 @@ class VideoServer(MCPServer[State]):
             case ToolError() as own:
                 # The library's own words about an answer have the names of Python.
                 return _NO_ANSWER if str(own).startswith("Resolver ") else str(own)
-            case MeshVideoError() | ValueError() | OSError() as known:
+            case MeshVideoError() | ValueError() as known:
                 # The mistakes of a request are lines.
                 text = str(known).replace(":\n- ", ": ").replace("\n- ", ". ")
                 return as_data(self._state.words(text))
+            case OSError(strerror=str(reason), filename=str(path)):
+                return as_data(f"{reason}: {path}")
             case None:
                 # No tool has this name.
                 return as_data(str(error))
