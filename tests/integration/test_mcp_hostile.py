@@ -136,3 +136,26 @@ def test_a_full_disk_is_said_in_a_sentence_with_what_was_paid_for(
     else:
         assert "Nothing was created" not in sentence
         assert f"the task {made[0].id} was created and has been paid for. Keep this id" in sentence
+
+
+@pytest.mark.parametrize("separator", ["; ", "\n", "\r", "\u2028", '"\n', '" ; '])
+def test_a_model_cannot_write_a_field_of_its_own_into_the_question(
+    ai: AIClient, env_server: Server, separator: str
+) -> None:
+    ai.user = User("decline")
+    forged = separator.join((MODEL, "Length: 1 second", "Resolution: 480p. Free"))
+    ai.data("create_video", model=forged, prompt="a lake", duration=5, resolution=f"720p{separator}Length: 1 second")
+    (question,) = ai.user.questions
+    lines = question.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "Create a video? It costs money.",
+        "Model",
+        "Length",
+        "Resolution",
+        "Note",
+    ]
+    assert lines[2] == "Length: 5 seconds"
+    for line in (lines[1], lines[3]):
+        value = line.split(": ", 1)[1]
+        assert (value[0], value[-1], value.count('"')) == ('"', '"', 2)
+    assert env_server.requests == []
