@@ -23,6 +23,7 @@ from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
 from meshapi_video._cli.commands import run
+from meshapi_video._cli.mcp_command import in_words
 from meshapi_video._mcp import serve
 from meshapi_video._mcp.server import VideoServer
 from meshapi_video._mcp.state import State
@@ -69,8 +70,8 @@ def test_without_a_key_the_server_starts_and_each_tool_says_which_variable_to_se
     for result in run_in_thread(main, mode):
         assert result.is_error
         assert text_of(result) == (
-            "no API key: set the environment variable MESHAPI_API_KEY, or give --api-key-file, in the configuration of "
-            "this server; then start it again"
+            "no API key: set the environment variable MESHAPI_API_KEY, or give --api-key-file. Change this in the "
+            "configuration of this server, then start it again"
         )
 
 
@@ -82,6 +83,7 @@ def test_a_wrong_base_url_is_said_in_the_result_of_a_tool(
     state = started()
     assert state.client is None
     assert "the base URL in MESHAPI_BASE_URL should" in state.no_client
+    assert state.no_client.endswith(". Change this in the configuration of this server, then start it again")
 
 
 def test_the_key_may_come_from_a_file(started: Callable[..., State], tmp_path: Path) -> None:
@@ -98,6 +100,33 @@ def test_the_folder_is_made_and_does_not_move(
     monkeypatch.chdir(tmp_path)
     assert started("-o", "new/videos").folder == tmp_path / "new" / "videos"
     assert (tmp_path / "new" / "videos").is_dir()
+
+
+def test_the_folder_may_begin_with_the_home_of_the_user(
+    started: Callable[..., State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    # No shell expands the configuration of an AI client.
+    assert started("-o", "~/videos").folder == tmp_path / "home" / "videos"
+    assert not (tmp_path / "~").exists()
+
+
+def test_the_home_of_a_user_that_does_not_exist_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def fail(_path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", fail)
+    assert run(["mcp", "-o", "~nobody-here/videos"]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_appears_during_a_download_is_said_in_words_for_a_model() -> None:
+    sentence = in_words("/videos/t.mp4 already exists, and overwrite is not set")
+    assert sentence == "/videos/t.mp4 already exists: call download_video again, which keeps it"
 
 
 def test_a_folder_that_cannot_be_made_ends_the_command(tmp_path: Path) -> None:
