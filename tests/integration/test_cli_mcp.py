@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import json
+import logging
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
@@ -333,3 +335,35 @@ def test_http_serves_this_machine_in_both_protocols_and_no_web_page(
             assert time.monotonic() - began < MOMENT
         assert process.stdout is not None
         assert process.stdout.read() == ""
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_ends_http_without_a_traceback_also_if_it_is_pressed_twice(
+    environment: dict[str, str], tmp_path: Path, presses: int
+) -> None:
+    with serving(environment, tmp_path, "--http", "0") as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[1].rstrip(";")
+        headers = {"accept": "application/json, text/event-stream"}
+        with httpx.stream("POST", url, json=INITIALIZE, headers=headers, trust_env=False) as response:
+            session = response.headers["mcp-session-id"]
+        with httpx.stream("GET", url, headers={**headers, "mcp-session-id": session}, trust_env=False):
+            for _ in range(presses):
+                process.send_signal(signal.SIGINT)
+                # Two signals at the same time are one.
+                time.sleep(0.1)
+            assert process.wait(timeout=20) == 0
+        assert process.stderr.read() == ""
+
+
+def test_the_second_ctrl_c_ends_http_at_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    # The level of uvicorn's logger goes back after the test.
+    caplog.set_level(logging.WARNING, "uvicorn")
+    server = serve.QuietServer(uvicorn.Config("no app", log_config=None))
+    server.handle_exit(signal.SIGINT, None)
+    assert server.should_exit
+    assert codes == []
+    server.handle_exit(signal.SIGINT, None)
+    assert codes == [0]
