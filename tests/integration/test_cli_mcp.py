@@ -325,6 +325,12 @@ def test_http_serves_this_machine_in_both_protocols_and_no_web_page(
         for name, value, status in (("host", "evil.example", 421), ("origin", "https://evil.example", 403)):
             response = httpx.post(url, json=INITIALIZE, headers={**headers, name: value}, trust_env=False)
             assert response.status_code == status
+        # A page of another server may send plain text without a question. For JSON, a browser asks first.
+        plain = {**headers, "content-type": "text/plain", "origin": "http://localhost:3000"}
+        assert httpx.post(url, content=json.dumps(INITIALIZE), headers=plain, trust_env=False).status_code == 400
+        asked = httpx.options(url, headers={"origin": "http://localhost:3000"}, trust_env=False)
+        assert asked.status_code == 405
+        assert not [name for name in asked.headers if name.startswith("access-control")]
         with httpx.stream("POST", url, json=INITIALIZE, headers=headers, trust_env=False) as response:
             session = response.headers["mcp-session-id"]
         # The stream of a session stays open.

@@ -55,7 +55,8 @@ def serve_http(state: State, port: int, on_start: Callable[[str], object]) -> No
     with socket.create_server((LOOPBACK, port)) as listener:
 
         async def serve(server: VideoServer) -> None:
-            # For this host, the library checks Host and Origin: no page in a browser can reach the server.
+            # No page in a browser can use the server. Before a page sends JSON to another server, the browser asks
+            # this one, which allows none. And for this host, the library refuses the name of another one in Host.
             app = server.streamable_http_app(host=LOOPBACK)
             config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=_LONGEST_SHUTDOWN)
             await QuietServer(config).serve([listener])
