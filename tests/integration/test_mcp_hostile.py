@@ -45,7 +45,8 @@ def test_a_download_writes_nowhere_but_to_its_own_name_in_the_folder(
     if kind == "a folder":
         target.mkdir()
     else:
-        target.symlink_to({"a link to a folder": outside, "a link to a file": __file__}.get(kind, outside / "new"))
+        existing = {"a link to a folder": outside, "a link to a file": Path(__file__)}
+        target.symlink_to(existing.get(kind, outside / "new"))
     sentence = ai.error("download_video", task_id="t")
     assert sentence == (
         f"{target} exists, and is no regular file: nothing was downloaded. The user can delete or rename it; then "
