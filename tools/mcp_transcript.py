@@ -91,7 +91,7 @@ def _shown(title: str, body: dict[str, Any]) -> Iterator[str]:
     elif title == "the response to tools/list":
         yield ", ".join(tool["name"] for tool in body["tools"])
     elif title == "elicitation/create":
-        yield body["message"]
+        yield from body["message"].splitlines()
     elif title == "the response to elicitation/create":
         yield json.dumps(body)
     elif title == "notifications/progress":

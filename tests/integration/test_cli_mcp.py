@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import json
+import logging
 import os
 import signal
 import socket
@@ -19,10 +20,12 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
 from meshapi_video._cli.commands import run
+from meshapi_video._cli.mcp_command import rephrase
 from meshapi_video._mcp import serve
 from meshapi_video._mcp.server import VideoServer
 from meshapi_video._mcp.state import State
@@ -69,8 +72,8 @@ def test_without_a_key_the_server_starts_and_each_tool_says_which_variable_to_se
     for result in run_in_thread(main, mode):
         assert result.is_error
         assert text_of(result) == (
-            "no API key: set the environment variable MESHAPI_API_KEY, or give --api-key-file, in the configuration of "
-            "this server; then start it again"
+            "no API key: set the environment variable MESHAPI_API_KEY, or give --api-key-file. Change this in the "
+            "configuration of this server, then start it again"
         )
 
 
@@ -82,6 +85,7 @@ def test_a_wrong_base_url_is_said_in_the_result_of_a_tool(
     state = started()
     assert state.client is None
     assert "the base URL in MESHAPI_BASE_URL should" in state.no_client
+    assert state.no_client.endswith(". Change this in the configuration of this server, then start it again")
 
 
 def test_the_key_may_come_from_a_file(started: Callable[..., State], tmp_path: Path) -> None:
@@ -98,6 +102,33 @@ def test_the_folder_is_made_and_does_not_move(
     monkeypatch.chdir(tmp_path)
     assert started("-o", "new/videos").folder == tmp_path / "new" / "videos"
     assert (tmp_path / "new" / "videos").is_dir()
+
+
+def test_the_folder_may_begin_with_the_home_of_the_user(
+    started: Callable[..., State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    # No shell expands the configuration of an AI client.
+    assert started("-o", "~/videos").folder == tmp_path / "home" / "videos"
+    assert not (tmp_path / "~").exists()
+
+
+def test_the_home_of_a_user_that_does_not_exist_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def fail(_path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", fail)
+    assert run(["mcp", "-o", "~nobody-here/videos"]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_appears_during_a_download_is_said_rephrase_for_a_model() -> None:
+    sentence = rephrase("/videos/t.mp4 already exists, and overwrite is not set")
+    assert sentence == "/videos/t.mp4 already exists: call download_video again, which keeps it"
 
 
 def test_a_folder_that_cannot_be_made_ends_the_command(tmp_path: Path) -> None:
@@ -294,6 +325,12 @@ def test_http_serves_this_machine_in_both_protocols_and_no_web_page(
         for name, value, status in (("host", "evil.example", 421), ("origin", "https://evil.example", 403)):
             response = httpx.post(url, json=INITIALIZE, headers={**headers, name: value}, trust_env=False)
             assert response.status_code == status
+        # A page of another server may send plain text without a question. For JSON, a browser asks first.
+        plain = {**headers, "content-type": "text/plain", "origin": "http://localhost:3000"}
+        assert httpx.post(url, content=json.dumps(INITIALIZE), headers=plain, trust_env=False).status_code == 400
+        asked = httpx.options(url, headers={"origin": "http://localhost:3000"}, trust_env=False)
+        assert asked.status_code == 405
+        assert not [name for name in asked.headers if name.startswith("access-control")]
         with httpx.stream("POST", url, json=INITIALIZE, headers=headers, trust_env=False) as response:
             session = response.headers["mcp-session-id"]
         # The stream of a session stays open.
@@ -304,3 +341,35 @@ def test_http_serves_this_machine_in_both_protocols_and_no_web_page(
             assert time.monotonic() - began < MOMENT
         assert process.stdout is not None
         assert process.stdout.read() == ""
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_ends_http_without_a_traceback_also_if_it_is_pressed_twice(
+    environment: dict[str, str], tmp_path: Path, presses: int
+) -> None:
+    with serving(environment, tmp_path, "--http", "0") as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[1].rstrip(";")
+        headers = {"accept": "application/json, text/event-stream"}
+        with httpx.stream("POST", url, json=INITIALIZE, headers=headers, trust_env=False) as response:
+            session = response.headers["mcp-session-id"]
+        with httpx.stream("GET", url, headers={**headers, "mcp-session-id": session}, trust_env=False):
+            for _ in range(presses):
+                process.send_signal(signal.SIGINT)
+                # Two signals at the same time are one.
+                time.sleep(0.1)
+            assert process.wait(timeout=20) == 0
+        assert process.stderr.read() == ""
+
+
+def test_the_second_ctrl_c_ends_http_at_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    # The level of uvicorn's logger goes back after the test.
+    caplog.set_level(logging.WARNING, "uvicorn")
+    server = serve.QuietServer(uvicorn.Config("no app", log_config=None))
+    server.handle_exit(signal.SIGINT, None)
+    assert server.should_exit
+    assert codes == []
+    server.handle_exit(signal.SIGINT, None)
+    assert codes == [0]

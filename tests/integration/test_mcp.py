@@ -226,17 +226,6 @@ def test_an_id_that_is_no_file_name_gets_another_one_in_the_folder(
     assert Path(downloaded["path"]).read_bytes().endswith(VIDEO)
 
 
-def test_a_symbolic_link_in_the_folder_leads_nowhere(ai: AIClient, env_server: Server, tmp_path: Path) -> None:
-    respond_by_id(env_server, video_tasks(env_server))
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    ai.folder = tmp_path / "folder"
-    ai.folder.mkdir()
-    (ai.folder / "t.mp4").symlink_to(outside / "t.mp4")
-    assert "already exists" in ai.error("download_video", task_id="t")
-    assert names(outside) == []
-
-
 def test_no_file_gets_the_name_of_a_folder_that_was_deleted(ai: AIClient, env_server: Server, tmp_path: Path) -> None:
     respond_by_id(env_server, video_tasks(env_server))
     ai.folder = tmp_path / "gone"

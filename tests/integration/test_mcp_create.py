@@ -66,7 +66,7 @@ def test_the_user_is_asked_with_model_length_and_resolution_and_then_the_task_is
     }
     assert ai.user is not None
     assert ai.user.questions == [
-        f"Create a video? It costs money. Model: {MODEL}; Length: 5 seconds; Resolution: 720p."
+        f'Create a video? It costs money.\nModel: "{MODEL}"\nLength: 5 seconds\nResolution: "720p"'
     ]
 
 
@@ -74,12 +74,14 @@ def test_the_question_names_what_the_model_chooses_and_what_seems_wrong(ai: AICl
     ai.user = User("decline")
     ai.data("create_video", model=MODEL, prompt="a lake", duration=99, ratio="16:9", take=2)
     ai.data("create_video", model=MODEL, prompt="a lake")
-    first, second = ai.user.questions
+    ai.data("create_video", model=MODEL, prompt="a lake", duration=-1)
+    first, second, third = ai.user.questions
     assert first.endswith(
-        "Length: 99 seconds; Resolution: chosen by the model; Ratio: 16:9; Take: 2. Note: duration is 99, which is not "
-        f"from 4 to 15 seconds, as far as is known of {MODEL}."
+        'Length: 99 seconds\nResolution: chosen by the model\nRatio: "16:9"\nTake: 2\nNote: duration is 99, which is '
+        "not from 4 to 15 seconds, as far as is known of this model."
     )
-    assert second.endswith("Length: chosen by the model; Resolution: chosen by the model.")
+    assert second.endswith("Length: chosen by the model\nResolution: chosen by the model")
+    assert third.endswith("Length: chosen by the server\nResolution: chosen by the model")
     assert mesh.creates() == []
 
 
@@ -103,7 +105,7 @@ def test_without_the_consent_of_the_user_nothing_is_created(ai: AIClient, mesh: 
 
 def test_an_answer_without_the_field_of_the_form_is_no_consent(ai: AIClient, mesh: Mesh) -> None:
     ai.user = User(content={})
-    assert "elicitation" in ai.error("create_video", **LAKE)
+    assert "no usable answer" in ai.error("create_video", **LAKE)
     assert mesh.creates() == []
 
 

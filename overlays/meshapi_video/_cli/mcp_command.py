@@ -82,6 +82,11 @@ def mcp(
     from meshapi_video._mcp.serve import serve_http, serve_stdio  # noqa: PLC0415
 
     configure_logging(debug=debug, always=True)
+    try:
+        # No shell reads the configuration of a client.
+        folder = folder.expanduser()
+    except RuntimeError as error:
+        raise click.BadParameter(f"{str(folder)!r}: there is no such home", param_hint="--folder") from error
     folder.mkdir(parents=True, exist_ok=True)
     state = _state(folder.resolve(), None if api_key_file is None else api_key_file.text(), private_hosts, allow_paid)
     with warnings.catch_warnings():
@@ -106,7 +111,8 @@ def _state(folder: Path, key: str | None, private_hosts: tuple[str, ...], allow_
     try:
         client = AsyncVideoClient(key, private_hosts=private_hosts)
     except (MeshVideoError, ValueError) as error:
-        no_client = f"{rephrase(str(error)).rstrip('.')}, in the configuration of this server; then start it again"
+        wrong = rephrase(str(error)).rstrip(".")
+        no_client = f"{wrong}. Change this in the configuration of this server, then start it again"
     return State(client=client, no_client=no_client, folder=folder, allow_paid=allow_paid, rephrase=rephrase)
 
 
@@ -114,4 +120,5 @@ def rephrase(text: str) -> str:
     """The message of an error in the words of this command and of its tools."""
     # A model has arguments, not options; and standard input has the messages of the client.
     text = in_terminal_words(text).replace("Change the options", "Change the arguments")
+    text = text.replace("delete it, or choose another path", "call download_video again, which keeps it")
     return text.replace(" or --api-key-stdin", "")

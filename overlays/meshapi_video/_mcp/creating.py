@@ -19,6 +19,9 @@ from meshapi_video._mcp.texts import escape_text
 
 _LONGEST_SHOWN = 80
 """The characters of a value in the question."""
+_BY_MODEL = "chosen by the model"
+_LENGTHS = {None: _BY_MODEL, -1: "chosen by the server"}
+"""How the question names a duration that is no number of seconds."""
 
 Model = Annotated[str, Field(description="The model, such as byteplus/dreamina-seedance-2-0.")]
 Prompt = Annotated[str, Field(description="The text that describes the video.")]
@@ -56,16 +59,23 @@ async def confirm(
         return Confirmation(create=True)
     if not _can_ask(ctx):
         return _without_question(state_of(ctx))
-    parts = {
-        "Model": model,
-        "Length": "chosen by the model" if duration is None else f"{duration} seconds",
-        "Resolution": resolution or "chosen by the model",
-        **({"Ratio": ratio} if ratio else {}),
-        **({"Take": str(take)} if take > 1 else {}),
-    }
-    text = "; ".join(f"{name}: {escape_text(value, _LONGEST_SHOWN)}" for name, value in parts.items())
-    warnings = "".join(f" Note: {escape_text(doubt)}." for doubt in doubts(request))
-    return Elicit(f"Create a video? It costs money. {text}.{warnings}", Confirmation)
+    lines = [
+        "Create a video? It costs money.",
+        f"Model: {_quoted(model)}",
+        f"Length: {_LENGTHS.get(duration, f'{duration} seconds')}",
+        f"Resolution: {_quoted(resolution) if resolution else _BY_MODEL}",
+        *([f"Ratio: {_quoted(ratio)}"] if ratio else []),
+        *([f"Take: {take}"] if take > 1 else []),
+        # The name of the model stands above, in quotes.
+        *(f"Note: {escape_text(doubt.replace(f'of {model}', 'of this model'))}." for doubt in doubts(request)),
+    ]
+    return Elicit("\n".join(lines), Confirmation)
+
+
+def _quoted(value: str) -> str:
+    """A value that a model wrote, so that it cannot look like a line or a field of the question."""
+    shown = escape_text(value, _LONGEST_SHOWN).replace('"', "'")
+    return f'"{shown}"'
 
 
 def _can_ask(ctx: ToolContext) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import anyio
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ResourceLink
 
 from meshapi_video._download.partial_file import file_name
@@ -26,7 +28,7 @@ async def download_video(task_id: TaskId, ctx: ToolContext) -> Annotated[CallToo
     client = client_of(ctx)
     # The client gets the path of the file, not of the folder: it would give a file the name of a deleted folder.
     target = state_of(ctx).folder / file_name(check_task_id(task_id), "video")
-    if target.is_file() and not target.is_symlink():
+    if _is_there(target):
         return _complete(task_id, target)
     received, total = 0, None
 
@@ -46,6 +48,18 @@ async def download_video(task_id: TaskId, ctx: ToolContext) -> Annotated[CallToo
             next="Not complete yet: this is normal. Call download_video again: it goes on where it stopped.",
         )
     )
+
+
+def _is_there(target: Path) -> bool:
+    """Whether the file is there. Raises the tool's error if something else has its name."""
+    is_file = target.is_file() and not target.is_symlink()
+    if os.path.lexists(target) and not is_file:
+        # The SDK would download into a folder, also through a link that leads out of this one.
+        raise ToolError(
+            f"{target} exists, and is no regular file: nothing was downloaded. The user can delete or rename it; then "
+            "call download_video again"
+        )
+    return is_file
 
 
 def _complete(task_id: str, path: Path) -> CallToolResult:

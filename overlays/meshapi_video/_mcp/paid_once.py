@@ -15,7 +15,7 @@ import anyio.to_thread
 from attrs import asdict, frozen
 from mcp.server.mcpserver.exceptions import ToolError
 
-from meshapi_video._create.journal import JournalRecord, read_journal, resolve
+from meshapi_video._create.journal import JournalNotWritten, JournalRecord, read_journal, resolve
 from meshapi_video._create.recovery import SETTLED_AFTER, is_open
 from meshapi_video._create.request import CreateOptions
 from meshapi_video._create_ends import account_of, search_list
@@ -77,14 +77,16 @@ class PaidOnce:
 
         Raises the tool's error if an earlier create has no known end: a task may exist, and be paid for.
         """
-        async with limited(self._ctx, "searching for an earlier task", lambda: self._not_now(_TOO_LATE), LONGEST_HALF):
-            # A create that is under way writes its end first.
-            async with self._creates.lock:
-                records = await self._read()
-            own = self._newest(records)
-            if own is None or not is_open(own):
-                return None if own is None else own.task_id
-            return await self._search(own, records)
+        doing, too_late = "searching for an earlier task", lambda: self._not_now(_TOO_LATE)
+        with self._naming_journal():
+            async with limited(self._ctx, doing, too_late, LONGEST_HALF):
+                # A create that is under way writes its end first.
+                async with self._creates.lock:
+                    records = await self._read()
+                own = self._newest(records)
+                if own is None or not is_open(own):
+                    return None if own is None else own.task_id
+                return await self._search(own, records)
 
     async def _search(self, own: JournalRecord, records: list[JournalRecord]) -> str | None:
         """Searches the list. Other creates need not wait for this."""
@@ -110,7 +112,7 @@ class PaidOnce:
         return _UNDER_WAY if self._is_sent else self._not_now(_TOO_LATE)
 
     async def _create(self) -> tuple[str, bool]:
-        with self._only_create():
+        with self._naming_journal(), self._only_create():
             own = self._newest(await self._read())
             if own is not None and is_open(own):
                 # Another call began it while the user was asked.
@@ -169,3 +171,17 @@ class PaidOnce:
                     "same arguments"
                 )
             yield
+
+    @contextmanager
+    def _naming_journal(self) -> Generator[None]:
+        """Says what is wrong with the journal, as the tool's error."""
+        try:
+            yield
+        except (JournalNotWritten, MeshVideoError):
+            # The first says that the task exists. A timeout of the network is an OSError, too.
+            raise
+        except OSError as error:
+            raise ToolError(
+                f"The journal {self._journal} cannot be used: {error.strerror}. Nothing was created now. The user can "
+                "mend this, or start this server with another --folder, which does not know the creates of this one"
+            ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -126,4 +127,9 @@ def listed_task(task: VideoTaskResponse) -> ListedTask:
 
 def _time(task: VideoTaskResponse) -> str | None:
     created = task.created_at
-    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%MZ") if isinstance(created, int) else None
+    if not isinstance(created, int):
+        return None
+    # A calendar ends with the year 9999, and each system has limits of its own.
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%MZ")
+    return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from types import FrameType
 from typing import Any, Final
 
 import anyio
@@ -33,6 +35,17 @@ def _end_at_once(_number: int, _frame: object) -> None:
     os._exit(0)
 
 
+class QuietServer(uvicorn.Server):
+    """Uvicorn, which stops at the first ctrl-C without errors about the connections that it closes."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stops, or ends the process if that takes the user too long."""
+        if self.should_exit:
+            _end_at_once(sig, frame)
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
+        super().handle_exit(sig, frame)
+
+
 def serve_http(state: State, port: int, on_start: Callable[[str], object]) -> None:
     """Serves clients on this machine until ctrl-C. `on_start` gets the URL.
 
@@ -42,10 +55,11 @@ def serve_http(state: State, port: int, on_start: Callable[[str], object]) -> No
     with socket.create_server((LOOPBACK, port)) as listener:
 
         async def serve(server: VideoServer) -> None:
-            # For this host, the library checks Host and Origin: no page in a browser can reach the server.
+            # No page in a browser can use the server. Before a page sends JSON to another server, the browser asks
+            # this one, which allows none. And for this host, the library refuses the name of another one in Host.
             app = server.streamable_http_app(host=LOOPBACK)
             config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=_LONGEST_SHUTDOWN)
-            await uvicorn.Server(config).serve([listener])
+            await QuietServer(config).serve([listener])
 
         on_start(f"http://{LOOPBACK}:{listener.getsockname()[1]}/mcp")
         # Ctrl-C is how a user stops it.

@@ -37,6 +37,10 @@ _TOOLS: Final = (
     (download_video, "Download a video", _ADDS),
     (create_video, "Create a video (costs money)", _ADDS),
 )
+_NO_ANSWER: Final = (
+    "The client sent no usable answer to the question: nothing was created or paid for. If the user agrees, call "
+    "create_video again"
+)
 
 
 class VideoServer(MCPServer[State]):
@@ -84,11 +88,14 @@ class VideoServer(MCPServer[State]):
                     for each in wrong.errors(include_url=False, include_input=False, include_context=False)
                 )
             case ToolError() as own:
-                return str(own)
-            case MeshVideoError() | ValueError() | OSError() as known:
+                # The library's own words about an answer have the names of Python.
+                return _NO_ANSWER if str(own).startswith("Resolver ") else str(own)
+            case MeshVideoError() | ValueError() as known:
                 # The mistakes of a request are lines.
                 text = str(known).replace(":\n- ", ": ").replace("\n- ", ". ")
                 return escape_text(self._state.rephrase(text))
+            case OSError(strerror=str(reason), filename=str(path)):
+                return escape_text(f"{reason}: {path}")
             case None:
                 # No tool has this name.
                 return escape_text(str(error))

@@ -34,8 +34,16 @@ class State:
 
     @property
     def journal(self) -> Path:
-        """The file that says which creates were begun, and how each ended."""
-        return self.folder / "creates.journal"
+        """The file that says which creates were begun, and how each ended.
+
+        Raises the tool's error if it is a link, which could lead out of the folder.
+        """
+        path = self.folder / "creates.journal"
+        if path.is_symlink():
+            raise ToolError(
+                f"The journal {path} is a symbolic link: nothing was created. The user can put the file in its place"
+            )
+        return path
 
 
 ToolContext: TypeAlias = Context[State, Any]

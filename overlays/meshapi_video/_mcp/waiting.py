@@ -23,6 +23,7 @@ from meshapi_video._mcp.results import (
 from meshapi_video._mcp.state import ToolContext, client_of
 from meshapi_video._mcp.texts import escape_text
 from meshapi_video._polling.state import FINAL_POLL_TIMEOUT
+from meshapi_video._tasks import KnownStatus
 
 MOST_TASKS: Final = 15
 """The tasks of one wait: the result names each."""
@@ -113,9 +114,7 @@ def _timeout(seconds: float) -> float:
 
 async def list_video_tasks(
     ctx: ToolContext,
-    status: Annotated[
-        list[str] | None, Field(description="Only tasks with one of these statuses, such as queued and running.")
-    ] = None,
+    status: Annotated[list[KnownStatus] | None, Field(description="Only tasks with one of these statuses.")] = None,
     page: Annotated[int, Field(ge=1, le=MOST_PAGES, description="The page of ten tasks, from 1 to 100.")] = 1,
 ) -> Annotated[CallToolResult, ListResult]:
     """Lists the video tasks that Mesh has stored, ten a page.
