@@ -64,3 +64,8 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def proxy_name(proxy: httpx.Proxy) -> str:
+    """The URL of the proxy without its user and password."""
+    return f"{proxy.url.scheme}://{proxy.url.netloc.decode('ascii')}"

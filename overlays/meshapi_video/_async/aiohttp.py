@@ -16,8 +16,9 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from meshapi_video._transport.exceptions import connection_failed, may_keep_connection
-from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, ProxyUnreachable, proxy_name, proxy_problem
+from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, ProxyUnreachable, proxy_problem
 from meshapi_video._transport.response import BodyReader, Response
+from meshapi_video._urls import proxy_name
 
 if TYPE_CHECKING:
     import ssl

@@ -11,6 +11,7 @@ import h11
 
 from meshapi_video._http_libraries import httpcore, httpx
 from meshapi_video._transport.exceptions import connection_failed, root_message
+from meshapi_video._urls import proxy_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -118,11 +119,6 @@ def httpcore_proxy(proxy: httpx.Proxy | None, tls: ssl.SSLContext) -> httpcore.P
 
 class ProxyUnreachable(httpcore.ProxyError):
     """No connection to the proxy."""
-
-
-def proxy_name(proxy: httpx.Proxy) -> str:
-    """The URL of the proxy without its user and password."""
-    return f"{proxy.url.scheme}://{proxy.url.netloc.decode('ascii')}"
 
 
 def proxy_problem(proxy: str, error: BaseException) -> str:
