@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from attrs import frozen
 
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._urls import is_loopback, parse_http_url, proxy_name
+from meshapi_video._urls import Route, is_loopback, parse_http_url, proxy_name
 from meshapi_video._validation import check_count, check_duration
 
 if TYPE_CHECKING:
@@ -105,8 +105,10 @@ class Settings:
     """Hosts from which `download` may download whatever their address is."""
     transport: Transport | None
     """None for the built-in connections, or httpx while parts of it are replaced, as in a test."""
-    plain_http_hosts: frozenset[str] = frozenset()
+    plain_http_hosts: frozenset[str]
     """Those of them from which it may download over plain HTTP, too, and to which it may send the key so."""
+    route: Route
+    """The way to `base_url`."""
 
     @property
     def account(self) -> str:
@@ -144,6 +146,7 @@ class Settings:
             max_retries=max_retries,
             private_hosts=hosts,
             plain_http_hosts=plain_http_hosts,
+            route=Route(base_url, "" if proxy is None else proxy_name(proxy)),
             transport=_check_transport(transport or os.environ.get(TRANSPORT_VARIABLE) or None),
         )
 

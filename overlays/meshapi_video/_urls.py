@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import idna
@@ -64,6 +64,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+class Route(NamedTuple):
+    """The way to a server, as errors name it."""
+
+    server: str
+    proxy: str = ""
+    """The URL of the proxy without its user and password; empty for a direct connection."""
 
 
 def proxy_name(proxy: httpx.Proxy) -> str:

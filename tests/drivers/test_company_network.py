@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from meshapi_video import (
+    APIError,
     AsyncVideoClient,
     CertificateError,
     ConnectionFailed,
@@ -33,7 +34,7 @@ from support.cli import Output
 from support.clients import KEY, Caller, Kind
 from support.files import StoredFile, video_at
 from support.proxy import ESCAPED_PASSWORD, PASSWORD, USER, Proxy, proxying
-from support.server import TASK_ID, Response, Server, finished, response, serving, task
+from support.server import TASK_ID, Response, Server, finished, raw, response, serving, task
 
 API, FILES = "https://api.example", "https://files.example"
 MODEL = "byteplus/dreamina-seedance-2-0"
@@ -250,8 +251,84 @@ def test_a_wrong_password_is_an_error_that_names_the_proxy_and_shows_no_password
     text = f"no complete response from {API}: the proxy {company.proxy.address} refused the connection: 407"
     assert text in str(caught.value)
     assert "Check the user and the password in its address" in str(caught.value)
-    assert company.proxy.refused == 2
+    assert company.proxy.refused == 1
     assert "wrong-word" not in everything_of(caught.value) + caplog.text
+
+
+WRONG_PASSWORD = raw(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+
+
+@pytest.fixture(params=["polls", "creates", "lists", "waits"])
+def call(request: pytest.FixtureRequest) -> Callable[[AsyncVideoClient], Any]:
+    """A call of the client that sends one request to the API, and then needs another."""
+
+    async def take_first(client: AsyncVideoClient) -> None:
+        async for _ in client.list():
+            pass
+
+    bodies: dict[str, Callable[[AsyncVideoClient], Any]] = {
+        "polls": lambda client: client.get(TASK_ID),
+        "creates": lambda client: client.create(MODEL, "a lake"),
+        "lists": take_first,
+        "waits": lambda client: client.wait(TASK_ID),
+    }
+    return bodies[request.param]
+
+
+@pytest.mark.parametrize("api", [API, "http://api.example"])
+@pytest.mark.parametrize("transport", [None, "httpx"])
+def test_each_call_ends_with_the_first_407_of_the_proxy_over_https_and_plain_http(
+    kind: Kind, server: Server, call: Callable[[AsyncVideoClient], Any], api: str, transport: str | None
+) -> None:
+    server.script(WRONG_PASSWORD)
+    proxy = server.base_url.replace("//", f"//{USER}:wrong-word@")
+    settings = {"proxy": proxy, "private_hosts": ["http://api.example"], "transport": transport}
+    with pytest.raises(ConnectionFailed) as caught:
+        Caller(kind, api, settings=settings).run(call)
+    assert (
+        f"no complete response from {api}: the proxy {server.base_url} refused the connection: "
+        "407 Proxy Authentication Required. Check the user and the password in its address"
+    ) in str(caught.value)
+    assert len(server.requests) == 1
+    assert "wrong-word" not in everything_of(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://files.example", "http://files.example"])
+@pytest.mark.parametrize("transport", [None, "httpx"])
+def test_a_download_ends_with_the_first_407_of_the_proxy_over_https_and_plain_http(
+    kind: Kind, server: Server, url: str, transport: str | None, out: Path
+) -> None:
+    server.script(WRONG_PASSWORD)
+    proxy = server.base_url.replace("//", f"//{USER}:wrong-word@")
+    settings = {"proxy": proxy, "private_hosts": ["http://files.example"], "transport": transport}
+    with pytest.raises(DownloadError) as caught:
+        Caller(kind, API, settings=settings).run(lambda client: client.download(video_at(url), out))
+    assert (
+        f"files.example failed: the proxy {server.base_url} refused the connection: 407 Proxy Authentication Required. "
+        "Check the user and the password in its address"
+    ) in str(caught.value)
+    assert len(server.requests) == 1
+    assert "wrong-word" not in everything_of(caught.value)
+
+
+def test_a_create_that_the_proxy_refuses_over_plain_http_made_no_task(kind: Kind, server: Server) -> None:
+    server.script(response(407))
+    settings = {"proxy": server.base_url, "private_hosts": ["http://api.example"]}
+    with pytest.raises(ConnectionFailed, match=r"407 .* in its address\. No task was made"):
+        Caller(kind, "http://api.example", settings=settings).run(lambda client: client.create(MODEL, "a lake"))
+
+
+def test_a_wait_that_has_had_a_response_goes_on_after_a_407(kind: Kind, server: Server) -> None:
+    server.script(task(), response(407), finished())
+    settings = {"proxy": server.base_url, "private_hosts": ["http://api.example"]}
+    assert Caller(kind, "http://api.example", settings=settings).wait().url
+    assert len(server.requests) == 3
+
+
+def test_a_407_without_a_proxy_is_an_error_of_the_server(kind: Kind, server: Server) -> None:
+    server.script(response(407))
+    with pytest.raises(APIError, match="HTTP 407"):
+        Caller(kind, server.base_url).get()
 
 
 def test_a_proxy_that_is_down_is_named_without_its_password(kind: Kind, company: Company) -> None:

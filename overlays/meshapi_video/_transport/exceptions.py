@@ -17,6 +17,7 @@ from meshapi_video._errors import (
     InvalidResponse,
     MeshVideoError,
     format_seconds,
+    proxy_refusal,
     set_advice,
 )
 from meshapi_video._http_libraries import errors_named
@@ -43,6 +44,13 @@ _LONGEST_DESCRIPTION: Final = 500
 """The characters that an error keeps of an unexpected exception's message."""
 _LONGEST_TRACEBACK: Final = 10_000
 """The characters that an error keeps of an unexpected exception's traceback."""
+
+
+class ProxyProblem(Exception):
+    """A problem with a proxy, which its message names."""
+
+    needs_password = False
+    """Whether the proxy refuses the user and the password in its address."""
 
 
 @contextlib.contextmanager
@@ -87,9 +95,9 @@ def map_httpx_exceptions(settings: Settings, proxy: str) -> Generator[None]:
         raise TimeoutError from None
     except errors_named("ProxyError") as error:
         # This module is imported early, and httpcore is slow to import.
-        from meshapi_video._transport.httpcore_request import proxy_problem  # noqa: PLC0415
+        from meshapi_video._transport.httpcore_request import named_proxy_error  # noqa: PLC0415
 
-        raise connection_failed(settings, ConnectionError(proxy_problem(proxy, error)), handled) from None
+        raise connection_failed(settings, named_proxy_error(proxy, error), handled) from None
     except errors_named("HTTPError", "InvalidURL") as error:
         # httpx parses the location of a redirect, even if it does not follow it.
         raise connection_failed(settings, error, handled) from None
@@ -108,6 +116,8 @@ def connection_failed(settings: Settings, error: BaseException, handled: BaseExc
     message = settings.api_key.redact(
         f"no complete response from {settings.base_url}: {root_message(refusal or error)}"
     )
+    if isinstance(error, ProxyProblem) and error.needs_password:
+        return proxy_refusal(message)
     if refusal is None:
         return ConnectionFailed(message)
     failed = CertificateError(message)
