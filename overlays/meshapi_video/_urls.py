@@ -73,6 +73,9 @@ class Route(NamedTuple):
     proxy: str = ""
     """The URL of the proxy without its user and password; empty for a direct connection."""
 
+    def __str__(self) -> str:
+        return f"{self.server} through the proxy {self.proxy}" if self.proxy else self.server
+
 
 def proxy_name(proxy: httpx.Proxy) -> str:
     """The URL of the proxy without its user and password."""

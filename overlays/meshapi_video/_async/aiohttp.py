@@ -178,7 +178,9 @@ class AiohttpTransport:
         return {**request.headers, **self._request_headers}
 
     def _root_error(self, error: aiohttp.ClientError) -> BaseException:
-        if self._proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
+        # With a proxy, aiohttp looks up only the name of the proxy.
+        unreached = aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError
+        if self._proxy is not None and isinstance(error, unreached):
             unreachable = ProxyUnreachable(str(error.os_error))
             return named_proxy_error(proxy_name(self._proxy), unreachable)
         if self._proxy is not None and isinstance(error, aiohttp.ClientHttpProxyError):

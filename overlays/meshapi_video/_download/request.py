@@ -186,7 +186,7 @@ def map_network_errors(route: Route, seconds: float) -> Generator[None]:
     try:
         yield
     except (*errors_named("TimeoutException"), httpcore.TimeoutException, TimeoutError):
-        raise TransferInterrupted(f"no data from {host} for {format_seconds(max(seconds, 0))}") from None
+        raise TransferInterrupted(f"no data from {route} for {format_seconds(max(seconds, 0))}") from None
     except errors_named("HTTPStatusError") as error:
         # Its text has the URL.
         raise TransferInterrupted(f"{host} responded {error.response.status_code}") from None
@@ -197,8 +197,8 @@ def map_network_errors(route: Route, seconds: float) -> Generator[None]:
         raise TransferInterrupted(f"the connection to {host} failed: {named}") from None
     except (*errors_named("HTTPError"), *NETWORK_ERRORS) as error:
         if problem := certificate_problem(error, handled):
-            raise ConnectionRefused(f"the connection to {host} failed: {problem}") from None
-        raise TransferInterrupted(f"the connection to {host} failed: {root_message(error)}") from None
+            raise ConnectionRefused(f"the connection to {route} failed: {problem}") from None
+        raise TransferInterrupted(f"the connection to {route} failed: {root_message(error)}") from None
 
 
 def after_failure(

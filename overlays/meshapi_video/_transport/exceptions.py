@@ -62,7 +62,7 @@ def typed_errors(task_id: str | None, settings: Settings, seconds: float) -> Gen
         with_task_id(error, task_id)
         raise
     except TimeoutError:
-        message = f"no complete response from {settings.base_url} within {format_seconds(seconds)}"
+        message = f"no complete response from {settings.route} within {format_seconds(seconds)}"
         raise with_task_id(ConnectionTimeout(message), task_id) from None
     except Exception as error:
         # A library may raise these two for a hostile response.
@@ -113,9 +113,9 @@ def connection_failed(settings: Settings, error: BaseException, handled: BaseExc
     `handled` is the exception that was being handled before the request, if any.
     """
     refusal = _refused_certificate(error, handled)
-    message = settings.api_key.redact(
-        f"no complete response from {settings.base_url}: {root_message(refusal or error)}"
-    )
+    # The problem of a proxy names it itself.
+    route = settings.base_url if isinstance(error, ProxyProblem) else settings.route
+    message = settings.api_key.redact(f"no complete response from {route}: {root_message(refusal or error)}")
     if isinstance(error, ProxyProblem) and error.needs_password:
         return proxy_refusal(message)
     if refusal is None:
