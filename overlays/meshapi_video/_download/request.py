@@ -18,7 +18,12 @@ from meshapi_video._download.state import SendRequest, TransferState
 from meshapi_video._errors import PROXY_ADVICE, format_seconds
 from meshapi_video._http_libraries import errors_named, httpcore, httpx
 from meshapi_video._tasks import CreatedTask, Video, is_terminal, task_id_of, video_or_raise
-from meshapi_video._transport.exceptions import certificate_problem, root_message
+from meshapi_video._transport.exceptions import (
+    CLIENT_CERTIFICATE_ADVICE,
+    asks_for_certificate,
+    certificate_problem,
+    root_message,
+)
 from meshapi_video._transport.httpcore_request import NETWORK_ERRORS, named_proxy_error
 from meshapi_video._transport.request import HEADERS
 from meshapi_video._transport.retry_after import retry_after
@@ -198,7 +203,9 @@ def map_network_errors(route: Route, seconds: float) -> Generator[None]:
     except (*errors_named("HTTPError"), *NETWORK_ERRORS) as error:
         if problem := certificate_problem(error, handled):
             raise ConnectionRefused(f"the connection to {route} failed: {problem}") from None
-        raise TransferInterrupted(f"the connection to {route} failed: {root_message(error)}") from None
+        message = root_message(error)
+        advice = f". {CLIENT_CERTIFICATE_ADVICE}" if asks_for_certificate(message) else ""
+        raise TransferInterrupted(f"the connection to {route} failed: {message}{advice}") from None
 
 
 def after_failure(

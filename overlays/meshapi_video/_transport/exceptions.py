@@ -39,6 +39,12 @@ _WRONG_HOST: Final = "Check the host in the URL. Another server, or a proxy, res
 _OTHER_ADVICE: Final = {9: _RENEW, 10: _RENEW, 62: _WRONG_HOST, 64: _WRONG_HOST}
 """The advice where another certificate authority would not help."""
 
+CLIENT_CERTIFICATE_ADVICE: Final = (
+    "The server, or a proxy, asks for a client certificate: pass ssl_context=, with the certificate loaded by "
+    "load_cert_chain"
+)
+"""What to do about an alert that asks for a client certificate."""
+
 _GENERATED: Final = "meshapi_video_generated"
 _LONGEST_DESCRIPTION: Final = 500
 """The characters that an error keeps of an unexpected exception's message."""
@@ -119,10 +125,18 @@ def connection_failed(settings: Settings, error: BaseException, handled: BaseExc
     if isinstance(error, ProxyProblem) and error.needs_password:
         return proxy_refusal(message)
     if refusal is None:
-        return ConnectionFailed(message)
+        failed = ConnectionFailed(message)
+        if asks_for_certificate(message):
+            set_advice(failed, CLIENT_CERTIFICATE_ADVICE)
+        return failed
     failed = CertificateError(message)
     set_advice(failed, _advice_about(refusal))
     return failed
+
+
+def asks_for_certificate(message: str) -> bool:
+    """Whether this is the message of an alert by which a server asks for a client certificate."""
+    return "ALERT_CERTIFICATE_REQUIRED" in message
 
 
 def certificate_problem(error: BaseException, handled: BaseException | None) -> str | None:
