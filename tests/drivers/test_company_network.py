@@ -391,7 +391,7 @@ def test_a_failure_behind_or_at_the_proxy_names_the_proxy(
 def test_a_failure_of_a_download_names_the_proxy(kind: Kind, server: Server, fault: str, url: str, out: Path) -> None:
     server.script(server.stall() if fault == "is silent" else FAULTS[fault])
     proxy = server.base_url.replace("//", f"//{USER}:wrong-word@")
-    settings = {"proxy": proxy, "private_hosts": ["http://files.example"], "max_retries": 0}
+    settings: dict[str, Any] = {"proxy": proxy, "private_hosts": ["http://files.example"], "max_retries": 0}
     settings["timeout"] = 0.2 if fault == "is silent" else 30.0
     with pytest.raises(DownloadError) as caught:
         Caller(kind, API, settings=settings).run(lambda client: client.download(video_at(url), out))
@@ -407,7 +407,12 @@ def test_a_proxy_over_tls_that_fails_its_handshake_is_named(
     with proxying(server_context(trustme.CA(), "127.0.0.1")) as stranger:
         address = stranger.address if fault == "an unknown authority" else server.base_url.replace("http:", "https:")
         server.script(close)
-        settings = {"proxy": address, "ssl_context": company.context, "transport": transport, "max_retries": 0}
+        settings: dict[str, Any] = {
+            "proxy": address,
+            "ssl_context": company.context,
+            "transport": transport,
+            "max_retries": 0,
+        }
         # A server without TLS waits for the rest of a request.
         settings["timeout"] = 0.2 if fault == "no TLS" else 30.0
         with pytest.raises(ConnectionFailed) as caught:
