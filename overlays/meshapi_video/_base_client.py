@@ -50,7 +50,11 @@ class BaseClient:
             raise ValueError("pass http_client= or transport=, not both: your own client is the transport")
         connections.check(http_client)
         self._connections = connections
-        self._settings = Settings.resolve(api_key, base_url, timeout, max_retries, private_hosts, transport)
+        # A client of the user has its own proxy, which the SDK does not know.
+        proxy_for = connections.proxy_for if http_client is None else None
+        self._settings = Settings.resolve(
+            api_key, base_url, timeout, max_retries, private_hosts, transport, proxy_for=proxy_for
+        )
         self._log = ClientLog(self._settings.base_url)
         self._telemetry = ClientTelemetry(telemetry, self._settings.base_url)
         self._is_closed = False

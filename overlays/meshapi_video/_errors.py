@@ -38,6 +38,9 @@ TRUST_ADVICE: Final = (
 )
 """What to do about a certificate that is not trusted."""
 
+PROXY_ADVICE: Final = "Check the user and the password in its address"
+"""What to do about a proxy that asks for its password: the message names the proxy."""
+
 MOST_FIELD_ERRORS: Final = 20
 """The problems of a request that an error keeps."""
 
@@ -190,6 +193,7 @@ class ConnectionFailed(MeshVideoError):
     """No complete response arrived, or no request could be sent: DNS, refused, reset, TLS, no free connection."""
 
     _advice = "Check the network, any proxy, and the base URL"
+    _is_refusal = False
 
 
 class CertificateError(ConnectionFailed):
@@ -200,6 +204,7 @@ class CertificateError(ConnectionFailed):
     """
 
     _advice = TRUST_ADVICE
+    _is_refusal = True
 
 
 class ConnectionTimeout(ConnectionFailed, TimeoutError):
@@ -281,6 +286,19 @@ def add_advice(error: MeshVideoError, advice: str, *, first: bool = False) -> No
     present = error._advice  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
     sentences = [advice, present] if first else [present, advice]
     set_advice(error, ". ".join(filter(None, sentences)))
+
+
+def is_refusal(error: MeshVideoError) -> bool:
+    """Whether the request was refused on its way: it did not reach the server, and another attempt would not help."""
+    return isinstance(error, ConnectionFailed) and error._is_refusal  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
+
+
+def proxy_refusal(message: str) -> ConnectionFailed:
+    """The error for a proxy that asks for another user and password."""
+    error = ConnectionFailed(message)
+    error._is_refusal = True  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
+    set_advice(error, PROXY_ADVICE)
+    return error
 
 
 def set_candidates(error: CreateUncertain, find: Callable[[], Candidates]) -> None:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 from attrs import frozen
 
 from meshapi_video._errors import MeshVideoError
-from meshapi_video._urls import is_loopback, parse_http_url
+from meshapi_video._urls import Route, is_loopback, parse_http_url, proxy_name
 from meshapi_video._validation import check_count, check_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
+
+    from meshapi_video._http_libraries import httpx
 
 DEFAULT_BASE_URL: Final = "https://api.meshapi.ai"
 """The server that `openapi.yaml` names; a contract test compares the two."""
@@ -103,8 +105,10 @@ class Settings:
     """Hosts from which `download` may download whatever their address is."""
     transport: Transport | None
     """None for the built-in connections, or httpx while parts of it are replaced, as in a test."""
-    plain_http_hosts: frozenset[str] = frozenset()
+    plain_http_hosts: frozenset[str]
     """Those of them to which plain HTTP is allowed: for a download, and for a request with the key."""
+    route: Route
+    """The way to `base_url`."""
 
     @property
     def account(self) -> str:
@@ -121,14 +125,20 @@ class Settings:
         max_retries: int,
         private_hosts: Collection[str] = (),
         transport: str | None = None,
+        *,
+        proxy_for: Callable[[str], httpx.Proxy | None] | None = None,
     ) -> Settings:
-        """Takes missing settings from the environment, and validates all of them."""
+        """Takes missing settings from the environment, and validates all of them.
+
+        `proxy_for` returns the proxy for requests to a URL, if there is one. A client of the user has none here.
+        """
         check_count("max_retries", max_retries, least=0)
         check_duration("timeout", timeout)
         api_key.check()
         hosts, plain_http_hosts = _read_hosts(private_hosts)
         base_url = _check_base_url(base_url or os.environ.get(URL_VARIABLE) or DEFAULT_BASE_URL)
-        _check_plain_http(base_url, plain_http_hosts)
+        proxy = None if proxy_for is None else proxy_for(base_url)
+        _check_plain_http(base_url, plain_http_hosts, proxy)
         return cls(
             api_key=api_key,
             base_url=base_url,
@@ -136,6 +146,7 @@ class Settings:
             max_retries=max_retries,
             private_hosts=hosts,
             plain_http_hosts=plain_http_hosts,
+            route=Route(base_url, "" if proxy is None else proxy_name(proxy)),
             transport=_check_transport(transport or os.environ.get(TRANSPORT_VARIABLE) or None),
         )
 
@@ -187,14 +198,17 @@ def _check_base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _check_plain_http(base_url: str, allowed_hosts: Collection[str]) -> None:
+def _check_plain_http(base_url: str, allowed_hosts: Collection[str], proxy: httpx.Proxy | None) -> None:
     url = parse_http_url(base_url)
     host = url.raw_host.decode("ascii")
-    if url.scheme == "https" or is_loopback(host) or host in allowed_hosts:
+    # A proxy on another machine reads the key, even of requests to this machine.
+    stays_here = is_loopback(host) and (proxy is None or is_loopback(proxy.url.raw_host.decode("ascii")))
+    if url.scheme == "https" or stays_here or host in allowed_hosts:
         return
     allowed = f"http://[{host}]" if ":" in host else f"http://{host}"
+    way = host if proxy is None else f"{host}, through the proxy {proxy_name(proxy)}"
     raise ValueError(
-        f"the base URL is plain http to {host}, and anybody on the way could read the API key. Use https. If you trust "
+        f"the base URL is plain http to {way}, and anybody on the way could read the API key. Use https. If you trust "
         f"the network, as that of a sandbox, allow it: private_hosts=[{allowed!r}], or MESHAPI_PRIVATE_HOSTS={allowed}"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import idna
@@ -64,3 +64,19 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+class Route(NamedTuple):
+    """The way to a server, as errors name it."""
+
+    server: str
+    proxy: str = ""
+    """The URL of the proxy without its user and password; empty for a direct connection."""
+
+    def __str__(self) -> str:
+        return f"{self.server} through the proxy {self.proxy}" if self.proxy else self.server
+
+
+def proxy_name(proxy: httpx.Proxy) -> str:
+    """The URL of the proxy without its user and password."""
+    return f"{proxy.url.scheme}://{proxy.url.netloc.decode('ascii')}"

@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from meshapi_video import (
+    APIError,
     AsyncVideoClient,
     CertificateError,
     ConnectionFailed,
@@ -33,7 +34,7 @@ from support.cli import Output
 from support.clients import KEY, Caller, Kind
 from support.files import StoredFile, video_at
 from support.proxy import ESCAPED_PASSWORD, PASSWORD, USER, Proxy, proxying
-from support.server import TASK_ID, Response, Server, finished, response, serving, task
+from support.server import TASK_ID, Response, Server, close, finished, raw, reset, response, serving, task
 
 API, FILES = "https://api.example", "https://files.example"
 MODEL = "byteplus/dreamina-seedance-2-0"
@@ -250,8 +251,84 @@ def test_a_wrong_password_is_an_error_that_names_the_proxy_and_shows_no_password
     text = f"no complete response from {API}: the proxy {company.proxy.address} refused the connection: 407"
     assert text in str(caught.value)
     assert "Check the user and the password in its address" in str(caught.value)
-    assert company.proxy.refused == 2
+    assert company.proxy.refused == 1
     assert "wrong-word" not in everything_of(caught.value) + caplog.text
+
+
+WRONG_PASSWORD = raw(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+
+
+@pytest.fixture(params=["polls", "creates", "lists", "waits"])
+def call(request: pytest.FixtureRequest) -> Callable[[AsyncVideoClient], Any]:
+    """A call of the client that sends one request to the API, and then needs another."""
+
+    async def take_first(client: AsyncVideoClient) -> None:
+        async for _ in client.list():
+            pass
+
+    bodies: dict[str, Callable[[AsyncVideoClient], Any]] = {
+        "polls": lambda client: client.get(TASK_ID),
+        "creates": lambda client: client.create(MODEL, "a lake"),
+        "lists": take_first,
+        "waits": lambda client: client.wait(TASK_ID),
+    }
+    return bodies[request.param]
+
+
+@pytest.mark.parametrize("api", [API, "http://api.example"])
+@pytest.mark.parametrize("transport", [None, "httpx"])
+def test_each_call_ends_with_the_first_407_of_the_proxy_over_https_and_plain_http(
+    kind: Kind, server: Server, call: Callable[[AsyncVideoClient], Any], api: str, transport: str | None
+) -> None:
+    server.script(WRONG_PASSWORD)
+    proxy = server.base_url.replace("//", f"//{USER}:wrong-word@")
+    settings = {"proxy": proxy, "private_hosts": ["http://api.example"], "transport": transport}
+    with pytest.raises(ConnectionFailed) as caught:
+        Caller(kind, api, settings=settings).run(call)
+    assert (
+        f"no complete response from {api}: the proxy {server.base_url} refused the connection: "
+        "407 Proxy Authentication Required. Check the user and the password in its address"
+    ) in str(caught.value)
+    assert len(server.requests) == 1
+    assert "wrong-word" not in everything_of(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://files.example", "http://files.example"])
+@pytest.mark.parametrize("transport", [None, "httpx"])
+def test_a_download_ends_with_the_first_407_of_the_proxy_over_https_and_plain_http(
+    kind: Kind, server: Server, url: str, transport: str | None, out: Path
+) -> None:
+    server.script(WRONG_PASSWORD)
+    proxy = server.base_url.replace("//", f"//{USER}:wrong-word@")
+    settings = {"proxy": proxy, "private_hosts": ["http://files.example"], "transport": transport}
+    with pytest.raises(DownloadError) as caught:
+        Caller(kind, API, settings=settings).run(lambda client: client.download(video_at(url), out))
+    assert (
+        f"files.example failed: the proxy {server.base_url} refused the connection: 407 Proxy Authentication Required. "
+        "Check the user and the password in its address"
+    ) in str(caught.value)
+    assert len(server.requests) == 1
+    assert "wrong-word" not in everything_of(caught.value)
+
+
+def test_a_create_that_the_proxy_refuses_over_plain_http_made_no_task(kind: Kind, server: Server) -> None:
+    server.script(response(407))
+    settings = {"proxy": server.base_url, "private_hosts": ["http://api.example"]}
+    with pytest.raises(ConnectionFailed, match=r"407 .* in its address\. No task was made"):
+        Caller(kind, "http://api.example", settings=settings).run(lambda client: client.create(MODEL, "a lake"))
+
+
+def test_a_wait_that_has_had_a_response_goes_on_after_a_407(kind: Kind, server: Server) -> None:
+    server.script(task(), response(407), finished())
+    settings = {"proxy": server.base_url, "private_hosts": ["http://api.example"]}
+    assert Caller(kind, "http://api.example", settings=settings).wait().url
+    assert len(server.requests) == 3
+
+
+def test_a_407_without_a_proxy_is_an_error_of_the_server(kind: Kind, server: Server) -> None:
+    server.script(response(407))
+    with pytest.raises(APIError, match="HTTP 407"):
+        Caller(kind, server.base_url).get()
 
 
 def test_a_proxy_that_is_down_is_named_without_its_password(kind: Kind, company: Company) -> None:
@@ -272,6 +349,79 @@ def test_the_repr_of_a_client_and_of_its_settings_shows_no_password(
     shown = f"{client!r} {vars(client)!r} {vars(settings)!r} {vars(client._session)!r}"
     assert PASSWORD not in shown
     assert company.proxy.with_password not in shown
+
+
+@pytest.mark.parametrize("api", [API, "http://api.example"])
+@pytest.mark.parametrize("transport", [None, "httpx"])
+def test_a_proxy_whose_name_is_unknown_is_named(kind: Kind, api: str, transport: str | None) -> None:
+    proxy = f"http://{USER}:wrong-word@proxy.invalid:3128"
+    settings = {"proxy": proxy, "private_hosts": ["http://api.example"], "transport": transport, "max_retries": 0}
+    with pytest.raises(ConnectionFailed) as caught:
+        Caller(kind, api, settings=settings).get()
+    text = f"no complete response from {api}: the proxy http://proxy.invalid:3128 cannot be reached: "
+    assert text in str(caught.value)
+    assert "wrong-word" not in everything_of(caught.value)
+
+
+FAULTS: dict[str, Response] = {
+    "closes": close,
+    "resets": reset,
+    "sends garbage": raw(b"garbage\r\n\r\n"),
+    "sends half": raw(b"HTTP/1.1 200 OK\r\ncontent-le"),
+}
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "is silent"])
+@pytest.mark.parametrize("api", [API, "http://api.example"])
+@pytest.mark.parametrize("transport", [None, "httpx"])
+def test_a_failure_behind_or_at_the_proxy_names_the_proxy(
+    kind: Kind, server: Server, fault: str, api: str, transport: str | None
+) -> None:
+    server.script(server.stall() if fault == "is silent" else FAULTS[fault])
+    proxy = server.base_url.replace("//", f"//{USER}:wrong-word@")
+    settings = {"proxy": proxy, "private_hosts": ["http://api.example"], "transport": transport, "max_retries": 0}
+    with pytest.raises(ConnectionFailed) as caught:
+        Caller(kind, api, settings={**settings, "timeout": 0.2 if fault == "is silent" else 30.0}).get()
+    assert f"no complete response from {api} through the proxy {server.base_url}" in str(caught.value)
+    assert "wrong-word" not in everything_of(caught.value)
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "is silent"])
+@pytest.mark.parametrize("url", ["https://files.example", "http://files.example"])
+def test_a_failure_of_a_download_names_the_proxy(kind: Kind, server: Server, fault: str, url: str, out: Path) -> None:
+    server.script(server.stall() if fault == "is silent" else FAULTS[fault])
+    proxy = server.base_url.replace("//", f"//{USER}:wrong-word@")
+    settings: dict[str, Any] = {"proxy": proxy, "private_hosts": ["http://files.example"], "max_retries": 0}
+    settings["timeout"] = 0.2 if fault == "is silent" else 30.0
+    with pytest.raises(DownloadError) as caught:
+        Caller(kind, API, settings=settings).run(lambda client: client.download(video_at(url), out))
+    assert f"files.example through the proxy {server.base_url} " in str(caught.value)
+    assert "wrong-word" not in everything_of(caught.value)
+
+
+@pytest.mark.parametrize("fault", ["an unknown authority", "no TLS"])
+@pytest.mark.parametrize("transport", [None, "httpx"])
+def test_a_proxy_over_tls_that_fails_its_handshake_is_named(
+    kind: Kind, company: Company, server: Server, fault: str, transport: str | None, out: Path
+) -> None:
+    with proxying(server_context(trustme.CA(), "127.0.0.1")) as stranger:
+        address = stranger.address if fault == "an unknown authority" else server.base_url.replace("http:", "https:")
+        server.script(close)
+        settings: dict[str, Any] = {
+            "proxy": address,
+            "ssl_context": company.context,
+            "transport": transport,
+            "max_retries": 0,
+        }
+        # A server without TLS waits for the rest of a request.
+        settings["timeout"] = 0.2 if fault == "no TLS" else 30.0
+        with pytest.raises(ConnectionFailed) as caught:
+            Caller(kind, API, settings=settings).get()
+        assert f"no complete response from {API} through the proxy {address}" in str(caught.value)
+        assert isinstance(caught.value, CertificateError) == (fault == "an unknown authority")
+        with pytest.raises(DownloadError) as failed:
+            Caller(kind, API, settings=settings).run(lambda client: client.download(video_at(FILES), out))
+        assert f"files.example through the proxy {address} " in str(failed.value)
 
 
 # Certificates.

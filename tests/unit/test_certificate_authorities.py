@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import subprocess
@@ -61,15 +62,44 @@ def test_the_folder_in_ssl_cert_dir_goes_before_the_system(authority: Path, monk
     monkeypatch.setenv("SSL_CERT_DIR", str(authority))
     # OpenSSL reads a folder only when it verifies.
     assert trusted(default_context()) == 0
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join([str(authority / "missing"), str(authority)]))
+    assert trusted(default_context()) == 0
 
 
 @pytest.mark.parametrize("value", ["missing.pem", "0f1e2d3c.1"])
-def test_authorities_that_cannot_be_loaded_are_an_error_that_names_the_variables(
+def test_a_file_that_cannot_be_loaded_is_an_error_that_names_the_variable_and_the_path(
     value: str, authority: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (authority / "0f1e2d3c.1").touch()
     monkeypatch.setenv("SSL_CERT_FILE", str(authority / value))
-    with pytest.raises(MeshVideoError, match=r"authorities cannot be loaded: .* SSL_CERT_FILE and SSL_CERT_DIR"):
+    with pytest.raises(MeshVideoError) as caught:
+        default_context()
+    assert str(caught.value).startswith(f"SSL_CERT_FILE names {authority / value}, which cannot be loaded: ")
+
+
+@pytest.mark.parametrize("value", ["missing", "without", "certs/authority.pem"])
+def test_a_folder_without_a_certificate_that_openssl_finds_is_an_error_that_names_the_variable_and_the_path(
+    value: str, authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = authority.parent / "without"
+    without.mkdir()
+    shutil.copy(authority / "authority.pem", without)
+    monkeypatch.setenv("SSL_CERT_DIR", str(authority.parent / value))
+    with pytest.raises(MeshVideoError) as caught:
+        default_context()
+    assert str(caught.value) == (
+        f"SSL_CERT_DIR names {authority.parent / value}, which has no certificate under the name of its hash: run "
+        "openssl rehash on the folder, or set SSL_CERT_FILE to a file"
+    )
+
+
+def test_a_file_of_the_system_that_cannot_be_loaded_is_an_error(
+    authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "_SYSTEM_VERIFIES", False)
+    (authority / "empty.pem").touch()
+    set_places(monkeypatch, authority / "empty.pem", "")
+    with pytest.raises(MeshVideoError, match="certificate authorities of the system cannot be loaded: "):
         default_context()
 
 

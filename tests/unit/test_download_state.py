@@ -29,6 +29,7 @@ from meshapi_video._download.state import (
     url_refreshed,
 )
 from meshapi_video._polling.state import Sleep
+from meshapi_video._urls import Route
 from support.tables import rows_of
 
 ADDRESS = "https://files.example/v?X-Signature=secret"
@@ -335,7 +336,7 @@ def test_an_error_about_a_status_does_not_show_the_url() -> None:
     failure = httpx.HTTPStatusError(f"503 for {ADDRESS}", request=request, response=httpx.Response(503))
     with (
         pytest.raises(TransferInterrupted, match=r"^files\.example responded 503$"),
-        map_network_errors("files.example", 1),
+        map_network_errors(Route("files.example"), 1),
     ):
         raise failure
 

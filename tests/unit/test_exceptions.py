@@ -9,9 +9,11 @@ import httpx
 import pytest
 
 from meshapi_video import ConnectionFailed, ConnectionTimeout, InvalidResponse, MeshVideoError
+from meshapi_video._download.request import TransferInterrupted, map_network_errors
 from meshapi_video._settings import ApiKey, Settings
 from meshapi_video._transport.exceptions import map_httpx_exceptions, root_message, typed_errors
 from meshapi_video._transport.httpcore_request import map_httpcore_exceptions
+from meshapi_video._urls import Route
 
 KEY = "rsk_secret"
 SETTINGS = Settings.resolve(ApiKey(KEY), "https://api.example", 30.0, 0)
@@ -102,3 +104,23 @@ def test_the_root_message_is_the_first_message_in_the_chain_of_errors() -> None:
 def test_an_error_of_the_users_own_hook_stays_as_it_is() -> None:
     with pytest.raises(KeyError), typed_errors("t", SETTINGS, 2.5):
         raise KeyError("a bug in a hook")
+
+
+def test_a_server_that_asks_for_a_client_certificate_has_advice_of_its_own() -> None:
+    alert = ssl.SSLError(1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required (_ssl.c:1)")
+    for failure in (alert, httpcore.ReadError(str(alert)), httpx.ReadError(str(alert))):
+        error = error_for(failure)
+        assert type(error) is ConnectionFailed
+        assert str(error).endswith(
+            ". The server, or a proxy, asks for a client certificate: pass ssl_context=, with the certificate loaded "
+            "by load_cert_chain"
+        )
+
+
+def test_a_download_from_a_server_that_asks_for_a_client_certificate_has_the_same_advice() -> None:
+    failure = httpcore.ReadError("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required")
+    with (
+        pytest.raises(TransferInterrupted, match=r"certificate required\. The server, or a proxy, asks for a client"),
+        map_network_errors(Route("files.example"), 1),
+    ):
+        raise failure

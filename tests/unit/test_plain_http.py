@@ -49,6 +49,38 @@ def test_plain_http_to_another_host_is_refused_until_the_user_allows_this_host(
     client(KEY, base_url=base_url)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+@pytest.mark.parametrize(
+    "proxy", ["http://me:a-word@proxy.example:3128", "https://10.0.0.1", "http://localhost.example"]
+)
+def test_the_key_goes_over_plain_http_to_no_proxy_on_another_machine_until_the_user_allows_the_host(
+    client: type[VideoClient | AsyncVideoClient], host: str, proxy: str
+) -> None:
+    # This proxy takes requests to this machine, too.
+    url, allowed = f"http://{host}:8787", f"http://{host}"
+    with pytest.raises(
+        ValueError, match=r"plain http to .*, through the proxy https?://.*could read the API key"
+    ) as caught:
+        client(KEY, base_url=url, proxy=proxy)
+    assert str(caught.value).endswith(f"private_hosts=[{allowed!r}], or MESHAPI_PRIVATE_HOSTS={allowed}")
+    assert "a-word" not in str(caught.value)
+    client(KEY, base_url=url, proxy=proxy, private_hosts=[allowed])
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:3128", "http://me:a-word@[::1]:3128", "localhost:3128"])
+def test_the_key_may_go_over_plain_http_to_this_machine_through_a_proxy_on_this_machine(
+    client: type[VideoClient | AsyncVideoClient], proxy: str
+) -> None:
+    client(KEY, base_url="http://127.0.0.1:8787", proxy=proxy)
+
+
+def test_a_proxy_of_the_environment_never_sees_requests_to_this_machine(
+    client: type[VideoClient | AsyncVideoClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    client(KEY, base_url="http://127.0.0.1:8787")
+
+
 @pytest.mark.parametrize("allowed", ["gateway.internal", "http://other.example", "http://internal"])
 def test_no_other_entry_allows_it(client: type[VideoClient | AsyncVideoClient], allowed: str) -> None:
     with pytest.raises(ValueError, match="anybody on the way could read the API key"):

@@ -16,8 +16,9 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from meshapi_video._transport.exceptions import connection_failed, may_keep_connection
-from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, ProxyUnreachable, proxy_name, proxy_problem
+from meshapi_video._transport.httpcore_request import KEEPALIVE_EXPIRY, ProxyUnreachable, named_proxy_error
 from meshapi_video._transport.response import BodyReader, Response
+from meshapi_video._urls import proxy_name
 
 if TYPE_CHECKING:
     import ssl
@@ -177,13 +178,15 @@ class AiohttpTransport:
         return {**request.headers, **self._request_headers}
 
     def _root_error(self, error: aiohttp.ClientError) -> BaseException:
-        if self._proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
+        # With a proxy, aiohttp looks up only the name of the proxy.
+        unreached = aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError
+        if self._proxy is not None and isinstance(error, unreached):
             unreachable = ProxyUnreachable(str(error.os_error))
-            return ConnectionError(proxy_problem(proxy_name(self._proxy), unreachable))
+            return named_proxy_error(proxy_name(self._proxy), unreachable)
         if self._proxy is not None and isinstance(error, aiohttp.ClientHttpProxyError):
             # aiohttp's own message has the URL of the request.
             refusal = ConnectionError(f"{error.status} {error.message}")
-            return ConnectionError(proxy_problem(proxy_name(self._proxy), refusal))
+            return named_proxy_error(proxy_name(self._proxy), refusal)
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
             # aiohttp's own message adds TLS settings, which did not cause the failure.
             return error.os_error

@@ -18,7 +18,7 @@ from meshapi_video._download.addresses import UnsafeURL, stated_addresses
 from meshapi_video._download.partial_file import PartialFile
 from meshapi_video._download.request import (
     READ_SIZE,
-    CertificateRefused,
+    ConnectionRefused,
     DownloadRequest,
     TransferInterrupted,
     after_failure,
@@ -34,7 +34,9 @@ from meshapi_video._http_libraries import httpx, library_of
 from meshapi_video._logging import log_attempt
 from meshapi_video._polling.state import Sleep
 from meshapi_video._transport.choice import send_is_replaced, uses_httpx
+from meshapi_video._transport.httpcore_request import check_proxy
 from meshapi_video._transport.tracebacks import hidden_frames
+from meshapi_video._urls import Route, proxy_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -71,7 +73,7 @@ class AsyncDownloadTransports:
     async def open(self, request: httpx.Request) -> AbstractAsyncContextManager[httpx.AsyncBaseTransport]:
         """The transport for this request: from the user's client, or a new one. Raises `UnsafeURL`."""
         url = str(request.url)
-        proxy = self._connections.proxy_for(url) if self._http_client is None else None
+        proxy = self._proxy_for(url)
         if self._http_client is not None or proxy is not None:
             # Others look up the name and connect. This checks addresses that are written in the URL.
             host = host_of(request)
@@ -84,7 +86,15 @@ class AsyncDownloadTransports:
         if uses_httpx(self._settings):
             client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
             return AsyncClientTransport(client, is_own=True)
-        return AsyncConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules), proxy)
+        return AsyncConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules))
+
+    def route(self, request: httpx.Request) -> Route:
+        """The way of this request, as errors name it."""
+        proxy = self._proxy_for(str(request.url))
+        return Route(host_of(request), "" if proxy is None else proxy_name(proxy))
+
+    def _proxy_for(self, url: str) -> httpx.Proxy | None:
+        return self._connections.proxy_for(url) if self._http_client is None else None
 
 
 class AsyncClientTransport(httpx.AsyncBaseTransport):
@@ -179,29 +189,31 @@ class AsyncDownload:
             with hidden_frames():
                 request = build_request(action, self.timeout, self.transports.rules.plain_http_hosts)
                 opened = await self.transports.open(request)
-            host, seconds = host_of(request), min(self.timeout, action.seconds)
+            route, seconds = self.transports.route(request), min(self.timeout, action.seconds)
             with self.telemetry.download_request(action.url, transfer.consecutive_failures) as sent:
                 async with opened as transport:
-                    with hidden_frames(), map_network_errors(host, seconds), fail_after(seconds):
+                    with hidden_frames(), map_network_errors(route, seconds), fail_after(seconds):
                         response = await transport.handle_async_request(request)
                     async with aclosing(response):
+                        with map_network_errors(route, seconds):
+                            check_proxy(response.status_code, route)
                         head = head_of(response)
                         sent.status_code = head.status
                         transfer = state.head_received(transfer, head, self.clock(), self.rand())
                         if not transfer.accepts_body or transfer.record is None:
                             return transfer
                         await to_thread.run_sync(file.prepare, transfer.record, transfer.kept)
-                        received = await self._receive(response, host, transfer, file)
+                        received = await self._receive(response, route, transfer, file)
                         content = await to_thread.run_sync(file.content)
                         transfer = state.body_ended(transfer, received, self.clock(), self.rand(), content)
                         if transfer.kept == 0:
                             # No later call may take these bytes for the beginning of the file.
                             await to_thread.run_sync(file.discard)
                         return transfer
-        except (TransferInterrupted, CertificateRefused, UnsafeURL) as error:
+        except (TransferInterrupted, ConnectionRefused, UnsafeURL) as error:
             return after_failure(transfer, error, file.size, self.clock(), self.rand())
 
-    async def _receive(self, response: httpx.Response, host: str, transfer: TransferState, file: PartialFile) -> int:
+    async def _receive(self, response: httpx.Response, route: Route, transfer: TransferState, file: PartialFile) -> int:
         """Writes the body of a response to the file, and returns the file's size in bytes.
 
         Deletes the bytes and returns early if there are more than the server stated.
@@ -214,7 +226,7 @@ class AsyncDownload:
                 if self.on_progress is not None:
                     await call_back(self.on_progress, writer.size, file.total)
                 seconds = min(self.timeout, transfer.deadline - self.clock())
-                with hidden_frames(), map_network_errors(host, seconds), fail_after(seconds):
+                with hidden_frames(), map_network_errors(route, seconds), fail_after(seconds):
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     return writer.size

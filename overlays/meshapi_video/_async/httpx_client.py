@@ -9,7 +9,7 @@ from meshapi_video._async.network import httpcore_pool
 from meshapi_video._async.user_client import AsyncUserClientTransport
 from meshapi_video._http_libraries import httpx
 from meshapi_video._transport.choice import uses_httpx
-from meshapi_video._transport.httpcore_request import proxy_name
+from meshapi_video._urls import proxy_name
 
 if TYPE_CHECKING:
     import ssl

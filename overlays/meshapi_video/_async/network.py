@@ -18,7 +18,6 @@ from meshapi_video._transport.httpcore_request import (
     httpcore_request,
     httpx_response,
     map_errors_of_connecting,
-    map_proxy_errors,
 )
 
 if TYPE_CHECKING:
@@ -50,17 +49,15 @@ def httpcore_pool(
 class AsyncConnectionTransport(httpx.AsyncBaseTransport):
     """Sends one request over a new connection of the pool, which no other request uses."""
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool, proxy: httpx.Proxy | None = None) -> None:
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
         self._pool = pool
-        self._proxy = proxy
         self._connection: httpcore.AsyncConnectionInterface | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Part of httpx's protocol for transports."""
         sent = httpcore_request(request)
         self._connection = self._pool.create_connection(sent.url.origin)
-        with map_proxy_errors(self._proxy):
-            response = await self._connection.handle_async_request(sent)
+        response = await self._connection.handle_async_request(sent)
         return httpx_response(response, ResponseBody(response))
 
     async def aclose(self) -> None:

@@ -31,6 +31,7 @@ from meshapi_video._errors import (
     PermissionDeniedError,
     RequestRejectedError,
     add_advice,
+    is_refusal,
     set_advice,
 )
 from meshapi_video._polling.policy import RETRY_BACKOFF
@@ -96,7 +97,7 @@ def attempt_failed(
     if not _is_certain(error, was_sent=was_sent):
         return evolve(state, end=CreateUncertain(error, request_id=state.request_id, sent_at=state.sent_at))
     retry_after = (error.retry_after if isinstance(error, APIError) else None) or 0
-    may_pass = isinstance(error, ConnectionFailed) and not isinstance(error, CertificateError)
+    may_pass = isinstance(error, ConnectionFailed) and not is_refusal(error)
     may_repeat = may_pass or (isinstance(error, APIError) and error.status_code == 429)
     if not may_repeat or state.retries_left < 0 or retry_after > RETRY_BACKOFF.max_delay:
         if type(error) in _REFUSED_ADVICE:
@@ -126,4 +127,5 @@ def _is_certain(error: MeshVideoError, *, was_sent: bool) -> bool:
             # There was a response, whatever the transport says.
             return False
         case _:
-            return not was_sent
+            # A proxy that refuses a request over plain http has read it.
+            return is_refusal(error) or not was_sent

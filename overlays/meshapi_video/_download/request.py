@@ -15,14 +15,19 @@ from meshapi_video._download.addresses import UnsafeURL
 from meshapi_video._download.headers import ResponseHead
 from meshapi_video._download.partial_file import target_path
 from meshapi_video._download.state import SendRequest, TransferState
-from meshapi_video._errors import format_seconds
+from meshapi_video._errors import PROXY_ADVICE, format_seconds
 from meshapi_video._http_libraries import errors_named, httpcore, httpx
 from meshapi_video._tasks import CreatedTask, Video, is_terminal, task_id_of, video_or_raise
-from meshapi_video._transport.exceptions import certificate_problem, root_message
-from meshapi_video._transport.httpcore_request import NETWORK_ERRORS
+from meshapi_video._transport.exceptions import (
+    CLIENT_CERTIFICATE_ADVICE,
+    asks_for_certificate,
+    certificate_problem,
+    root_message,
+)
+from meshapi_video._transport.httpcore_request import NETWORK_ERRORS, named_proxy_error
 from meshapi_video._transport.request import HEADERS
 from meshapi_video._transport.retry_after import retry_after
-from meshapi_video._urls import is_loopback, parse_http_url
+from meshapi_video._urls import Route, is_loopback, parse_http_url
 from meshapi_video._validation import deadline_after
 
 if TYPE_CHECKING:
@@ -42,8 +47,8 @@ class TransferInterrupted(Exception):
     """There was no response, or it did not arrive completely."""
 
 
-class CertificateRefused(Exception):
-    """The certificate of the server was not accepted. Another attempt would not help."""
+class ConnectionRefused(Exception):
+    """The certificate of the server, or the password of the proxy, was not accepted. Another attempt would not help."""
 
 
 @frozen(kw_only=True)
@@ -179,31 +184,38 @@ def head_of(response: httpx.Response) -> ResponseHead:
 
 
 @contextlib.contextmanager
-def map_network_errors(host: str, seconds: float) -> Generator[None]:
+def map_network_errors(route: Route, seconds: float) -> Generator[None]:
     """Raises `TransferInterrupted` for errors of the network, and if no data arrives for `seconds`."""
-    handled = sys.exception()
+    handled, host = sys.exception(), route.server
     # `from None`: the original error holds the request, and so the signed URL.
     try:
         yield
     except (*errors_named("TimeoutException"), httpcore.TimeoutException, TimeoutError):
-        raise TransferInterrupted(f"no data from {host} for {format_seconds(max(seconds, 0))}") from None
+        raise TransferInterrupted(f"no data from {route} for {format_seconds(max(seconds, 0))}") from None
     except errors_named("HTTPStatusError") as error:
         # Its text has the URL.
         raise TransferInterrupted(f"{host} responded {error.response.status_code}") from None
+    except (*errors_named("ProxyError"), httpcore.ProxyError) as error:
+        named = named_proxy_error(route.proxy or "of the http_client", error)
+        if named.needs_password:
+            raise ConnectionRefused(f"the connection to {host} failed: {named}. {PROXY_ADVICE}") from None
+        raise TransferInterrupted(f"the connection to {host} failed: {named}") from None
     except (*errors_named("HTTPError"), *NETWORK_ERRORS) as error:
         if problem := certificate_problem(error, handled):
-            raise CertificateRefused(f"the connection to {host} failed: {problem}") from None
-        raise TransferInterrupted(f"the connection to {host} failed: {root_message(error)}") from None
+            raise ConnectionRefused(f"the connection to {route} failed: {problem}") from None
+        message = root_message(error)
+        advice = f". {CLIENT_CERTIFICATE_ADVICE}" if asks_for_certificate(message) else ""
+        raise TransferInterrupted(f"the connection to {route} failed: {message}{advice}") from None
 
 
 def after_failure(
     transfer: TransferState,
-    error: TransferInterrupted | CertificateRefused | UnsafeURL,
+    error: TransferInterrupted | ConnectionRefused | UnsafeURL,
     kept: int,
     now: float,
     rand: float,
 ) -> TransferState:
     """The state after an error of `build_request` or `map_network_errors`."""
-    if isinstance(error, UnsafeURL | CertificateRefused):
+    if isinstance(error, UnsafeURL | ConnectionRefused):
         return state.give_up(transfer, str(error))
     return state.attempt_failed(transfer, str(error), kept if transfer.accepts_body else transfer.kept, now, rand)

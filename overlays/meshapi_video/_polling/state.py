@@ -31,13 +31,13 @@ from attrs import evolve, frozen
 
 from meshapi_video._errors import (
     APIError,
-    CertificateError,
     ConnectionFailed,
     InvalidResponse,
     MeshVideoError,
     WaitStopped,
     WaitTimeout,
     format_seconds,
+    is_refusal,
 )
 from meshapi_video._polling.policy import RETRY_BACKOFF, Policy
 from meshapi_video._tasks import (
@@ -335,13 +335,13 @@ def is_transient(error: MeshVideoError) -> bool:
         case InvalidResponse():
             return error.path is None
         case _:
-            return isinstance(error, ConnectionFailed) and not isinstance(error, CertificateError)
+            return isinstance(error, ConnectionFailed) and not is_refusal(error)
 
 
 def _may_pass(state: PollState, error: MeshVideoError) -> bool:
     # A machine may move into a network that inspects TLS until its user logs in. If no poll has succeeded, the machine
-    # rather lacks a certificate authority, and all polls would fail.
-    if isinstance(error, CertificateError):
+    # rather lacks a certificate authority, or the password of its proxy, and all polls would fail.
+    if is_refusal(error):
         return state.consecutive_failures < state.polls
     return is_transient(error)
 

@@ -12,7 +12,7 @@ from meshapi_video._download.addresses import UnsafeURL, stated_addresses
 from meshapi_video._download.partial_file import PartialFile
 from meshapi_video._download.request import (
     READ_SIZE,
-    CertificateRefused,
+    ConnectionRefused,
     DownloadRequest,
     TransferInterrupted,
     after_failure,
@@ -31,7 +31,9 @@ from meshapi_video._sync.deadline import limit_timeouts, request_deadline, time_
 from meshapi_video._sync.httpx_client import httpx_client
 from meshapi_video._sync.network import ConnectionTransport, ResponseBody, httpcore_pool, permitted_addresses
 from meshapi_video._transport.choice import send_is_replaced, uses_httpx
+from meshapi_video._transport.httpcore_request import check_proxy
 from meshapi_video._transport.tracebacks import hidden_frames
+from meshapi_video._urls import Route, proxy_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +65,7 @@ class DownloadTransports:
     def open(self, request: httpx.Request) -> AbstractContextManager[httpx.BaseTransport]:
         """The transport for this request: from the user's client, or a new one. Raises `UnsafeURL`."""
         url = str(request.url)
-        proxy = self._connections.proxy_for(url) if self._http_client is None else None
+        proxy = self._proxy_for(url)
         if self._http_client is not None or proxy is not None:
             # Others look up the name and connect. This checks addresses that are written in the URL.
             host = host_of(request)
@@ -75,7 +77,15 @@ class DownloadTransports:
         if uses_httpx(self._settings):
             client = httpx_client(tls, proxy, read_size=READ_SIZE, rules=rules)
             return ClientTransport(client, is_own=True)
-        return ConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules), proxy)
+        return ConnectionTransport(httpcore_pool(tls, proxy, read_size=READ_SIZE, rules=rules))
+
+    def route(self, request: httpx.Request) -> Route:
+        """The way of this request, as errors name it."""
+        proxy = self._proxy_for(str(request.url))
+        return Route(host_of(request), "" if proxy is None else proxy_name(proxy))
+
+    def _proxy_for(self, url: str) -> httpx.Proxy | None:
+        return self._connections.proxy_for(url) if self._http_client is None else None
 
 
 class ClientTransport(httpx.BaseTransport):
@@ -164,30 +174,32 @@ class Download:
             with hidden_frames():
                 request = build_request(action, self.timeout, self.transports.rules.plain_http_hosts)
                 opened = self.transports.open(request)
-            host, seconds = host_of(request), min(self.timeout, action.seconds)
+            route, seconds = self.transports.route(request), min(self.timeout, action.seconds)
             telemetry = self.telemetry.download_request(action.url, transfer.consecutive_failures)
             with opened as transport, telemetry as sent:
-                with hidden_frames(), map_network_errors(host, seconds), request_deadline(seconds):
+                with hidden_frames(), map_network_errors(route, seconds), request_deadline(seconds):
                     limit_timeouts(request)
                     response = transport.handle_request(request)
                 with closing(response):
+                    with map_network_errors(route, seconds):
+                        check_proxy(response.status_code, route)
                     head = head_of(response)
                     sent.status_code = head.status
                     transfer = state.head_received(transfer, head, self.clock(), self.rand())
                     if not transfer.accepts_body or transfer.record is None:
                         return transfer
                     file.prepare(transfer.record, transfer.kept)
-                    received = self._receive(response, host, transfer, file)
+                    received = self._receive(response, route, transfer, file)
                     content = file.content()
                     transfer = state.body_ended(transfer, received, self.clock(), self.rand(), content)
                     if transfer.kept == 0:
                         # No later call may take these bytes for the beginning of the file.
                         file.discard()
                     return transfer
-        except (TransferInterrupted, CertificateRefused, UnsafeURL) as error:
+        except (TransferInterrupted, ConnectionRefused, UnsafeURL) as error:
             return after_failure(transfer, error, file.size, self.clock(), self.rand())
 
-    def _receive(self, response: httpx.Response, host: str, transfer: TransferState, file: PartialFile) -> int:
+    def _receive(self, response: httpx.Response, route: Route, transfer: TransferState, file: PartialFile) -> int:
         """Writes the body of a response to the file, and returns the file's size in bytes.
 
         Deletes the bytes and returns early if there are more than the server stated.
@@ -198,7 +210,7 @@ class Download:
             if self.on_progress is not None:
                 self.on_progress(file.size, file.total)
             seconds = min(self.timeout, transfer.deadline - self.clock())
-            with hidden_frames(), map_network_errors(host, seconds), request_deadline(seconds):
+            with hidden_frames(), map_network_errors(route, seconds), request_deadline(seconds):
                 # A transport of the user's client does not check the deadline.
                 time_left()
                 chunk = next(chunks, None)

@@ -16,7 +16,6 @@ from meshapi_video._transport.httpcore_request import (
     httpcore_request,
     httpx_response,
     map_errors_of_connecting,
-    map_proxy_errors,
 )
 
 if TYPE_CHECKING:
@@ -45,9 +44,8 @@ def httpcore_pool(
 class ConnectionTransport(httpx.BaseTransport):
     """Sends one request over a new connection of the pool, which no other request uses."""
 
-    def __init__(self, pool: httpcore.ConnectionPool, proxy: httpx.Proxy | None = None) -> None:
+    def __init__(self, pool: httpcore.ConnectionPool) -> None:
         self._pool = pool
-        self._proxy = proxy
         self._connection: httpcore.ConnectionInterface | None = None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -55,8 +53,7 @@ class ConnectionTransport(httpx.BaseTransport):
         sent = httpcore_request(request)
         # Not by the pool's `handle_request`: after ctrl-C it can wait for ever for its lock, which nobody releases.
         self._connection = self._pool.create_connection(sent.url.origin)
-        with map_proxy_errors(self._proxy):
-            response = self._connection.handle_request(sent)
+        response = self._connection.handle_request(sent)
         return httpx_response(response, ResponseBody(response))
 
     def close(self) -> None:

@@ -23,6 +23,8 @@ from meshapi_video._errors import (
 )
 from meshapi_video._text import LONGEST_BODY, shorten
 from meshapi_video._transport.contract import repair_json
+from meshapi_video._transport.exceptions import ProxyProblem, connection_failed
+from meshapi_video._transport.httpcore_request import check_proxy
 from meshapi_video._transport.retry_after import retry_after
 from meshapi_video._urls import parse_http_url
 
@@ -47,8 +49,12 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 def check_response(response: Response, settings: Settings, expected: ExpectedResponse, path: str) -> None:
     """Parses the response to a request for `path` if it is the expected one.
 
-    Raises `APIError` or `InvalidResponse` otherwise.
+    Raises `APIError` or `InvalidResponse` otherwise, and `ConnectionFailed` for a response of the proxy.
     """
+    try:
+        check_proxy(response.status_code, settings.route)
+    except ProxyProblem as problem:
+        raise connection_failed(settings, problem, None) from None
     if response.status_code != expected.status:
         raise _api_error(response, settings)
     try:

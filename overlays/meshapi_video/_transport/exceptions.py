@@ -17,6 +17,7 @@ from meshapi_video._errors import (
     InvalidResponse,
     MeshVideoError,
     format_seconds,
+    proxy_refusal,
     set_advice,
 )
 from meshapi_video._http_libraries import errors_named
@@ -38,11 +39,24 @@ _WRONG_HOST: Final = "Check the host in the URL. Another server, or a proxy, res
 _OTHER_ADVICE: Final = {9: _RENEW, 10: _RENEW, 62: _WRONG_HOST, 64: _WRONG_HOST}
 """The advice where another certificate authority would not help."""
 
+CLIENT_CERTIFICATE_ADVICE: Final = (
+    "The server, or a proxy, asks for a client certificate: pass ssl_context=, with the certificate loaded by "
+    "load_cert_chain"
+)
+"""What to do about an alert that asks for a client certificate."""
+
 _GENERATED: Final = "meshapi_video_generated"
 _LONGEST_DESCRIPTION: Final = 500
 """The characters that an error keeps of an unexpected exception's message."""
 _LONGEST_TRACEBACK: Final = 10_000
 """The characters that an error keeps of an unexpected exception's traceback."""
+
+
+class ProxyProblem(Exception):
+    """A problem with a proxy, which its message names."""
+
+    needs_password = False
+    """Whether the proxy refuses the user and the password in its address."""
 
 
 @contextlib.contextmanager
@@ -54,7 +68,7 @@ def typed_errors(task_id: str | None, settings: Settings, seconds: float) -> Gen
         with_task_id(error, task_id)
         raise
     except TimeoutError:
-        message = f"no complete response from {settings.base_url} within {format_seconds(seconds)}"
+        message = f"no complete response from {settings.route} within {format_seconds(seconds)}"
         raise with_task_id(ConnectionTimeout(message), task_id) from None
     except Exception as error:
         # A library may raise these two for a hostile response.
@@ -87,9 +101,9 @@ def map_httpx_exceptions(settings: Settings, proxy: str) -> Generator[None]:
         raise TimeoutError from None
     except errors_named("ProxyError") as error:
         # This module is imported early, and httpcore is slow to import.
-        from meshapi_video._transport.httpcore_request import proxy_problem  # noqa: PLC0415
+        from meshapi_video._transport.httpcore_request import named_proxy_error  # noqa: PLC0415
 
-        raise connection_failed(settings, ConnectionError(proxy_problem(proxy, error)), handled) from None
+        raise connection_failed(settings, named_proxy_error(proxy, error), handled) from None
     except errors_named("HTTPError", "InvalidURL") as error:
         # httpx parses the location of a redirect, even if it does not follow it.
         raise connection_failed(settings, error, handled) from None
@@ -105,14 +119,24 @@ def connection_failed(settings: Settings, error: BaseException, handled: BaseExc
     `handled` is the exception that was being handled before the request, if any.
     """
     refusal = _refused_certificate(error, handled)
-    message = settings.api_key.redact(
-        f"no complete response from {settings.base_url}: {root_message(refusal or error)}"
-    )
+    # The problem of a proxy names it itself.
+    route = settings.base_url if isinstance(error, ProxyProblem) else settings.route
+    message = settings.api_key.redact(f"no complete response from {route}: {root_message(refusal or error)}")
+    if isinstance(error, ProxyProblem) and error.needs_password:
+        return proxy_refusal(message)
     if refusal is None:
-        return ConnectionFailed(message)
+        failed = ConnectionFailed(message)
+        if asks_for_certificate(message):
+            set_advice(failed, CLIENT_CERTIFICATE_ADVICE)
+        return failed
     failed = CertificateError(message)
     set_advice(failed, _advice_about(refusal))
     return failed
+
+
+def asks_for_certificate(message: str) -> bool:
+    """Whether this is the message of an alert by which a server asks for a client certificate."""
+    return "ALERT_CERTIFICATE_REQUIRED" in message
 
 
 def certificate_problem(error: BaseException, handled: BaseException | None) -> str | None:

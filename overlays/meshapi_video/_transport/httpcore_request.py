@@ -5,18 +5,21 @@ from __future__ import annotations
 import ssl
 import sys
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import h11
 
 from meshapi_video._http_libraries import httpcore, httpx
-from meshapi_video._transport.exceptions import connection_failed, root_message
+from meshapi_video._transport.exceptions import ProxyProblem, connection_failed, root_message
+from meshapi_video._urls import proxy_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
     from meshapi_video._settings import Settings
     from meshapi_video._transport.request import Request
+    from meshapi_video._urls import Route
 
 KEEPALIVE_EXPIRY: Final = 5.0
 """Seconds until an idle connection is closed, as in httpx: servers close it soon, too."""
@@ -30,6 +33,8 @@ NETWORK_ERRORS: Final = (
 )
 """What httpcore's connections raise besides timeouts."""
 
+
+_REFUSED: Final = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
 
 _CHUNK_SIZE: Final = 256 * 1024
 """Bytes of a body that are written at once. httpcore copies all that is left of a write after each part of it."""
@@ -120,19 +125,31 @@ class ProxyUnreachable(httpcore.ProxyError):
     """No connection to the proxy."""
 
 
-def proxy_name(proxy: httpx.Proxy) -> str:
-    """The URL of the proxy without its user and password."""
-    return f"{proxy.url.scheme}://{proxy.url.netloc.decode('ascii')}"
+class NamedProxyError(ProxyProblem, httpcore.ProxyError):
+    """An error of a proxy, with its name."""
 
 
-def proxy_problem(proxy: str, error: BaseException) -> str:
+def named_proxy_error(proxy: str, error: BaseException) -> NamedProxyError:
     """What went wrong with the proxy of this name."""
+    if isinstance(error, NamedProxyError):
+        return error
     # httpx raises an error of its own for that of httpcore.
     unreachable = isinstance(error, ProxyUnreachable) or isinstance(error.__cause__, ProxyUnreachable)
     problem = "cannot be reached" if unreachable else "refused the connection"
     message = root_message(error)
-    advice = ". Check the user and the password in its address" if message.startswith("407") else ""
-    return f"the proxy {proxy} {problem}: {message}{advice}"
+    named = NamedProxyError(f"the proxy {proxy} {problem}: {message}")
+    named.needs_password = message.startswith(str(_REFUSED.value))
+    return named
+
+
+def check_proxy(status: int, route: Route) -> None:
+    """Raises `NamedProxyError` if the response is one of the proxy, which asks for its password.
+
+    It sends others, too, but over plain http nobody can tell them from the server's.
+    """
+    if status == _REFUSED and route.proxy:
+        refusal = httpcore.ProxyError(f"{status} {_REFUSED.phrase}")
+        raise named_proxy_error(route.proxy, refusal)
 
 
 @contextmanager
@@ -155,7 +172,7 @@ def map_proxy_errors(proxy: httpx.Proxy | None) -> Generator[None]:
     try:
         yield
     except httpcore.ProxyError as error:
-        raise httpcore.ProxyError(proxy_problem(proxy_name(proxy), error)) from None
+        raise named_proxy_error(proxy_name(proxy), error) from None
 
 
 @contextmanager

@@ -27,15 +27,24 @@ def default_context() -> ssl.SSLContext:
     Raises `MeshVideoError` if the certificates cannot be loaded.
     """
     file, folder = os.environ.get(FILE_VARIABLE), os.environ.get(FOLDER_VARIABLE)
-    try:
-        if file:
+    if file:
+        try:
             return _context_with(file, None)
-        return _context_with(None, folder) if folder else _system_context()
+        except OSError as error:
+            reason = error.strerror or error
+            raise MeshVideoError(f"{FILE_VARIABLE} names {file}, which cannot be loaded: {reason}") from error
+    if folder:
+        # OpenSSL itself reads the folder late, and then trusts nobody.
+        if not any(map(_has_certificates, folder.split(os.pathsep))):
+            raise MeshVideoError(
+                f"{FOLDER_VARIABLE} names {folder}, which has no certificate under the name of its hash: run openssl "
+                f"rehash on the folder, or set {FILE_VARIABLE} to a file"
+            )
+        return _context_with(None, folder)
+    try:
+        return _system_context()
     except OSError as error:
-        raise MeshVideoError(
-            f"the certificate authorities cannot be loaded: {error}; check the environment variables "
-            f"{FILE_VARIABLE} and {FOLDER_VARIABLE}"
-        ) from error
+        raise MeshVideoError(f"the certificate authorities of the system cannot be loaded: {error}") from error
 
 
 def _system_context() -> ssl.SSLContext:
