@@ -194,6 +194,7 @@ class ConnectionFailed(MeshVideoError):
 
     _advice = "Check the network, any proxy, and the base URL"
     _is_refusal = False
+    _is_response_of_proxy = False
 
 
 class CertificateError(ConnectionFailed):
@@ -289,7 +290,10 @@ def add_advice(error: MeshVideoError, advice: str, *, first: bool = False) -> No
 
 
 def is_refusal(error: MeshVideoError) -> bool:
-    """Whether the request was refused on its way: it did not reach the server, and another attempt would not help."""
+    """Whether the request was refused on its way, so that another attempt would not help.
+
+    It may have been sent before: the user's own client can raise such an error after the response.
+    """
     return isinstance(error, ConnectionFailed) and error._is_refusal  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
 
 
@@ -299,6 +303,16 @@ def proxy_refusal(message: str) -> ConnectionFailed:
     error._is_refusal = True  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
     set_advice(error, PROXY_ADVICE)
     return error
+
+
+def note_response_of_proxy(error: ConnectionFailed) -> None:
+    """Notes that the proxy sent this refusal in response to the request: the server has not seen the request."""
+    error._is_response_of_proxy = True  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
+
+
+def is_response_of_proxy(error: MeshVideoError) -> bool:
+    """Whether the proxy refused the request in response to it."""
+    return isinstance(error, ConnectionFailed) and error._is_response_of_proxy  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of the same module
 
 
 def set_candidates(error: CreateUncertain, find: Callable[[], Candidates]) -> None:

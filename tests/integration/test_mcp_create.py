@@ -15,9 +15,10 @@ import anyio.to_thread
 import pytest
 from mcp.types import CallToolResult, InputRequiredResult
 
-from meshapi_video import AsyncVideoClient, read_journal
+from meshapi_video import AsyncVideoClient, JournalNotWritten, read_journal
 from meshapi_video._download.file_lock import try_lock
 from meshapi_video._mcp import paid_once
+from meshapi_video._mcp.creates import Creates
 from meshapi_video._mcp.paid_once import PaidOnce
 from meshapi_video_sandbox import CreateRecord, Sandbox
 from support.clock import Clock
@@ -430,3 +431,45 @@ def test_no_error_repeats_the_prompt_in_a_quoted_request(ai: AIClient, env_serve
     sentence = ai.error("create_video", **{**LAKE, "prompt": prompt})
     assert "rejected: {" in sentence
     assert not any(part in sentence for part in ("Schild", "ller", "See", "privat"))
+
+
+@pytest.mark.parametrize("error", [JournalNotWritten("task-77 was created and has been paid for"), ValueError(LAKE)])
+def test_a_create_that_fails_after_its_call_had_ended_is_logged_without_the_prompt(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        creates = Creates()
+
+        async def create() -> None:
+            is_sent.set()
+            await goes_on.wait()
+            raise error
+
+        async with anyio.create_task_group() as creates.group:
+            goes_on, is_sent = anyio.Event(), anyio.Event()
+            async with anyio.create_task_group() as calls:
+                calls.start_soon(creates.run, create, lambda: True)
+                await is_sent.wait()
+                calls.cancel_scope.cancel()
+            goes_on.set()
+
+    anyio.run(main)
+    expected = "task-77 was created" if isinstance(error, JournalNotWritten) else "ended: ValueError"
+    assert [expected in record.getMessage() for record in caplog.records] == [True]
+    assert "a lake" not in caplog.text
+
+
+def test_a_journal_that_is_deleted_in_the_middle_of_a_call_creates_nothing_without_a_question(
+    ai: AIClient, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ai.data("create_video", **LAKE)
+    find = PaidOnce.find
+
+    async def find_and_delete(self: PaidOnce) -> str | None:
+        found = await find(self)
+        (ai.folder / "creates.journal").unlink()
+        return found
+
+    monkeypatch.setattr(PaidOnce, "find", find_and_delete)
+    assert "Nothing was created now: the journal of creates has changed" in ai.error("create_video", **LAKE)
+    assert len(mesh.creates()) == 1

@@ -7,6 +7,7 @@ import pytest
 from meshapi_video import (
     APIError,
     AuthenticationError,
+    CertificateError,
     ConnectionFailed,
     ConnectionTimeout,
     CreateUncertain,
@@ -38,6 +39,7 @@ from meshapi_video._create.result import (
     request_seconds,
     require_id,
 )
+from meshapi_video._errors import note_response_of_proxy, proxy_refusal
 from meshapi_video._tasks import CreatedTask
 
 NOW, UNIX_NOW = 100.0, 1_800_000_000.0
@@ -140,6 +142,22 @@ def test_another_error_before_anything_was_sent_is_raised_and_says_that_no_task_
     error = MeshVideoError("the certificates cannot be loaded")
     assert failed(error, was_sent=False).end is error
     assert str(error).endswith("the certificates cannot be loaded. No task was made")
+
+
+@pytest.mark.parametrize("error", [CertificateError("not accepted"), proxy_refusal("407")])
+def test_an_error_of_a_connection_after_the_request_went_out_is_uncertain_whatever_it_is_about(
+    error: MeshVideoError,
+) -> None:
+    # A hook of the user's own client raises it after the response.
+    assert isinstance(failed(error, was_sent=True).end, CreateUncertain)
+    assert failed(error, was_sent=False).end is error
+
+
+def test_a_proxy_that_refuses_a_request_in_response_to_it_made_no_task() -> None:
+    error = proxy_refusal("407")
+    note_response_of_proxy(error)
+    assert failed(error, was_sent=True).end is error
+    assert str(error).endswith("No task was made")
 
 
 def test_an_error_keeps_the_request_id_that_the_server_gave_it() -> None:

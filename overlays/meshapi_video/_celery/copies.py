@@ -83,14 +83,17 @@ class Copies:
         if not self._redis.set(self._lock, "", nx=True, px=int(SEARCH_INTERVAL * 900)):
             return set()
         missing = self._search(oldest)
+        lost = missing & {message_id.decode() for message_id in self._redis.smembers(self._missing)}
         with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.smembers(self._missing)
             pipeline.delete(self._missing)
-            if missing:
-                pipeline.sadd(self._missing, *missing)
-                pipeline.pexpire(self._missing, int(SEARCH_INTERVAL * 3000))
-            before = pipeline.execute()[0]
-        return missing & {message_id.decode() for message_id in before}
+            for message_id in missing - lost:
+                pipeline.sadd(self._missing, message_id)
+            pipeline.pexpire(self._missing, int(SEARCH_INTERVAL * 3000))
+            for message_id in lost:
+                # No other worker finds it before another visibility timeout, in which this one may be killed, too.
+                pipeline.zadd(self._index, {message_id: self._now()}, xx=True)
+            pipeline.execute()
+        return lost
 
     def _search(self, oldest: float) -> set[str]:
         """The ids of the messages that were sent before `oldest` and that are nowhere."""

@@ -6,7 +6,8 @@ A task costs money, so that a request is sent again only when it is certain that
 |-----------------------------------------------------------|--------------------------------------------|
 | the id of the task                                        | done                                       |
 | no byte of the request went out: no connection was made   | send again after a backoff                 |
-| the certificate was not accepted                          | give up with it: no task was made          |
+| the same, because a certificate was not accepted          | give up with it: no task was made          |
+| 407 of the proxy, before the request or in response to it | give up with it: no task was made          |
 | 429                                                       | send again after the server's `Retry-After`|
 | one of these after the last allowed retry                 | give up with it: no task was made          |
 | another refusal: 4xx but not 408, or a redirect           | give up with it: no task was made          |
@@ -32,6 +33,7 @@ from meshapi_video._errors import (
     RequestRejectedError,
     add_advice,
     is_refusal,
+    is_response_of_proxy,
     set_advice,
 )
 from meshapi_video._polling.policy import RETRY_BACKOFF
@@ -127,5 +129,5 @@ def _is_certain(error: MeshVideoError, *, was_sent: bool) -> bool:
             # There was a response, whatever the transport says.
             return False
         case _:
-            # A proxy that refuses a request over plain http has read it.
-            return is_refusal(error) or not was_sent
+            # Whatever the error is about: a hook of the user's own client, which runs after the response, can raise it.
+            return is_response_of_proxy(error) or not was_sent

@@ -39,6 +39,12 @@ class Confirmation(BaseModel):
     create: bool = Field(title="Create this video", description="It costs money, also if you do not like it.")
 
 
+class Known(Confirmation):
+    """The task of the request is known, and nobody was asked: nothing may be created."""
+
+    create: bool = True
+
+
 Answer: TypeAlias = AcceptedElicitation[Confirmation] | DeclinedElicitation | CancelledElicitation
 
 
@@ -55,8 +61,7 @@ async def confirm(
     fields = RequestFields(model=model, prompt=prompt, duration=duration, resolution=resolution, ratio=ratio, take=take)
     request = build_request(model, prompt, (), fields.options, None)
     if await PaidOnce(ctx, fields).find() is not None:
-        # No question: nothing is created, and the tool returns the task.
-        return Confirmation(create=True)
+        return Known()
     if not _can_ask(ctx):
         return _without_question(state_of(ctx))
     lines = [
@@ -115,7 +120,7 @@ async def create_video(
         advice = f"{reason}: nothing was created or paid for. Ask the user how to go on."
         return result_of(CreateResult(is_new=False, next=advice))
     fields = RequestFields(model=model, prompt=prompt, duration=duration, resolution=resolution, ratio=ratio, take=take)
-    task_id, is_new = await PaidOnce(ctx, fields).create()
+    task_id, is_new = await PaidOnce(ctx, fields, may_create=not isinstance(answer.data, Known)).create()
     advice = (
         "The task is created and paid for. Call wait_for_video with this task_id."
         if is_new

@@ -57,7 +57,7 @@ class RequestFields:
 class PaidOnce:
     """The create of one request, with the journal that says whether it was made before."""
 
-    def __init__(self, ctx: ToolContext, fields: RequestFields) -> None:
+    def __init__(self, ctx: ToolContext, fields: RequestFields, *, may_create: bool = False) -> None:
         client, state = client_of(ctx), state_of(ctx)
         self._client = client
         self._journal = state.journal
@@ -66,6 +66,7 @@ class PaidOnce:
         self._ctx = ctx
         self._earlier: JournalRecord | None = None
         """An earlier create of this request without a known end."""
+        self._may_create = may_create
         self._is_sent = False
         self._fields = fields
         # Only the list of the same key shows its tasks.
@@ -120,6 +121,8 @@ class PaidOnce:
                 raise ToolError(self._not_now("the next call searches the list for its task"))
             if own is not None and own.task_id is not None:
                 return own.task_id, False
+            if not self._may_create:
+                raise ToolError(self._not_now("the journal of creates has changed"))
             fields = self._fields
             self._is_sent = True
             try:

@@ -31,6 +31,7 @@ from attrs import evolve, frozen
 
 from meshapi_video._errors import (
     APIError,
+    CertificateError,
     ConnectionFailed,
     InvalidResponse,
     MeshVideoError,
@@ -340,10 +341,12 @@ def is_transient(error: MeshVideoError) -> bool:
 
 def _may_pass(state: PollState, error: MeshVideoError) -> bool:
     # A machine may move into a network that inspects TLS until its user logs in. If no poll has succeeded, the machine
-    # rather lacks a certificate authority, or the password of its proxy, and all polls would fail.
-    if is_refusal(error):
+    # rather lacks a certificate authority, and all polls would fail.
+    if isinstance(error, CertificateError):
         return state.consecutive_failures < state.polls
-    return is_transient(error)
+    # The password of a proxy may be mended while a wait goes on, and another worker may have another one. `get` has no
+    # time for this.
+    return is_transient(error) or (is_refusal(error) and state.wait_for_terminal)
 
 
 def _schedule_next(state: PollState, now: float, rand: float, retry_after: float) -> PollState:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from meshapi_video._temporal.failures import ended, refused
+from meshapi_video._errors import CertificateError
+from meshapi_video._temporal.failures import ended, refused, repeated
 from meshapi_video._token import WaitToken
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class Wait:
             step = await self._client.step(self.token, poll=self._poll)
         except ValueError as error:
             raise refused(error) from None
+        if isinstance(step.error, CertificateError):
+            # It is about this worker. Another one may trust the certificate.
+            raise repeated(step.error, None)
         if step.error is not None:
             raise ended(step.error)
         self.token = step.token

@@ -20,6 +20,7 @@ from meshapi_video._errors import (
     RateLimitedError,
     RequestRejectedError,
     ServerError,
+    note_response_of_proxy,
 )
 from meshapi_video._text import LONGEST_BODY, shorten
 from meshapi_video._transport.contract import repair_json
@@ -54,7 +55,9 @@ def check_response(response: Response, settings: Settings, expected: ExpectedRes
     try:
         check_proxy(response.status_code, settings.route)
     except ProxyProblem as problem:
-        raise connection_failed(settings, problem, None) from None
+        refused = connection_failed(settings, problem, None)
+        note_response_of_proxy(refused)
+        raise refused from None
     if response.status_code != expected.status:
         raise _api_error(response, settings)
     try:

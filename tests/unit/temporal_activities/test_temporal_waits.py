@@ -14,7 +14,7 @@ from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
-from meshapi_video import PollPolicy, WaitToken
+from meshapi_video import AsyncVideoClient, CertificateError, PollPolicy, WaitStep, WaitToken
 from meshapi_video.temporal import VideoResult
 from support.clients import KEY
 from support.server import Response, Server, finished, reset, response, task
@@ -77,6 +77,21 @@ def test_an_end_without_a_video_and_a_refusal_are_not_retried(
     assert error.details[0]["task_id"] == "task-1"
     assert details.items() <= error.details[0].items()
     assert len(server.requests) == 1
+
+
+@BOTH_WAITS
+def test_a_worker_that_does_not_trust_the_certificate_leaves_the_wait_to_the_next_attempt(
+    temporal: Temporal, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async def step(_self: AsyncVideoClient, token: WaitToken, **_poll: object) -> WaitStep:
+        return WaitStep(
+            task=None, video=None, error=CertificateError("no"), last_error=None, over=True, token=token, delay=0.0
+        )
+
+    monkeypatch.setattr(AsyncVideoClient, "step", step)
+    with pytest.raises(ApplicationError) as caught:
+        asyncio.run(temporal.start(name, "task-1"))
+    assert (caught.value.type, caught.value.non_retryable) == ("CertificateError", False)
 
 
 @BOTH_WAITS
