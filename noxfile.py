@@ -211,10 +211,10 @@ def httpx2(session: nox.Session) -> None:
     session.install("-e", ".[cli,sandbox,aiohttp,celery,temporal]")
     # Every import of httpx, by the SDK, the generated code, the tests and the mocks, is answered by httpx2.
     everywhere = {"PYTHONPATH": str(Path("tests/httpx2_for_httpx").resolve())}
-    files = ["tests/drivers", *sorted({*files_about_httpx("tests/unit")}.difference(SLOW))]
-    # The first compares httpx2 with httpx. The second counts imports, and here httpcore comes with httpx.
-    others = ["--ignore=tests/drivers/test_httpx2.py", "--ignore=tests/unit/test_names.py"]
-    session.run("pytest", *(session.posargs or [*PARALLEL, *files, *others]), env=everywhere)
+    # The first counts imports, and here httpcore comes with httpx. The second compares httpx2 with httpx.
+    files = sorted({*files_about_httpx("tests/unit")}.difference(SLOW, {"tests/unit/test_names.py"}))
+    drivers = ["tests/drivers", "--ignore=tests/drivers/test_httpx2.py"]
+    session.run("pytest", *(session.posargs or [*PARALLEL, *files, *drivers]), env=everywhere)
     # Then the SDK uses httpx, and the users' own clients are of httpx2.
     files = files_about_httpx("tests/drivers")
     session.run("pytest", *(session.posargs or [*PARALLEL, *files]), env={"HTTP_LIBRARY": "httpx2"})
