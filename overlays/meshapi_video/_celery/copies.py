@@ -23,7 +23,10 @@ def copies_on(channel: Any, queue: str) -> Copies | None:  # noqa: ANN401 - komb
 
 
 class Copies:
-    """The copies of the messages of one queue: two keys of Redis, as Celery's transport has two for its messages."""
+    """The copies of the messages of one queue: two keys of Redis, as Celery's transport has two for its messages.
+
+    Two more keys are for the search, and expire by themselves.
+    """
 
     def __init__(self, channel: Any, queue: str) -> None:  # noqa: ANN401 - kombu has no types for its channels
         # redis is there if a channel is.
