@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import unquote
 
 import anyio
 import anyio.to_thread
@@ -335,9 +338,26 @@ def test_a_failed_search_says_that_an_earlier_create_may_be_paid_for(
         "An earlier create of this request has no known end: its task may exist, and be paid for. Nothing was created "
         "now: "
     )
-    assert sentence.endswith("Call create_video again with the same arguments")
+    assert "Call create_video again with the same arguments. If this goes on: The user can decide: " in sentence
+    (record,) = read_journal(ai.folder / "creates.journal")
+    assert f"--not-made {record.request_id}" in sentence
     assert ("--api-key-file" in sentence) == (list_fails == "at once")
     assert [request.method for request in env_server.requests] == ["POST", "GET"]
+
+
+def test_a_search_reads_the_list_from_its_own_create_on_also_if_an_older_one_has_no_known_end(
+    ai: AIClient, env_server: Server, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshapi_video._mcp.paid_once.time", SimpleNamespace(time=clock))
+    env_server.script(close, close, response(401, {}))
+    ai.error("create_video", **LAKE)
+    clock.now += 86_400
+    ai.error("create_video", **LAKE, take=2)
+    (_, own) = read_journal(ai.folder / "creates.journal")
+    ai.error("create_video", **LAKE, take=2)
+    since = re.search(r"created_after=([^&]*)", env_server.requests[-1].target)
+    assert since is not None
+    assert datetime.fromisoformat(unquote(since[1])).timestamp() > own.time - 86_400
 
 
 def test_a_search_does_not_delay_another_create(ai: AIClient, env_server: Server) -> None:

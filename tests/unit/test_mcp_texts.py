@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import unicodedata
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -95,6 +97,10 @@ SIGN = 'A sign with "M\u00fcller" at the lake, C:\\new \U0001f600'
         json.dumps(json.dumps(SIGN)),
         SIGN.upper(),
         ascii(SIGN),
+        quote(SIGN),
+        quote_plus(SIGN),
+        html.escape(SIGN),
+        SIGN.encode("ascii", "xmlcharrefreplace").decode(),
         SIGN[8:],
         SIGN[:20],
         SIGN[:20] + "\u2026 (1,234 characters)",

@@ -87,22 +87,23 @@ class PaidOnce:
                 own = self._newest(records)
                 if own is None or not is_open(own):
                     return None if own is None else own.task_id
-                return await self._search(own, records)
+                self._earlier = own
+                # The seed of each create is its own. Another open create that is older would make the list longer.
+                return await self._search(own, [own, *(record for record in records if not is_open(record))])
 
     async def _search(self, own: JournalRecord, records: list[JournalRecord]) -> str | None:
         """Searches the list. Other creates need not wait for this."""
-        self._earlier = own
         try:
             found = await search_list(self._client, records, SETTLED_AFTER, time.time())
         except MeshVideoError as error:
             raise ToolError(
                 self._not_now(f"the list cannot be read: {escape_text(self._rephrase(str(error)))}")
             ) from error
-        for request_id, task_id in (*found.created.items(), *((each, None) for each in found.not_made)):
-            await anyio.to_thread.run_sync(resolve, self._journal, request_id, task_id)
-        if own.request_id in found.unresolved:
-            raise ToolError(self._unresolved(own, found.unresolved[own.request_id]))
-        return found.created.get(own.request_id)
+        if own.request_id not in {*found.created, *found.not_made}:
+            raise ToolError(self._unresolved(own, found.unresolved.get(own.request_id, [])))
+        task_id = found.created.get(own.request_id)
+        await anyio.to_thread.run_sync(resolve, self._journal, own.request_id, task_id)
+        return task_id
 
     async def create(self) -> tuple[str, bool]:
         """The id of the task of this request, and whether this call created it. Call `find` before."""
@@ -144,8 +145,11 @@ class PaidOnce:
         return await anyio.to_thread.run_sync(read_journal, self._journal) if self._journal.exists() else []
 
     def _not_now(self, reason: str) -> str:
-        earlier = "" if self._earlier is None else f"{_EARLIER}: its task may exist, and be paid for. "
-        return f"{earlier}Nothing was created now: {reason}. Call create_video again with the same arguments"
+        again = f"Nothing was created now: {reason}. Call create_video again with the same arguments"
+        if self._earlier is None:
+            return again
+        decide = self._how_to_decide(self._earlier)
+        return f"{_EARLIER}: its task may exist, and be paid for. {again}. If this goes on: {decide}"
 
     def _unresolved(self, record: JournalRecord, task_ids: list[str]) -> str:
         tasks = ", ".join(escape_text(task_id, 60) for task_id in task_ids[:3])
@@ -153,8 +157,13 @@ class PaidOnce:
         later = f"Call again in {math.ceil(seconds)} seconds, when the list decides. " if seconds > 0 else ""
         return (
             f"{_EARLIER}, so that nothing was created now. {later}"
-            f"{f'Tasks that may be the one: {tasks}. ' if tasks else ''}The user can decide: meshapi-video journal "
-            f"{self._journal} with --made {record.request_id} TASK_ID or --not-made {record.request_id}"
+            f"{f'Tasks that may be the one: {tasks}. ' if tasks else ''}{self._how_to_decide(record)}"
+        )
+
+    def _how_to_decide(self, record: JournalRecord) -> str:
+        return (
+            f"The user can decide: meshapi-video journal {self._journal} with --made {record.request_id} TASK_ID or "
+            f"--not-made {record.request_id}"
         )
 
     @contextmanager

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 _SHORTEST_PROMPT: Final = 4
 """The letters of a prompt that is redacted. A shorter one is a part of many words."""
 _SHORTEST_PART: Final = 12
 """The letters in a row that are a part of the prompt, and no accident."""
 
-_CHARACTER: Final = re.compile(r"\\+(?:u(?P<u>[0-9a-f]{4})|x(?P<x>[0-9a-f]{2})|[nrtbf])|.", re.IGNORECASE | re.DOTALL)
-"""A character, or an escape for one, also of a JSON text in a JSON text."""
+_CHARACTER: Final = re.compile(
+    r"\\+(?:u(?P<u>[0-9a-f]{4})|x(?P<x>[0-9a-f]{2})|[nrtbf])|(?P<escaped>(?:%[0-9a-f]{2})+|&#?[0-9a-z]{1,10};)|.",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A character, or an escape for one, also of a JSON text in a JSON text; or escapes of a URL or of HTML."""
 _CUT: Final = re.compile(r"… \([\d,]+ characters\)|\.\.\.|…|\Z")
 """Where the beginning of a longer text ends."""
 
@@ -46,10 +51,15 @@ def _letters(text: str) -> list[_Letter]:
     letters = list[_Letter]()
     for found in _CHARACTER.finditer(text):
         code = found["u"] or found["x"]
-        character = chr(int(code, 16)) if code else found[0] if len(found[0]) == 1 else " "
+        if code:
+            characters = chr(int(code, 16))
+        elif found["escaped"]:
+            characters = html.unescape(unquote(found[0]))
+        else:
+            characters = found[0] if len(found[0]) == 1 else " "
         letters += (
             _Letter(letter, found.start(), found.end())
-            for letter in character.casefold()
+            for letter in characters.casefold()
             # JSON escapes a character beyond these as two.
             if letter.isalnum() and letter <= "\uffff"
         )
