@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+import threading
+from itertools import pairwise
 from pathlib import Path
 
+import anyio
 import pytest
 
 from meshapi_video import (
@@ -23,6 +28,7 @@ from support.files import (
     video_at,
 )
 from support.http_library import httpx
+from support.many_tasks import LONG
 from support.marks import unclosed_generators
 from support.server import Response, Server, close, response
 
@@ -113,6 +119,57 @@ def test_a_download_works_over_tls(client: Caller, tls_server: Server, out: Path
     tls_server.script(stored)
     download(client, video_at(tls_server), out)
     assert out.read_bytes() == stored.content
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_many_records_of_tls_are_read_together(client: Caller, tls_server: Server, out: Path) -> None:
+    stored, sizes = StoredFile(tls_server), list[int]()
+    tls_server.script(stored)
+    download(client, video_at(tls_server), out, on_progress=lambda so_far, _total: sizes.append(so_far))
+    assert out.read_bytes() == stored.content
+    # A record has at most 16 KiB.
+    assert max(later - earlier for earlier, later in pairwise(sizes)) > 16 * 1024
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_a_download_goes_on_when_the_program_may_open_files_again(
+    client: Caller, stored: StoredFile, video: Video, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fromfd, calls = socket.fromfd, list[int]()
+
+    def too_many_once(descriptor: int, family: int, kind: int) -> socket.socket:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return fromfd(descriptor, family, kind)
+
+    monkeypatch.setattr(socket, "fromfd", too_many_once)
+    stored.server.script(stored)
+    download(client, video, out)
+    assert out.read_bytes() == stored.content
+    assert len(client.clock.sleeps) == 1
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_a_download_waits_again_if_the_system_says_too_early_that_there_is_something_to_read(
+    client: Caller, stored: StoredFile, video: Video, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_readable, calls, may_send = anyio.wait_readable, list[object](), threading.Event()
+
+    async def too_early_once(waited_for: socket.socket) -> None:
+        calls.append(waited_for)
+        if len(calls) > 1:
+            may_send.set()
+            await wait_readable(waited_for)
+
+    def send(connection: socket.socket) -> bool:
+        return may_send.wait(LONG) and stored(connection)
+
+    monkeypatch.setattr(anyio, "wait_readable", too_early_once)
+    stored.server.script(send)
+    download(client, video, out)
+    assert out.read_bytes() == stored.content
+    assert len(stored.server.requests) == 1
 
 
 def test_a_download_uses_the_proxy_of_the_environment(

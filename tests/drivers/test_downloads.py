@@ -245,6 +245,30 @@ def test_an_async_callback_is_awaited(client: Caller, stored: StoredFile, video:
     assert reports[-1] == len(stored.content)
 
 
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_other_tasks_run_between_small_chunks(client: Caller, store: Server, video: Video, out: Path) -> None:
+    chunks, turns, turns_before = 2000, 0, list[int]()
+    body = b"6\r\n\x00video\r\n" * chunks + b"0\r\n\r\n"
+    store.script(raw(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ntransfer-encoding: chunked\r\n\r\n" + body))
+
+    async def run(client: AsyncVideoClient) -> None:
+        async def take_turns() -> None:
+            nonlocal turns
+            while True:
+                await anyio.lowlevel.checkpoint()
+                turns += 1
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(take_turns)
+            await client.download(video, out, on_progress=lambda _so_far, _total: turns_before.append(turns))
+            tasks.cancel_scope.cancel()
+
+    client.run(run)
+    assert out.read_bytes() == b"\x00video" * chunks
+    # The first report comes before the first chunk. trio runs its tasks in random order.
+    assert turns_before[-1] - turns_before[1] > chunks / 2
+
+
 @unclosed_generators
 def test_the_signature_of_the_address_is_in_no_error_and_no_log(
     client: Caller, stored: StoredFile, video: Video, out: Path, caplog: pytest.LogCaptureFixture

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
+import anyio.lowlevel
 from anyio import to_thread
 from attrs import define
 
@@ -260,6 +261,9 @@ class _BufferedWriter:
         self._buffered += len(chunk)
         if self._buffered >= WRITE_BUFFER or self._clock() >= self._flushed_at + FLUSH_INTERVAL:
             await self.flush()
+        else:
+            # One read can have thousands of small chunks, and other tasks run meanwhile.
+            await anyio.lowlevel.checkpoint()
 
     async def discard(self) -> None:
         """Deletes all bytes of the file."""

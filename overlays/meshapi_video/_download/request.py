@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from meshapi_video_generated.models import VideoTaskResponse
 
 
-READ_SIZE: Final = 256 * 1024
-"""Bytes of one read from the network. With httpcore's 64 KiB, the same file needs 1.5 times the CPU."""
+READ_SIZE: Final = 1024 * 1024
+"""Bytes of one read from the network. With 256 KiB, the same file needs 1.2 times the CPU, and 1.4 times on asyncio."""
 
 
 class TransferInterrupted(Exception):
