@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.waiting import optimum, picture
 from benchmarks.waiting.promises import CHANGES, LEARNED, TRAINING_TASKS, after_change, after_learning
 from benchmarks.waiting.simulation import (
+    FEWEST_POLLS,
     FLEX,
     LOST,
     PEERS,
@@ -29,11 +30,17 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "waiting-costs.md"
 PICTURE = DOCS / "assets" / "waiting-costs.svg"
 TASKS = {STANDARD: 4000, FLEX: 1000}
-WITH_CALLBACKS = {
-    "`PollPolicy()`": PollPolicy(),
-    f"`PollPolicy(initial_delay={RARE.initial_delay}, max_delay={RARE.max_delay})`": RARE,
-}
+_SOME_LOST = f"{LOST:.0%} never arrive".replace("%", " %")
+
+
+def _name(policy: PollPolicy) -> str:
+    return f"`PollPolicy(initial_delay={policy.initial_delay}, max_delay={policy.max_delay})`"
+
+
+WITH_CALLBACKS = {"`PollPolicy()`": PollPolicy(), _name(RARE): RARE}
 """The policies with and without callbacks, by the name of their rows."""
+ENDED_ONLY = {_name(policy): policy for policy in (RARE, *FEWEST_POLLS.values())}
+"""The policies with callbacks about ended tasks only."""
 
 
 def main() -> None:
@@ -49,6 +56,7 @@ def main() -> None:
     tables = {
         "peers": "\n".join(_peers(peers, default, learned)),
         "callbacks": "\n".join(_callbacks(some_lost)),
+        "ended only": "\n".join(_ended_only()),
         "learned": "\n".join(_learned(learned)),
         "changes": "\n".join(_changes()),
     }
@@ -85,9 +93,18 @@ def _callbacks(some_lost: dict[str, dict[Durations, Cost]]) -> Iterator[str]:
         rows = {
             "none": {d: cost(delay_of(policy), d, n) for d, n in TASKS.items()},
             "all arrive": {d: cost_with_callbacks(policy, d, n, lost=0) for d, n in TASKS.items()},
-            f"{LOST:.0%} never arrive".replace("%", " %"): some_lost[name],
+            _SOME_LOST: some_lost[name],
         }
         for callbacks, costs in rows.items():
+            yield f"| {name} | {callbacks} | {_text(costs[STANDARD])} | {_text(costs[FLEX])} |"
+
+
+def _ended_only() -> Iterator[str]:
+    yield "| schedule | callbacks about ended tasks | standard: polls, lag | flex: polls, lag |"
+    yield "|---|---|---|---|"
+    for name, policy in ENDED_ONLY.items():
+        for callbacks, lost in {"all arrive": 0.0, _SOME_LOST: LOST, "none arrives": 1.0}.items():
+            costs = {d: cost_with_callbacks(policy, d, n, lost, ended_only=True) for d, n in TASKS.items()}
             yield f"| {name} | {callbacks} | {_text(costs[STANDARD])} | {_text(costs[FLEX])} |"
 
 
@@ -117,7 +134,8 @@ def _changes() -> Iterator[str]:
 
 
 def _text(costs: Cost) -> str:
-    return f"{costs.polls:.{0 if costs.polls >= 100 else 1}f}, {costs.lag:.{1 if costs.lag >= 10 else 2}f} s"
+    lag_digits = 0 if costs.lag >= 100 else 1 if costs.lag >= 10 else 2
+    return f"{costs.polls:.{0 if costs.polls >= 100 else 1}f}, {costs.lag:.{lag_digits}f} s"
 
 
 def _replace_section(text: str, name: str, table: str) -> str:

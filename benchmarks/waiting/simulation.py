@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
 
-from meshapi_video import AdaptivePolicy, PollPolicy, VideoTaskResponse
+from meshapi_video import AdaptivePolicy, PollPolicy, VideoTaskResponse, is_terminal
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
 from meshapi_video._polling.state import poll_succeeded, start_wait
 
@@ -157,22 +157,25 @@ def wait_and_learn(policy: AdaptivePolicy, duration: float, rand: random.Random)
             return Cost(polls, age - duration)
 
 
-def wait_with_callbacks(policy: PollPolicy, duration: float, lost: float, rand: random.Random) -> Cost:
+def wait_with_callbacks(
+    policy: PollPolicy, duration: float, lost: float, rand: random.Random, *, ended_only: bool = False
+) -> Cost:
     """Waits for one task as `wait_many` does, with a callback as a hint after each change of the task's status.
 
     The task is queued at age 0 and runs from a tenth of its duration on. `lost` is the fraction of the callbacks
-    that never arrive.
+    that never arrive. With `ended_only`, only the callback about the ended task is a hint.
     """
     scheduler = Scheduler(max_in_flight=1, requests_per_minute=None, max_waiting=1)
     scheduler.add(start_wait("task", policy, None, now=0, unix_time=0))
-    changes = {0.0: "queued", duration / 10: "running", duration: "cancelled"}
-    callbacks = [at + CALLBACK_DELAY for at in changes if rand.random() >= lost]
+    statuses = {0.0: "queued", duration / 10: "running", duration: "cancelled"}
+    changes = {at: VideoTaskResponse(id="task", status=status) for at, status in statuses.items()}
+    hints = [at for at, task in changes.items() if not ended_only or is_terminal(task)]
+    callbacks = [at + CALLBACK_DELAY for at in hints if rand.random() >= lost]
     now = 0.0
     while True:
         action = scheduler.next(now)
         if isinstance(action, ScheduledPoll):
-            status = next(changes[at] for at in reversed(changes) if at <= now)
-            task = VideoTaskResponse(id="task", status=status)
+            task = next(changes[at] for at in reversed(changes) if at <= now)
             state = poll_succeeded(action.state, task, None, now, rand.random())
             scheduler.record(action, state, now)
             if scheduler.has_results:
@@ -184,10 +187,15 @@ def wait_with_callbacks(policy: PollPolicy, duration: float, lost: float, rand: 
             now += action
 
 
-def cost_with_callbacks(policy: PollPolicy, durations: Durations, n: int, lost: float) -> Cost:
-    """The mean cost of `n` tasks whose callbacks are hints."""
+def cost_with_callbacks(
+    policy: PollPolicy, durations: Durations, n: int, lost: float, *, ended_only: bool = False
+) -> Cost:
+    """The mean cost of `n` tasks whose callbacks are hints; with `ended_only`, those about ended tasks."""
     rand = random.Random(11)
-    return mean(wait_with_callbacks(policy, duration, lost, rand) for duration in durations.sample(n))
+    waits = (
+        wait_with_callbacks(policy, duration, lost, rand, ended_only=ended_only) for duration in durations.sample(n)
+    )
+    return mean(waits)
 
 
 def every(seconds: float) -> Delay:
@@ -201,6 +209,14 @@ def _google(_age: float, polls: int, rand: float) -> float:
 
 RARE = PollPolicy(initial_delay=60.0, max_delay=60.0)
 """A policy that suits waits with callbacks."""
+FEWEST_POLLS = {
+    STANDARD: PollPolicy(initial_delay=150.0, max_delay=150.0),
+    FLEX: PollPolicy(initial_delay=7200.0, max_delay=7200.0),
+}
+"""For each kind of task, a policy with which only one task in eight is polled a third time.
+
+Only callbacks about ended tasks are hints: one poll at the start of the wait, and one for the callback.
+"""
 LOST = 0.05
 """The fraction of the callbacks that never arrive, if some do not."""
 RULE_OF_THUMB = "a tenth of the age, 2..15 s"

@@ -36,8 +36,8 @@ def view_of(framework: str, folder: Path) -> dict[str, Any]:
     return runpy.run_path(str(file))
 
 
-def callback_of(task_id: str) -> bytes:
-    return b'{"id": "%b", "status": "succeeded"}' % task_id.encode()
+def callback_of(task_id: str, status: str = "succeeded") -> bytes:
+    return b'{"id": "%b", "status": "%b"}' % (task_id.encode(), status.encode())
 
 
 def test_the_fastapi_view_polls_the_task_at_once(meshapi_sandbox: Sandbox, task_id: str, tmp_path: Path) -> None:
@@ -53,8 +53,8 @@ def test_the_fastapi_view_polls_the_task_at_once(meshapi_sandbox: Sandbox, task_
             view["waits"].append(results)
             first = asyncio.create_task(anext(results))
             await eventually_async(lambda: results.progress.polls == 1)
-            for forged in (b"{}", callback_of("another")):
-                await sender.post("/callback", content=forged)
+            for no_hint in (b"{}", callback_of("another"), callback_of(task_id, "running")):
+                await sender.post("/callback", content=no_hint)
             meshapi_sandbox.advance(60)
             assert (await sender.post("/callback", content=callback_of(task_id))).status_code == 204
             assert (await first).video is not None
@@ -79,7 +79,8 @@ def test_the_django_view_polls_the_task_at_once(meshapi_sandbox: Sandbox, task_i
         found: list[Any] = []
         thread.start()
         eventually(lambda: results.progress.polls == 1)
-        assert [status_after(b"{}"), status_after(callback_of("another"))] == [400, 204]
+        bodies = (b"{}", callback_of("another"), callback_of(task_id, "running"))
+        assert [status_after(body) for body in bodies] == [400, 204, 204]
         meshapi_sandbox.advance(60)
         assert status_after(callback_of(task_id)) == 204
         thread.join(timeout=60)

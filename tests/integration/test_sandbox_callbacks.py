@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from meshapi_video import parse_task
+from meshapi_video import AsyncVideoClient, PollPolicy, is_terminal, parse_task
 from meshapi_video_sandbox import Outcome, Sandbox, running_sandbox
-from support.many_tasks import eventually
+from support.clients import Caller, Kind
+from support.many_tasks import LONG, RealClock, eventually
 from support.sandbox_client import create, get, poll
 
 
@@ -29,6 +30,8 @@ class Receiver:
     """The statuses of the next responses; 204 after them. 0 closes the connection without a response."""
     hold: threading.Event = field(default_factory=threading.Event)
     """While this is not set, there is no response."""
+    on_callback: Callable[[bytes], object] = lambda _body: None
+    """Called with the body of each callback, before the response."""
 
     @property
     def seen(self) -> list[str]:
@@ -43,8 +46,10 @@ def receiving() -> Generator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
-            receiver.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            body = self.rfile.read(int(self.headers["content-length"]))
+            receiver.bodies.append(body)
             receiver.hold.wait()
+            receiver.on_callback(body)
             status = receiver.statuses.popleft() if receiver.statuses else 204
             if status:
                 self.send_response(status)
@@ -255,3 +260,40 @@ def test_many_callbacks_arrive_each_once(sandbox: Sandbox, receiver: Receiver) -
     assert {(task.id, task.status) for task in tasks} == {
         (task_id, status) for task_id in made for status in ("queued", "running", "succeeded")
     }
+
+
+def test_with_callbacks_about_ended_tasks_as_hints_each_task_is_polled_twice(
+    kind: Kind, sandbox: Sandbox, receiver: Receiver
+) -> None:
+    task_ids = [create_with_callback(sandbox, receiver) for _ in range(20)]
+    created_at = sandbox.inspect(task_ids[0]).history[0].at
+
+    async def body(client: AsyncVideoClient) -> tuple[int, float]:
+        results = client.wait_many(task_ids, poll=PollPolicy(initial_delay=150.0, max_delay=150.0), timeout=None)
+
+        def hint(callback: bytes) -> None:
+            task = parse_task(callback)
+            if is_terminal(task):
+                results.poll_now(task.id)
+
+        def run_tasks() -> None:
+            eventually(lambda: results.progress.polls == len(task_ids))
+            sandbox.advance(1000)
+            # The callbacks about queued and running tasks are no hints.
+            eventually(lambda: len(receiver.bodies) == 2 * len(task_ids))
+            sandbox.advance(1000)
+
+        receiver.on_callback = hint
+        thread = threading.Thread(target=run_tasks)
+        thread.start()
+        found = [result.task_id async for result in results if result.video]
+        ended_for = sandbox.now() - created_at - 2000
+        thread.join()
+        assert sorted(found) == sorted(task_ids)
+        return results.progress.polls, ended_for
+
+    caller = Caller(kind, sandbox.base_url, RealClock(), {"api_key": sandbox.api_key})
+    polls, lag = caller.run(body)
+    assert polls == 2 * len(task_ids)
+    # The next poll of the schedule would come more than two minutes later.
+    assert lag < LONG

@@ -10,6 +10,7 @@ from benchmarks.waiting import optimum
 from benchmarks.waiting.promises import CHANGES, LAG_WEIGHT, after_change, after_learning
 from benchmarks.waiting.simulation import (
     CALLBACK_DELAY,
+    FEWEST_POLLS,
     FLEX,
     GAMMA,
     LOST,
@@ -82,11 +83,24 @@ def test_with_callbacks_a_poll_a_minute_has_half_the_polls_and_half_the_lag_of_t
     assert rare.lag < default.lag / 2
 
 
+@TIERS
+def test_with_callbacks_about_ended_tasks_few_tasks_are_polled_more_than_twice(durations: Durations) -> None:
+    policy, n = FEWEST_POLLS[durations], 600
+    ours, some_lost = (cost_with_callbacks(policy, durations, n, lost, ended_only=True) for lost in (0, LOST))
+    assert ours.polls <= 2.2
+    assert ours.lag <= 0.3
+    # A lost callback costs time, and no poll.
+    assert some_lost.polls == pytest.approx(ours.polls, abs=0.02)
+
+
 def test_if_every_callback_arrives_the_lag_is_the_delay_of_the_callback() -> None:
     minute = Durations("a minute", lambda age: float(age >= 60), 60)
     # The polls: at once, a second later for the first callback, at 6.2 s, and at 60.2 s.
     ours = cost_with_callbacks(RARE, minute, 3, lost=0)
     assert (ours.polls, ours.lag) == pytest.approx((4, CALLBACK_DELAY))
+    # The polls: at once, shortly before a minute, and at 60.2 s.
+    ours = cost_with_callbacks(RARE, minute, 3, lost=0, ended_only=True)
+    assert (ours.polls, ours.lag) == pytest.approx((3, CALLBACK_DELAY))
 
 
 def test_if_no_callback_arrives_the_cost_is_that_of_the_schedule() -> None:
