@@ -30,6 +30,7 @@ STYLES: Final = [
     Style((), "o", "#1f8fd1", 2.8),
     Style((), "D", "#1f8fd1", 1.6),
     Style((4, 1.5, 1, 1.5), "^", "#d1493b", 1.6),
+    Style((8, 1.5, 1, 1.5, 1, 1.5), "P", "#a87800", 1.4),
     Style((2, 1), "v", "#d1493b", 1.6),
 ]
 """In the order of the lines."""

@@ -19,7 +19,7 @@ from meshapi_video import AsyncVideoClient, PollPolicy, VideoClient, __version__
 POLLS: Final = 6_000
 POLLS_OF_A_TASK: Final = 3
 RUNS: Final = 3
-SHOWN: Final = 18
+SHOWN: Final = 12
 SITE_PACKAGES: Final = "site-packages"
 
 
