@@ -315,7 +315,7 @@ def simulate(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure side by side with the peers, and write docs/benchmarks.md again, in 40 minutes; `-- --help`."""
+    """Measure side by side with the peers, and write docs/benchmarks.md again, in 35 minutes; `-- --help`."""
     install_groups(session, "bench")
     session.install("-e", ".[cli,sandbox,aiohttp]")
     session.run("python", "-m", "benchmarks", *session.posargs)

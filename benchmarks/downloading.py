@@ -16,7 +16,8 @@ from typing import Final
 import httpx
 import msgspec
 
-from benchmarks import polls
+from benchmarks import limit, polls
+from benchmarks.goals import Goal, goals_table
 from benchmarks.plan import Plan, Section
 from benchmarks.processes import (
     GRACE_PERIOD,
@@ -27,7 +28,7 @@ from benchmarks.processes import (
     serve_parent,
     start_watchdog,
 )
-from benchmarks.tables import Claim, Column, Results, in_rounds, table, verdicts
+from benchmarks.tables import Column, Results, in_rounds, table
 
 TIMEOUT: Final = 120.0
 """Seconds for one download."""
@@ -59,6 +60,18 @@ def curl(request: Download) -> Callable[[], object]:
         raise ContenderFailed("curl is not installed")
     command = [program, "--silent", "--show-error", "--fail", "--output", request.path, _url(request)]
     return lambda: subprocess.run(command, check=True, timeout=TIMEOUT)
+
+
+def raw_socket(request: Download) -> Callable[[], object]:
+    """The limit: a request written by hand, and a copy of the body to a file."""
+
+    def download() -> None:
+        connection = limit.Socket(request.base_url)
+        with Path(request.path).open("wb", buffering=0) as file:
+            connection.send(limit.get("/video.mp4", polls.KEY))
+            connection.copy_to(file)
+
+    return download
 
 
 def httpx_stream(request: Download) -> Callable[[], object]:
@@ -99,12 +112,13 @@ def _url(request: Download) -> str:
 
 
 CONTENDERS: Final = {
+    "a raw socket (the limit)": raw_socket,
     "curl": curl,
     "`httpx.stream`": httpx_stream,
     "`VideoClient.download`": this_sdk,
     "`AsyncVideoClient.download`": this_sdk_async,
 }
-CURL, _, SYNC, ASYNC = CONTENDERS
+_, CURL, _, SYNC, ASYNC = CONTENDERS
 
 
 def run(request: Download) -> Downloaded:
@@ -133,8 +147,8 @@ def _cpu_seconds() -> float:
 
 
 def measure(plan: Plan) -> Section:
-    """The table and the verdicts."""
-    size, rounds = (50_000_000, plan.rounds or 2) if plan.quick else (500_000_000, plan.rounds or 7)
+    """The tables."""
+    size, rounds = 50_000_000 if plan.quick else 500_000_000, plan.rounds_of(7, quick=2)
     results = Results()
     with tempfile.TemporaryDirectory(dir=MEMORY_FOLDER if MEMORY_FOLDER.is_dir() else None) as folder:
         source, target = Path(folder, "source.mp4"), Path(folder, "target.mp4")
@@ -144,7 +158,7 @@ def measure(plan: Plan) -> Section:
                 file.write(megabyte)
         with running_child("benchmarks.file_server", str(source)) as server:
             base_url = f"http://127.0.0.1:{int(server.read_line(GRACE_PERIOD))}"
-            for name in in_rounds(list(CONTENDERS), rounds):
+            for name in plan.measured(in_rounds(list(CONTENDERS), rounds)):
                 plan.log(f"figure 6: {name}")
                 try:
                     with running_child("benchmarks.downloading") as child:
@@ -163,10 +177,10 @@ def measure(plan: Plan) -> Section:
         Column("CPU, s", "cpu"),
         Column("memory, MiB", "memory", "{:.1f}"),
     ]
-    claims = [Claim(f"{name} over curl", results.ratio("rate", name, CURL), at_least=0.8) for name in (SYNC, ASYNC)]
-    claims += [Claim(f"MiB added by {name}", results.series(name, "memory"), at_most=16) for name in (SYNC, ASYNC)]
+    goals = [Goal(f"MB/s, {name} over curl", results.ratio("rate", name, CURL), at_least=0.8) for name in (SYNC, ASYNC)]
+    goals += [Goal(f"MiB added by {name}", results.series(name, "memory"), at_most=16) for name in (SYNC, ASYNC)]
     heading = f"{size / 1e6:.0f} MB; {rounds} rounds"
-    return Section(f"{table(heading, results, CONTENDERS, columns)}\n\n{verdicts(claims)}")
+    return Section(f"{table(heading, results, CONTENDERS, columns)}\n\n{goals_table(goals)}")
 
 
 if __name__ == "__main__":

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import json
-import os
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
 from benchmarks import polls
+from benchmarks.counter import Counted, Counter, arriving_ids
+from benchmarks.goals import Goal, goals_table
 from benchmarks.plan import Plan, Section
 from benchmarks.processes import (
     ContenderFailed,
-    Reply,
     hide_packages,
     reply_and_exit,
-    resident_memory,
     running_child,
     running_server,
     serve_parent,
     server_usage,
-    start_watchdog,
 )
-from benchmarks.tables import Claim, Column, Results, in_rounds, table, verdicts
+from benchmarks.tables import Column, Results, in_rounds, table
 
 if TYPE_CHECKING:
     from meshapi_video import AsyncVideoClient
@@ -50,122 +45,55 @@ class Waits(msgspec.Struct):
         return self.spread / POLLS
 
 
-class Waited(Reply):
-    """The result of the waits."""
+def raw_streams(base_url: str) -> polls.AsyncPoll:
+    """The limit, with as many connections as the SDK has."""
+    from meshapi_video._settings import CAPACITY
 
-    finished: int
-    seconds: float
-    cpu: float
-    memory_before: int
-    """Resident bytes before the first task."""
-    max_memory: int
-    """The maximum of resident bytes."""
-    begun: int = 0
-    """Tasks that `wait_many` has taken, if this is counted."""
-    problem: str = ""
+    return polls.limited(polls.raw_streams(base_url), CAPACITY)
 
 
-class Counter:
-    """Counts finished tasks, and samples the memory from another thread."""
-
-    def __init__(self) -> None:
-        gc.collect()
-        self.finished = self.begun = 0
-        self.problem = ""
-        self._started, self._cpu = time.monotonic(), time.process_time()
-        self._memory_before = self._max_memory = resident_memory()
-
-    def sample(self) -> None:
-        """Records the memory."""
-        self._max_memory = max(self._max_memory, resident_memory())
-
-    def report_and_exit(self) -> NoReturn:
-        """Sends the counts so far, and ends the process."""
-        self.sample()
-        seconds, cpu = time.monotonic() - self._started, time.process_time() - self._cpu
-        memory = self._memory_before, self._max_memory
-        reply_and_exit(Waited(self.finished, seconds, cpu, *memory, self.begun, self.problem))
-
-
-async def arriving_ids(tasks: int, seconds: float) -> AsyncIterator[str]:
-    """The ids, spread evenly over so many seconds."""
-    started = time.monotonic()
-    for number in range(tasks):
-        if (left := started + number * seconds / tasks - time.monotonic()) > 0:
-            await asyncio.sleep(left)
-        yield f"{os.getpid()}-{number}"
-
-
-def no_request(_base_url: str) -> polls.AsyncPoll:
-    """A poll that sends nothing: only the sleeps remain."""
-
-    async def poll(_task_id: str) -> object:
-        return None
-
-    return poll
-
-
-def sdk_transport(base_url: str) -> polls.AsyncPoll:
-    """A plain loop over the SDK's own transport, without aiohttp."""
-    hide_packages("aiohttp", "httpx_aiohttp")
-    return sdk_transport_over_aiohttp(base_url)
-
-
-def sdk_transport_over_aiohttp(base_url: str) -> polls.AsyncPoll:
-    """The same with the extra."""
-    from meshapi_video import AsyncVideoClient
-
-    # The transport has no public name.
-    session = AsyncVideoClient(polls.KEY, base_url=base_url, timeout=polls.TIMEOUT)._session  # noqa: SLF001
-
-    async def poll(task_id: str) -> object:
-        request = session._template.build("GET", polls.PATH + task_id)  # noqa: SLF001
-        response = await (await session.open()).send(request, check=lambda _response: None)
-        return json.loads(response.content)
-
-    return polls.limited(poll, session.capacity)
-
-
-LOOPS: Final[dict[str, Callable[[str], polls.AsyncPoll]]] = {
-    "sleeping only": no_request,
-    "raw `httpx.AsyncClient`": polls.raw_httpx,
-    "httpx behind a limit of 20": polls.httpx_limited_to_20,
-    "httpx over `httpx-aiohttp`": polls.httpx_over_aiohttp,
-    "a bare loop on the SDK's own transport, base": sdk_transport,
-    "a bare loop on the SDK's own transport, `[aiohttp]`": sdk_transport_over_aiohttp,
-}
+LIMIT, HTTPX, HTTPX2 = "raw asyncio streams (the limit)", "`httpx.AsyncClient`", "`httpx2.AsyncClient`"
+OPENAI, OVER = "openai's `videos.retrieve`", "httpx over `httpx-aiohttp`"
+TRANSPORT, TRANSPORT_EXTRA = "the SDK's transport alone, base", "the SDK's transport alone, `[aiohttp]`"
 BASE, EXTRA = "`wait_many`, base", "`wait_many`, `[aiohttp]`"
-FLOOR, _, LIMITED, OVER, TRANSPORT, TRANSPORT_EXTRA = LOOPS
+LOOPS: Final[dict[str, Callable[[str], polls.AsyncPoll]]] = {
+    LIMIT: raw_streams,
+    HTTPX: polls.raw_httpx,
+    HTTPX2: polls.raw_httpx2,
+    OPENAI: polls.openai_sdk,
+    OVER: polls.httpx_over_aiohttp,
+    TRANSPORT: polls.sdk_transport,
+    TRANSPORT_EXTRA: polls.sdk_transport_over_aiohttp,
+}
 CONTENDERS: Final = [*LOOPS, BASE, EXTRA]
-PENDING_BASE, PENDING_EXTRA = "pending in `wait_many`, base", "pending in `wait_many`, `[aiohttp]`"
+ONE_ROUND: Final = [HTTPX, HTTPX2, OPENAI, OVER]
+"""No goal needs more rounds of these."""
 
 
 def run(request: Waits) -> NoReturn:
     """Waits in a child, and ends the process."""
-    if request.contender in {BASE, PENDING_BASE}:
-        hide_packages("aiohttp", "httpx_aiohttp")
-    if request.contender in LOOPS:
-        waits = _wait_in_loops(request)
-    elif request.contender in {BASE, EXTRA}:
-        waits = _wait_many(request)
-    else:
-        waits = _keep_pending(request)
-    asyncio.run(waits)
+    asyncio.run(_wait_in_loops(request) if request.contender in LOOPS else _wait_many(request))
     raise AssertionError("the counter has ended this process")
 
 
 async def _wait_in_loops(request: Waits) -> NoReturn:
     poll = LOOPS[request.contender](request.base_url)
     await poll("first")
-    _check_extra(request)
-    counter = Counter()
-    start_watchdog(request.timeout, 0.1, counter.sample, counter.report_and_exit)
+    check_extra(request.contender)
+    counter = Counter(request.timeout)
 
     async def wait(task_id: str) -> None:
-        for _ in range(POLLS - 1):
-            await poll(task_id)
+        left = POLLS
+        while True:
+            try:
+                await poll(task_id)
+            except Exception as error:  # noqa: BLE001 - every kind of error is counted, and the poll repeated
+                counter.poll_failed(error)
+            else:
+                left -= 1
+            if not left:
+                break
             await asyncio.sleep(request.interval)
-        await poll(task_id)
         counter.finished += 1
 
     async with asyncio.TaskGroup() as group:
@@ -177,9 +105,8 @@ async def _wait_in_loops(request: Waits) -> NoReturn:
 async def _wait_many(request: Waits) -> NoReturn:
     from meshapi_video import PollPolicy
 
-    client = await _client(request)
-    counter = Counter()
-    start_watchdog(request.timeout, 0.1, counter.sample, counter.report_and_exit)
+    client = await this_sdk(request.base_url, request.contender)
+    counter = Counter(request.timeout)
     policy = PollPolicy(initial_delay=request.interval, multiplier=1.0, max_delay=request.interval, jitter=0.0)
     ids = arriving_ids(request.tasks, request.interval)
     async for result in client.wait_many(ids, timeout=2 * request.timeout, poll=policy, max_waiting=request.tasks):
@@ -190,139 +117,77 @@ async def _wait_many(request: Waits) -> NoReturn:
     counter.report_and_exit()
 
 
-async def _keep_pending(request: Waits) -> NoReturn:
-    from meshapi_video import PollPolicy
-
-    client = await _client(request)
-    counter = Counter()
-    start_watchdog(request.timeout, 0.1, counter.sample, counter.report_and_exit)
-    policy = PollPolicy(initial_delay=3600.0, multiplier=1.0, max_delay=3600.0, jitter=0.0)
-    ids = (f"{os.getpid()}-{number}" for number in range(request.tasks))
-    results = client.wait_many(ids, timeout=None, poll=policy, max_waiting=request.tasks)
-
-    async def count() -> None:
-        while counter.finished < request.tasks:
-            await asyncio.sleep(0.2)
-            progress = results.progress
-            counter.begun, counter.finished = progress.begun, progress.statuses.get("running", 0)
-        counter.report_and_exit()
-
-    async with asyncio.TaskGroup() as group:
-        group.create_task(count())
-        async for result in results:
-            counter.problem = f"{result.task_id} ended: {result.error}"
-    counter.report_and_exit()
-
-
-def _check_extra(request: Waits) -> None:
-    if request.contender.endswith("`[aiohttp]`") and not polls.uses_aiohttp():
-        reply_and_exit(polls.NO_EXTRA)
-
-
-async def _client(request: Waits) -> AsyncVideoClient:
+async def this_sdk(base_url: str, contender: str) -> AsyncVideoClient:
+    """A client that has polled once, with or without the extra."""
+    if contender.endswith("base"):
+        hide_packages("aiohttp", "httpx_aiohttp")
     from meshapi_video import AsyncVideoClient
 
-    client = AsyncVideoClient(polls.KEY, base_url=request.base_url, timeout=polls.TIMEOUT)
+    client = AsyncVideoClient(polls.KEY, base_url=base_url)
     await client.get("first")
-    _check_extra(request)
+    check_extra(contender)
     return client
 
 
+def check_extra(contender: str) -> None:
+    """Ends the process if the contender should use aiohttp, and does not."""
+    if contender.endswith("`[aiohttp]`") and not polls.uses_aiohttp():
+        reply_and_exit(polls.NO_EXTRA)
+
+
 def measure(plan: Plan) -> Section:
-    """The tables and the verdicts."""
-    tasks, spread, timeout, pending = (500, 3.0, 12.0, 5_000) if plan.quick else (10_000, 20.0, 75.0, 100_000)
+    """The tables."""
+    tasks, spread, timeout = (500, 3.0, 10.0) if plan.quick else (10_000, 20.0, 45.0)
+    rounds = plan.rounds_of(3)
+    order = in_rounds([name for name in CONTENDERS if name not in ONE_ROUND], rounds, fewer=ONE_ROUND, fewer_rounds=1)
     results = Results()
     with running_server(polls=POLLS) as base_url:
-        for name in in_rounds(CONTENDERS, plan.rounds or (1 if plan.quick else 2)):
+        for name in plan.measured(order):
             plan.log(f"figure 2: {name}")
-            request = Waits(name, base_url, tasks, spread, timeout)
             requests_before, _ = server_usage(base_url)
             try:
                 with running_child("benchmarks.many") as child:
-                    waited = child.call(request, Waited, timeout)
+                    counted = child.call(Waits(name, base_url, tasks, spread, timeout), Counted, timeout)
             except ContenderFailed as error:
                 results.record_failure(name, str(error), "wall", "cpu", "memory", "finished")
                 continue
-            sent = POLLS * tasks if name == FLOOR else server_usage(base_url)[0] - requests_before - 1
-            all_finished = waited.finished == tasks
+            sent = server_usage(base_url)[0] - requests_before - 1
             results.record(
                 name,
-                # A contender that did not finish needs longer than this, so its ratio is better than the truth.
-                wall=waited.seconds if all_finished else max(waited.seconds, timeout),
-                cpu=waited.cpu / max(sent, 1) * 1e6,
-                memory=(waited.max_memory - waited.memory_before) / tasks / 1024,
-                finished=waited.finished,
+                wall=counted.seconds,
+                cpu=counted.cpu / max(sent, 1) * 1e6,
+                memory=counted.memory / tasks / 1024,
+                finished=counted.finished,
             )
-            if not all_finished:
-                results.problems[name] = waited.problem or f"stopped after {timeout:.0f} s"
+            problems = [f"stopped after {timeout:.0f} s"] if counted.finished < tasks else []
+            if counted.failed:
+                problems.append(f"{counted.failed:,} polls failed")
+            if problems := [*problems, *filter(None, [counted.problem])]:
+                results.problems[name] = ", ".join(problems)
     columns = [
         Column("finished", "finished", "{:,.0f}"),
         Column("wall, s", "wall", "{:.1f}"),
-        Column("over the floor", "wall", over=FLOOR),
-        Column("CPU per poll, µs", "cpu", "{:.0f}"),
-        Column("memory per task, KiB", "memory", "{:.1f}"),
+        Column("CPU per poll, µs", "cpu", "{:,.0f}"),
+        Column("memory per task, KiB", "memory"),
     ]
-    pending_results = _measure_pending(plan, pending)
     heading = f"{tasks:,} tasks over {spread:.0f} s"
-    return Section(f"""
-{table(heading, results, CONTENDERS, columns)}
-
-{table(f"{pending:,} tasks at once", pending_results, [PENDING_BASE, PENDING_EXTRA], PENDING_COLUMNS)}
-
-{verdicts([*_claims(results), *_pending_claims(pending_results, pending)])}
-""")
+    return Section(
+        f"{table(heading, results, CONTENDERS, columns)}\n\n{goals_table(_goals(results, spread))}",
+    )
 
 
-def _measure_pending(plan: Plan, tasks: int) -> Results:
-    """The number of tasks that one process can wait for: each is polled once, and again in an hour."""
-    results, timeout = Results(), 150.0
-    with running_server(polls=POLLS) as base_url:
-        for name in (PENDING_BASE, PENDING_EXTRA):
-            plan.log(f"figure 2: {name}")
-            try:
-                with running_child("benchmarks.many") as child:
-                    waited = child.call(Waits(name, base_url, tasks, 0.0, timeout), Waited, timeout)
-            except ContenderFailed as error:
-                results.record_failure(name, str(error))
-                continue
-            memory = waited.max_memory - waited.memory_before
-            results.record(name, tasks=waited.begun, polled=waited.finished, seconds=waited.seconds)
-            results.record(name, memory=memory / 2**20, memory_per_task=memory / max(waited.begun, 1) / 1024)
-            if waited.problem:
-                results.problems[name] = waited.problem
-    return results
+def _goals(results: Results, spread: float) -> list[Goal]:
+    def cpu(contender: str, by: str, at_most: float) -> Goal:
+        return Goal(f"CPU per poll, {contender} over {by}", results.ratio("cpu", contender, by), at_most=at_most)
 
-
-PENDING_COLUMNS: Final = [
-    Column("pending", "tasks", "{:,.0f}"),
-    Column("polled once", "polled", "{:,.0f}"),
-    Column("within, s", "seconds", "{:.1f}"),
-    Column("memory, MiB", "memory", "{:.0f}"),
-    Column("memory per task, KiB", "memory_per_task", "{:.1f}"),
-]
-
-
-def _claims(results: Results) -> list[Claim]:
     return [
-        Claim("wall with `[aiohttp]` over the floor", results.ratio("wall", EXTRA, FLOOR), at_most=1.25),
-        Claim("wall, base, over the floor", results.ratio("wall", BASE, FLOOR), at_most=1.8),
-        Claim(
-            f"CPU per poll with `[aiohttp]` over {TRANSPORT_EXTRA}",
-            results.ratio("cpu", EXTRA, TRANSPORT_EXTRA),
-            at_most=1.3,
-        ),
-        Claim(f"CPU per poll with `[aiohttp]` over {OVER}", results.ratio("cpu", EXTRA, OVER), at_most=1.3),
-        Claim(f"CPU per poll, base, over {TRANSPORT}", results.ratio("cpu", BASE, TRANSPORT), at_most=1.3),
-        Claim(f"CPU per poll, base, over {LIMITED}", results.ratio("cpu", BASE, LIMITED), at_most=1.3),
-        Claim("KiB per waiting task, base", results.series(BASE, "memory"), at_most=3),
-        Claim("KiB per waiting task with `[aiohttp]`", results.series(EXTRA, "memory"), at_most=3),
-    ]
-
-
-def _pending_claims(results: Results, tasks: int) -> list[Claim]:
-    return [
-        Claim(f"tasks {name}", results.series(name, "polled"), at_least=tasks, form="{:,.0f}")
-        for name in (PENDING_BASE, PENDING_EXTRA)
+        Goal(f"seconds, {EXTRA}", results.series(EXTRA, "wall"), at_most=1.25 * spread, form="{:.1f}"),
+        Goal(f"seconds, {BASE}", results.series(BASE, "wall"), at_most=1.8 * spread, form="{:.1f}"),
+        cpu(EXTRA, TRANSPORT_EXTRA, 1.3),
+        cpu(BASE, TRANSPORT, 1.3),
+        cpu(EXTRA, OVER, 1.3),
+        Goal(f"KiB per waiting task, {EXTRA}", results.series(EXTRA, "memory"), at_most=2.0),
+        Goal(f"KiB per waiting task, {BASE}", results.series(BASE, "memory"), at_most=2.0),
     ]
 
 

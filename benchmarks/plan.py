@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from benchmarks.noise import Noise
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -13,6 +19,17 @@ class Plan:
     rounds: int | None = None
     """None for each figure's own number of rounds."""
     quick: bool = False
+    noise: Noise = field(default_factory=Noise)
+
+    def rounds_of(self, own: int, *, quick: int = 1) -> int:
+        """The rounds of a figure whose own number of rounds is `own`, or `quick` in a quick run."""
+        return self.rounds or (quick if self.quick else own)
+
+    def measured(self, contenders: Iterable[T]) -> Iterator[T]:
+        """The contenders, with a sample of the machine's noise before each."""
+        for contender in contenders:
+            self.noise.sample()
+            yield contender
 
     def log(self, text: str) -> None:
         """Reports progress on stderr, so that stdout has only the tables."""

@@ -174,6 +174,16 @@ def resident_memory() -> int:
     return maximum if sys.platform == "darwin" else maximum * 1024
 
 
+def peak_memory() -> int:
+    """The maximum of the resident memory of this process so far, in bytes."""
+    with contextlib.suppress(FileNotFoundError):
+        # `getrusage` has the maximum of the parent, too, if it is larger.
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resident_memory()
+
+
 def start_watchdog(
     timeout: float, interval: float, sample: Callable[[], object], on_timeout: Callable[[], object]
 ) -> threading.Event:

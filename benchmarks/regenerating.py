@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import shlex
 import shutil
 import subprocess
@@ -12,20 +11,21 @@ import time
 from pathlib import Path
 from typing import Final
 
+from benchmarks.goals import Goal, goals_table
 from benchmarks.plan import Plan, Section
 from benchmarks.processes import ROOT, ContenderFailed, child_environment
-from benchmarks.tables import Claim, Column, Results, in_rounds, table, verdicts
+from benchmarks.tables import Column, Results, in_rounds, table
 
 TIMEOUT: Final = 120.0
 NEEDED: Final = ["codegen", "generated", "overlays", "generator-config.yml", "openapi.lock.yml", "openapi.yaml"]
-BY_HAND: Final = "the two generators by hand"
+BY_HAND: Final = "the two generators by hand (the limit)"
 COMMAND: Final = "`python -m codegen.regenerate`"
 """The command that `nox -s regenerate` runs after it has installed the packages."""
 
 
 def measure(plan: Plan) -> Section:
-    """The table and the verdict."""
-    rounds = plan.rounds or (1 if plan.quick else 7)
+    """The tables."""
+    rounds = plan.rounds_of(7)
     results = Results()
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder, "checkout")
@@ -34,7 +34,7 @@ def measure(plan: Plan) -> Section:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, checkout / name)
         # The first round writes byte code and fills the file cache; it does not count.
-        for number, name in enumerate(in_rounds([BY_HAND, COMMAND], rounds + 1)):
+        for number, name in enumerate(plan.measured(in_rounds([BY_HAND, COMMAND], rounds + 1))):
             plan.log(f"figure 7: {name}")
             output = Path(folder, f"by-hand-{number}")
             started = time.perf_counter()
@@ -48,16 +48,14 @@ def measure(plan: Plan) -> Section:
                 continue
             if number >= 2:
                 results.record(name, wall=time.perf_counter() - started)
-            if name == BY_HAND and not same_files(output, checkout / "generated"):
-                results.problems[name] = "it wrote different files"
     columns = [Column("wall, s", "wall"), Column("over by hand", "wall", over=BY_HAND)]
-    claims = [Claim(f"{COMMAND} over {BY_HAND}", results.ratio("wall", COMMAND, BY_HAND), at_most=1.2)]
+    goals = [Goal(f"seconds, {COMMAND} over {BY_HAND}", results.ratio("wall", COMMAND, BY_HAND), at_most=1.2)]
     heading = f"{rounds} rounds"
-    return Section(f"{table(heading, results, [BY_HAND, COMMAND], columns)}\n\n{verdicts(claims)}")
+    return Section(f"{table(heading, results, [BY_HAND, COMMAND], columns)}\n\n{goals_table(goals)}")
 
 
 def by_hand(checkout: Path, output: Path) -> None:
-    """Runs the commands that a person would type to get the same files."""
+    """Runs the commands that a person would type to get such files."""
     document, config = checkout / "generated" / "openapi.json", checkout / "generator-config.yml"
     client, wire = output / "meshapi_video_generated", output / "meshapi_video_wire" / "__init__.py"
     wire.parent.mkdir(parents=True)
@@ -74,13 +72,6 @@ ruff format --isolated --no-cache --quiet --target-version=py311 {output}
     for line in commands.replace("\\\n", "").strip().splitlines():
         program, *rest = shlex.split(line)
         run([str(Path(sys.executable).parent / program), *rest], checkout)
-
-
-def same_files(folder: Path, other: Path) -> bool:
-    """Whether `other` has all files of `folder`, with the same content."""
-    names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
-    equal, _, _ = filecmp.cmpfiles(folder, other, names, shallow=False)
-    return len(equal) == len(names)
 
 
 def run(command: list[str], folder: Path) -> None:

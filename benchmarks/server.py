@@ -1,7 +1,8 @@
 """The server: `python -m benchmarks.server --delay SECONDS --polls N`, in its own process.
 
-It sends the document's example for every `GET` of a task, with as little work as asyncio allows, so
-that the benchmarks measure the client. It prints its port on stdout and ends when its stdin ends.
+It sends the document's example for every `GET` of a task, a video of OpenAI's API for every path with
+`/videos/`, and an id for every `POST`, with as little work as asyncio allows, so that the benchmarks measure
+the client. It prints its port on stdout and ends when its stdin ends.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import sys
 import time
-from collections.abc import Callable
 from email.utils import formatdate
 from typing import Final
 
@@ -43,6 +44,23 @@ EXAMPLE: Final[dict[str, object]] = {
 }
 """The document's example of a response."""
 
+OPENAI_EXAMPLE: Final[dict[str, object]] = {
+    "id": "video_123",
+    "object": "video",
+    "created_at": 1685600000,
+    "completed_at": 1685603600,
+    "expires_at": 1685690000,
+    "error": None,
+    "model": "sora-2",
+    "progress": 100,
+    "prompt": "a lake at sunrise, seen from above",
+    "remixed_from_video_id": None,
+    "seconds": "8",
+    "size": "1280x720",
+    "status": "completed",
+}
+"""A response that the model of the openai package accepts: it is another API's."""
+
 USAGE: Final = "/usage"
 """The path whose response is the number of requests so far and the seconds of CPU that this process has used."""
 
@@ -56,15 +74,27 @@ class CannedResponses:
         self._polls_by_id: dict[bytes, int] = {}
         self._succeeded = _split_at_id(EXAMPLE)
         self._running = _split_at_id({**EXAMPLE, "status": "running", "content": None, "usage": None})
+        self._openai_completed = _split_at_id(OPENAI_EXAMPLE)
+        self._openai_in_progress = _split_at_id({**OPENAI_EXAMPLE, "status": "in_progress", "completed_at": None})
+        self._created = b"".join(_response(json.dumps({"id": EXAMPLE["id"]}).encode()))
 
     def response_to(self, path: bytes) -> bytes:
         """The complete response to one request."""
         if path == USAGE.encode():
             return b"".join(_response(json.dumps([self.requests, time.process_time()]).encode()))
         self.requests += 1
-        task_id = path.rpartition(b"/")[2]
-        (head, length), tail = self._succeeded if self._is_last_poll(task_id) else self._running
+        start, _, task_id = path.rpartition(b"/")
+        if start.endswith(b"/videos"):
+            response = self._openai_completed if self._is_last_poll(task_id) else self._openai_in_progress
+        else:
+            response = self._succeeded if self._is_last_poll(task_id) else self._running
+        (head, length), tail = response
         return b"%b%d\r\n\r\n%b%b%b" % (head, length + len(task_id), b'{"id":"', task_id, tail)
+
+    def response_to_post(self) -> bytes:
+        """The complete response to a request that creates a task."""
+        self.requests += 1
+        return self._created
 
     def _is_last_poll(self, task_id: bytes) -> bool:
         if self._polls == 1:
@@ -87,6 +117,11 @@ def _response(body: bytes) -> tuple[bytes, bytes]:
     return head.encode() + b"%d\r\n\r\n" % len(body), body
 
 
+def _content_length(request: bytes) -> int:
+    found = re.search(rb"(?i)\r\ncontent-length: *(\d+)", request)
+    return int(found[1]) if found else 0
+
+
 class Connection(asyncio.Protocol):
     """One connection. Pipelined requests get their responses in order."""
 
@@ -94,7 +129,8 @@ class Connection(asyncio.Protocol):
         self._responses = responses
         self._delay = delay
         self._incomplete = b""
-        self._call_later: Callable[..., object] = asyncio.get_running_loop().call_later
+        self._body_left = 0
+        """The bytes of a request's body that have not arrived."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Part of asyncio's protocol."""
@@ -103,13 +139,30 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Part of asyncio's protocol."""
+        if self._body_left:
+            data = self._skip_body(data)
         *requests, self._incomplete = (self._incomplete + data).split(b"\r\n\r\n")
         for request in requests:
-            response = self._responses.response_to(request.split(b" ", 2)[1])
-            if self._delay:
-                self._call_later(self._delay, self._transport.write, response)
+            if request.startswith(b"POST"):
+                # No client sends another request before the response, and no JSON has an empty line.
+                self._body_left = _content_length(request)
+                self._incomplete = self._skip_body(self._incomplete)
             else:
-                self._transport.write(response)
+                self._send(self._responses.response_to(request.split(b" ", 2)[1]))
+
+    def _skip_body(self, data: bytes) -> bytes:
+        """What follows after the rest of the body. Responds when the body has ended."""
+        left = self._body_left
+        self._body_left = max(left - len(data), 0)
+        if not self._body_left:
+            self._send(self._responses.response_to_post())
+        return data[left:]
+
+    def _send(self, response: bytes) -> None:
+        if self._delay:
+            asyncio.get_running_loop().call_later(self._delay, self._transport.write, response)
+        else:
+            self._transport.write(response)
 
 
 async def serve(delay: float, polls: int) -> None:

@@ -1,4 +1,4 @@
-"""Medians, ratios, tables and verdicts, from the measured values. Pure."""
+"""Medians, ratios and tables, from the measured values. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-NO_VALUE: Final = "none"
+NO_VALUE: Final = "-"
 
 
-def in_rounds(contenders: Sequence[T], rounds: int, seed: int = 7) -> Iterator[T]:
-    """Each contender once per round. The order differs between rounds, and is the same in every run."""
+def in_rounds(
+    contenders: Sequence[T], rounds: int, *, fewer: Sequence[T] = (), fewer_rounds: int = 0, seed: int = 7
+) -> Iterator[T]:
+    """Each contender once per round. The order differs between rounds, and is the same in every run.
+
+    The contenders in `fewer` run in the first `fewer_rounds` rounds only.
+    """
     rand = random.Random(seed)  # noqa: S311 - not for a secret
-    for _ in range(rounds):
-        yield from rand.sample(contenders, len(contenders))
+    for number in range(rounds):
+        running = [*contenders, *fewer] if number < fewer_rounds else contenders
+        yield from rand.sample(running, len(running))
 
 
 @dataclass(frozen=True)
@@ -104,33 +110,6 @@ def table(heading: str, results: Results, contenders: Iterable[str], columns: Se
         name = contender if problem is None else f"{contender}: *{problem}*"
         lines.append([name, *(column.cell(results, contender) for column in columns)])
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A bound that the median of the values meets, or does not meet."""
-
-    text: str
-    ratio: Series
-    at_least: float = -math.inf
-    at_most: float = math.inf
-    form: str = "{:.2f}"
-
-    @property
-    def verdict(self) -> str:
-        """Whether the median is within the bound."""
-        if not self.ratio.known:
-            return "not measured"
-        return "met" if self.at_least <= self.ratio.median <= self.at_most else "not met"
-
-
-def verdicts(claims: Iterable[Claim]) -> str:
-    """A Markdown table of claims."""
-    lines = ["| claim | measured | |", "| --- | ---: | --- |"]
-    for claim in claims:
-        bound = f"at least {claim.at_least:,g}" if claim.at_least > -math.inf else f"at most {claim.at_most:,g}"
-        lines.append(f"| {claim.text}: {bound} | {claim.ratio.text(claim.form)} | **{claim.verdict}** |")
-    return "\n".join(lines)
 
 
 def replace_section(page: str, name: str, text: str) -> str:
