@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from attrs import evolve
 
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
 from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded, polled_sooner
@@ -88,13 +88,26 @@ def test_a_hint_about_a_task_that_is_not_waited_for_does_nothing() -> None:
     assert due(scheduler, NOW + 1.5) == []
 
 
-def test_a_hint_about_a_task_that_is_not_waited_for_costs_no_search_of_the_tasks() -> None:
+def test_no_hint_costs_a_search_of_the_tasks() -> None:
     class Searched(list[Any]):
         def __iter__(self) -> Iterator[Any]:
             raise AssertionError("every task was visited")
 
-    scheduler = new_scheduler(polled(new_wait(task="a")))
+    scheduler = new_scheduler(*(polled(new_wait(task=name)) for name in ("a", "b")))
     scheduler._queue = Searched(scheduler._queue)
-    scheduler.poll_now("another", NOW)
-    with pytest.raises(AssertionError):
-        scheduler.poll_now("a", NOW)
+    scheduler.poll_now("another", NOW + 1.5)
+    scheduler.poll_now("b", NOW + 1.5)
+    assert due(scheduler, NOW + 1.5) == ["b"]
+
+
+def test_the_schedule_of_a_task_stays_small_however_many_hints_come() -> None:
+    scheduler, now = new_scheduler(evolve(polled(new_wait(task="a")), next_poll_at=NOW + 1e6, deadline=math.inf)), NOW
+    for _ in range(5_000):
+        now += 2
+        scheduler.poll_now("a", now)
+        poll = scheduler.next(now)
+        assert isinstance(poll, ScheduledPoll)
+        scheduler.record(poll, evolve(polled(poll.state, now), next_poll_at=now + 1e6), now)
+    assert len(scheduler._queue) < 1_100
+    scheduler.poll_now("a", now + 2)
+    assert due(scheduler, now + 2) == ["a"]

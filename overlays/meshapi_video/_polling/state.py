@@ -229,23 +229,28 @@ def decide(state: PollState, now: float) -> Decision:
 
 def poll_succeeded(state: PollState, task: VideoTaskResponse, age: float | None, now: float, rand: float) -> PollState:
     """The state after a poll that returned a task; `age` is its age in seconds by the server's clock, if known."""
-    state = evolve(state, polls=state.polls + 1, consecutive_failures=0, task=task, last_seen_at=now, error=None)
-    if not state.wait_for_terminal:
-        return evolve(state, end=Done(task))
-    if is_terminal(task):
-        ended = outcome(task)
-        return evolve(state, end=GiveUp(ended) if isinstance(ended, InvalidResponse) else Done(task))
+    # A task is at least as old as the wait for it. Otherwise a clock that is set back with each response would move
+    # the deadline for ever.
+    created_at = state.created_at if age is None else min(now - age, state.started)
+    state = evolve(
+        state,
+        polls=state.polls + 1,
+        consecutive_failures=0,
+        created_at=created_at,
+        task=task,
+        last_seen_at=now,
+        error=None,
+        end=_end_with(task, wait_for_terminal=state.wait_for_terminal),
+    )
+    if state.end is not None:
+        return state
     if task.status not in _KNOWN_STATUSES:
         state = evolve(state, unknown_statuses=state.unknown_statuses | {shorten(task.status)})
-    if age is not None:
-        # A task is at least as old as the wait for it. Otherwise a clock that is set back with each
-        # response would move the deadline for ever.
-        state = evolve(state, created_at=min(now - age, state.started))
     if state.deadline_from_task:
-        expiry = state.created_at + _life_of(task) + GRACE
+        expiry = created_at + _life_of(task) + GRACE
         # Once reached, the deadline moves by a whole delay or not at all. So there is one final poll,
         # and not one for each small move.
-        if now < state.deadline or expiry > now + state.policy.delay(now - state.created_at, rand=0, task=task):
+        if now < state.deadline or expiry > now + state.policy.delay(now - created_at, rand=0, task=task):
             state = evolve(state, deadline=expiry)
     return _schedule_next(state, now, rand, retry_after=0)
 
@@ -339,6 +344,14 @@ def is_transient(error: MeshVideoError) -> bool:
             return isinstance(error, ConnectionFailed) and not is_refusal(error)
 
 
+def _end_with(task: VideoTaskResponse, *, wait_for_terminal: bool) -> Done | GiveUp | None:
+    """How a wait ends with a task; None if it goes on."""
+    if wait_for_terminal and not is_terminal(task):
+        return None
+    ended = outcome(task) if wait_for_terminal else None
+    return GiveUp(ended) if isinstance(ended, InvalidResponse) else Done(task)
+
+
 def _may_pass(state: PollState, error: MeshVideoError) -> bool:
     # A machine may move into a network that inspects TLS until its user logs in. If no poll has succeeded, the machine
     # rather lacks a certificate authority, and all polls would fail.
@@ -350,18 +363,18 @@ def _may_pass(state: PollState, error: MeshVideoError) -> bool:
 
 
 def _schedule_next(state: PollState, now: float, rand: float, retry_after: float) -> PollState:
-    was_final = state.next_poll_at >= state.deadline
-    state = evolve(state, not_before=now + retry_after)
+    was_final, not_before = state.next_poll_at >= state.deadline, now + retry_after
     hung_until_deadline = 0 <= now - state.deadline <= _DEADLINE_TOLERANCE
     if state.error is not None and not was_final and not retry_after and hung_until_deadline:
-        return evolve(state, next_poll_at=state.deadline)
+        return evolve(state, not_before=not_before, next_poll_at=state.deadline)
     if now >= state.deadline:
         overdue = "; the task should have expired by now" if state.deadline_from_task else ""
-        return timed_out(state, now, overdue)
-    if now + retry_after > state.deadline:
-        return deferred(state, now, now + retry_after)
+        return timed_out(evolve(state, not_before=not_before), now, overdue)
+    if not_before > state.deadline:
+        return deferred(state, now, not_before)
     delay = state.policy.delay(now - state.created_at, rand, state.consecutive_failures, state.task)
-    return evolve(state, next_poll_at=min(now + max(delay, retry_after), state.deadline))
+    next_poll_at = min(now + max(delay, retry_after), state.deadline)
+    return evolve(state, not_before=not_before, next_poll_at=next_poll_at)
 
 
 def _life_of(task: VideoTaskResponse) -> float:
