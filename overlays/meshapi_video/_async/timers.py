@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-def move_on_after(seconds: float, *, shield: bool = False) -> AbstractContextManager[anyio.CancelScope, bool]:
+def move_on_after(seconds: float, *, shield: bool = False) -> AbstractContextManager[anyio.CancelScope, bool | None]:
     """Cancels this context after so many seconds. The same as anyio's, but with any clock."""
     scope = anyio.move_on_after(seconds, shield=shield)
     return _with_thread(seconds, scope) if may_be_frozen() else scope

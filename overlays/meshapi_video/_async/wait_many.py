@@ -51,6 +51,8 @@ T = TypeVar("T")
 
 SHUTDOWN_TIMEOUT: Final = 1.0
 """Seconds for all background tasks to end after their cancellation."""
+_IDS_IN_A_TURN: Final = 10
+"""Ids that are taken before the other coroutines of the event loop run."""
 
 
 class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
@@ -216,9 +218,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
         except StopIteration:
             self._iteration.is_exhausted = True
         else:
-            self._poller.add(task)
-        # Let other coroutines run: there may be very many ids.
-        await anyio.lowlevel.checkpoint()
+            await self._poller.add(task)
 
 
 class Poller:
@@ -255,7 +255,7 @@ class Poller:
         """The polls for the workers."""
         self._polls_ready = anyio.Semaphore(0)
         """The number of polls that no worker has taken."""
-        self._workers = 0
+        self._workers = self._added = 0
         self._process = os.getpid()
         self._failure: BaseException | None = None
         self._scope: anyio.CancelScope | None = None
@@ -286,15 +286,20 @@ class Poller:
             self._scope, self._loop = anyio.CancelScope(), current_loop()
             _start_task(self._loop, partial(self._run, self._scope), self._finish)
 
-    def add(self, task: TaskRef) -> None:
+    async def add(self, task: TaskRef) -> None:
         """Adds a task."""
         self.scheduler.start(task, self._start_wait)
-        self._wake_others()
+        self._wake_others(self.scheduler.next_at)
+        # Let other coroutines run: there may be very many ids, all of them duplicates. With many polls in flight, each
+        # turn takes so long that one id in each would be too few.
+        self._added += 1
+        if self._added % _IDS_IN_A_TURN == 0:
+            await anyio.lowlevel.checkpoint()
 
     def poll_now(self, task_id: str) -> None:
         """Takes a hint that a task has changed."""
         self.scheduler.poll_now(task_id, self._clock())
-        self._wake_others()
+        self._wake_others(self.scheduler.next_at)
 
     def pending(self, limit: int | None) -> list[PendingTask]:
         """The tasks whose wait has not ended."""
@@ -380,9 +385,9 @@ class Poller:
 
     def _dispatch_polls(self, group: TaskGroup) -> None:
         """Gives every poll that is due to a worker."""
-        while isinstance(action := self.scheduler.next(self._clock()), ScheduledPoll):
+        while isinstance(action := self.scheduler.next(now := self._clock()), ScheduledPoll):
             self._give_to_worker(action, group)
-        self._wake_others()
+        self._wake_others(next_at=now + action)
 
     def _give_to_worker(self, poll: ScheduledPoll, group: TaskGroup) -> None:
         """Gives the poll to a worker, and starts another worker if all are busy."""
@@ -404,9 +409,9 @@ class Poller:
         state = await self._send_poll(poll.state, poll.timeout)
         self.scheduler.record(poll, state, self._clock())
 
-    def _wake_others(self) -> None:
-        """Wakes the tasks for which the scheduler's last change means work. It means none after most polls."""
-        if self.scheduler.next_at < self._asleep_until - self.scheduler.slack:
+    def _wake_others(self, next_at: float) -> None:
+        """Wakes the tasks for which the scheduler's last change means work: after most polls, none."""
+        if next_at < self._asleep_until - self.scheduler.slack:
             self._asleep_until = -math.inf
             self._due.set()
         if self.reports_progress or self.scheduler.has_results:
@@ -416,9 +421,7 @@ class Poller:
         """Adds the ids of an asynchronous iterable, which may take its time for each."""
         with move_on_after(self._deadline - self._clock()):
             async for task in task_ids:
-                self.add(task)
-                # Let other coroutines run: there may be very many ids, all of them duplicates.
-                await anyio.lowlevel.checkpoint()
+                await self.add(task)
                 while not self.scheduler.has_room:
                     await self.changed.wait()
         self.ids_arrive = False

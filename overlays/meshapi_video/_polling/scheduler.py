@@ -39,7 +39,7 @@ _REMEMBERED: Final = 100_000
 """Ended tasks whose ids are kept, so that a duplicate is not polled again."""
 FINAL_POLL_WINDOW: Final = 0.7
 """Seconds after its deadline within which a wait's final poll may start."""
-_SLACK: Final = 0.005
+_SLACK: Final = 0.002
 _MOST_REPLACED: Final = 1_000
 """Entries of the queue that hints have replaced, before all of them are removed, unless there are more tasks."""
 
@@ -110,7 +110,9 @@ class Scheduler:
         if not self._queue:
             return math.inf
         window_end = self._earliest_deadline + FINAL_POLL_WINDOW
-        return window_end if self.is_full else min(max(self._queue[0][0], self._rate_limiter.next_at), window_end)
+        if self.is_full:
+            return window_end
+        return min(max(self._queue[0][0], self._rate_limiter.next_at), window_end)
 
     @property
     def progress(self) -> WaitProgress:
