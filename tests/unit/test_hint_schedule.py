@@ -111,3 +111,13 @@ def test_the_schedule_of_a_task_stays_small_however_many_hints_come() -> None:
     assert len(scheduler._queue) < 1_100
     scheduler.poll_now("a", now + 2)
     assert due(scheduler, now + 2) == ["a"]
+
+
+def test_a_wait_with_a_hint_ends_once_at_its_deadline() -> None:
+    scheduler = new_scheduler(polled(new_wait(timeout=10, task="a")), polled(new_wait(timeout=10, task="b")))
+    scheduler.poll_now("a", NOW + 1.5)
+    assert due(scheduler, NOW + 11) == []
+    results = [scheduler.take(), scheduler.take()]
+    assert sorted(result.task_id for result in results if result is not None) == ["a", "b"]
+    assert scheduler.is_empty
+    assert scheduler.take() is None
