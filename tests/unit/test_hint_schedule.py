@@ -121,3 +121,16 @@ def test_a_wait_with_a_hint_ends_once_at_its_deadline() -> None:
     assert sorted(result.task_id for result in results if result is not None) == ["a", "b"]
     assert scheduler.is_empty
     assert scheduler.take() is None
+
+
+def test_a_hint_about_an_overdue_wait_does_not_end_it_twice() -> None:
+    scheduler = new_scheduler(*(polled(new_wait(timeout=10, task=f"t{number}")) for number in range(1_001)))
+    # The first call ends a part of them.
+    assert scheduler.next(NOW + 11) == 0
+    for number in range(1_001):
+        scheduler.poll_now(f"t{number}", NOW + 1.5)
+    while scheduler.next(NOW + 11) == 0:
+        pass
+    ended = [result.task_id for result in iter(scheduler.take, None) if result is not None]
+    assert sorted(ended) == sorted(f"t{number}" for number in range(1_001))
+    assert scheduler.is_empty

@@ -40,6 +40,9 @@ _REMEMBERED: Final = 100_000
 FINAL_POLL_WINDOW: Final = 0.7
 """Seconds after its deadline within which a wait's final poll may start."""
 _SLACK: Final = 0.002
+_ENDED_AT_ONCE: Final = 500
+"""Overdue waits that one call of `next` ends. All waits of a program may have the same deadline, and to end very many
+would stop its event loop for seconds."""
 _MOST_REPLACED: Final = 1_000
 """Entries of the queue that hints have replaced, before all of them are removed, unless there are more tasks."""
 
@@ -67,6 +70,8 @@ class Scheduler:
         also has the entry that the hint has replaced."""
         self._earliest_deadline = math.inf
         """No wait in the queue has an earlier deadline."""
+        self._overdue = deque[PollState]()
+        """The waits that `next` has to end."""
         self._numbers = count()
         self._pending: dict[str, PollState] = {}
         self._ended: deque[PollState | WaitResult] = deque()
@@ -107,6 +112,8 @@ class Scheduler:
     @property
     def next_at(self) -> float:
         """When `next` has something to do, unless something changes."""
+        if self._overdue:
+            return -math.inf
         if not self._queue:
             return math.inf
         window_end = self._earliest_deadline + FINAL_POLL_WINDOW
@@ -180,7 +187,10 @@ class Scheduler:
     def next(self, now: float) -> ScheduledPoll | float:
         """A poll to send now, or the seconds to sleep unless something changes."""
         if self._is_too_late(self._earliest_deadline, now) or self._is_deferred(self._earliest_deadline, now):
-            self._end_overdue(now)
+            self._find_overdue(now)
+        self._end_overdue(now)
+        if self._overdue:
+            return 0.0
         while self._queue and self._is_replaced(self._queue[0][2]):
             heapq.heappop(self._queue)
         if (next_at := self.next_at) > now:
@@ -221,20 +231,28 @@ class Scheduler:
         # Past the deadline, a `Retry-After` that has ended defers nothing.
         return self._rate_limiter.retry_after_until > max(deadline, now)
 
-    def _end_overdue(self, now: float) -> None:
+    def _find_overdue(self, now: float) -> None:
         queue, self._queue, self._earliest_deadline = self._queue, [], math.inf
         for entry in queue:
             state = entry[2]
             if self._is_replaced(state):
                 continue
-            if self._is_too_late(state.deadline, now):
-                self._put(timed_out(state, now))
-            elif self._is_deferred(state.deadline, now):
-                self._put(deferred(state, now, self._rate_limiter.retry_after_until))
+            if self._is_too_late(state.deadline, now) or self._is_deferred(state.deadline, now):
+                self._overdue.append(state)
             else:
                 self._queue.append(entry)
                 self._earliest_deadline = min(self._earliest_deadline, state.deadline)
         heapq.heapify(self._queue)
+
+    def _end_overdue(self, now: float) -> None:
+        for _ in range(min(len(self._overdue), _ENDED_AT_ONCE)):
+            state = self._overdue.popleft()
+            if self._is_replaced(state):
+                continue
+            if self._is_too_late(state.deadline, now):
+                self._put(timed_out(state, now))
+            else:
+                self._put(deferred(state, now, self._rate_limiter.retry_after_until))
 
     def _put(self, state: PollState) -> None:
         before = self._pending.get(state.task_id)
@@ -250,12 +268,12 @@ class Scheduler:
             return
         self._pending[state.task_id] = state
         self._push(state)
-        self._earliest_deadline = min(self._earliest_deadline, state.deadline)
         if state.task is not None:
             self._statuses[state.task.status] += 1
 
     def _push(self, state: PollState) -> None:
         heapq.heappush(self._queue, (state.next_poll_at, next(self._numbers), state))
+        self._earliest_deadline = min(self._earliest_deadline, state.deadline)
 
     def _is_replaced(self, state: PollState) -> bool:
         return self._pending.get(state.task_id) is not state
