@@ -131,6 +131,8 @@ def test_a_hint_about_an_overdue_wait_does_not_end_it_twice() -> None:
         scheduler.poll_now(f"t{number}", NOW + 1.5)
     while scheduler.next(NOW + 11) == 0:
         pass
-    ended = [result.task_id for result in iter(scheduler.take, None) if result is not None]
+    ended = list[str]()
+    while (result := scheduler.take()) is not None:
+        ended.append(result.task_id)
     assert sorted(ended) == sorted(f"t{number}" for number in range(1_001))
     assert scheduler.is_empty
