@@ -93,6 +93,9 @@ def require_task(parsed: object) -> VideoTaskResponse:
     """
     if not isinstance(parsed, VideoTaskResponse):
         raise InvalidResponse(f"the generated client parsed the response as {type(parsed).__name__}, not as a task")
+    # The generated parser removes the known fields from this dict, which keeps the memory for all of them. A process
+    # may wait for very many tasks.
+    parsed.additional_properties = parsed.additional_properties.copy()
     return parsed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from attrs import evolve
 
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
 from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded, polled_sooner
@@ -88,13 +88,51 @@ def test_a_hint_about_a_task_that_is_not_waited_for_does_nothing() -> None:
     assert due(scheduler, NOW + 1.5) == []
 
 
-def test_a_hint_about_a_task_that_is_not_waited_for_costs_no_search_of_the_tasks() -> None:
+def test_no_hint_costs_a_search_of_the_tasks() -> None:
     class Searched(list[Any]):
         def __iter__(self) -> Iterator[Any]:
             raise AssertionError("every task was visited")
 
-    scheduler = new_scheduler(polled(new_wait(task="a")))
+    scheduler = new_scheduler(*(polled(new_wait(task=name)) for name in ("a", "b")))
     scheduler._queue = Searched(scheduler._queue)
-    scheduler.poll_now("another", NOW)
-    with pytest.raises(AssertionError):
-        scheduler.poll_now("a", NOW)
+    scheduler.poll_now("another", NOW + 1.5)
+    scheduler.poll_now("b", NOW + 1.5)
+    assert due(scheduler, NOW + 1.5) == ["b"]
+
+
+def test_the_schedule_of_a_task_stays_small_however_many_hints_come() -> None:
+    scheduler, now = new_scheduler(evolve(polled(new_wait(task="a")), next_poll_at=NOW + 1e6, deadline=math.inf)), NOW
+    for _ in range(5_000):
+        now += 2
+        scheduler.poll_now("a", now)
+        poll = scheduler.next(now)
+        assert isinstance(poll, ScheduledPoll)
+        scheduler.record(poll, evolve(polled(poll.state, now), next_poll_at=now + 1e6), now)
+    assert len(scheduler._queue) < 1_100
+    scheduler.poll_now("a", now + 2)
+    assert due(scheduler, now + 2) == ["a"]
+
+
+def test_a_wait_with_a_hint_ends_once_at_its_deadline() -> None:
+    scheduler = new_scheduler(polled(new_wait(timeout=10, task="a")), polled(new_wait(timeout=10, task="b")))
+    scheduler.poll_now("a", NOW + 1.5)
+    assert due(scheduler, NOW + 11) == []
+    results = [scheduler.take(), scheduler.take()]
+    assert sorted(result.task_id for result in results if result is not None) == ["a", "b"]
+    assert scheduler.is_empty
+    assert scheduler.take() is None
+
+
+def test_a_hint_about_an_overdue_wait_does_not_end_it_twice() -> None:
+    scheduler = new_scheduler(*(polled(new_wait(timeout=10, task=f"t{number}")) for number in range(1_001)))
+    # The first call ends a part of them.
+    assert scheduler.next(NOW + 11) == 0
+    for number in range(1_001):
+        scheduler.poll_now(f"t{number}", NOW + 1.5)
+    while scheduler.next(NOW + 11) == 0:
+        pass
+    ended = list[str]()
+    while (result := scheduler.take()) is not None:
+        ended.append(result.task_id)
+    assert sorted(ended) == sorted(f"t{number}" for number in range(1_001))
+    assert scheduler.is_empty

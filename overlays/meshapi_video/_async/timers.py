@@ -18,18 +18,13 @@ from meshapi_video._threads import start_timer
 if TYPE_CHECKING:
     import threading
     from collections.abc import Generator
+    from contextlib import AbstractContextManager
 
 
-@contextlib.contextmanager
-def move_on_after(seconds: float, *, shield: bool = False) -> Generator[anyio.CancelScope]:
+def move_on_after(seconds: float, *, shield: bool = False) -> AbstractContextManager[anyio.CancelScope, bool | None]:
     """Cancels this context after so many seconds. The same as anyio's, but with any clock."""
-    with anyio.move_on_after(seconds, shield=shield) as scope:
-        timer = _start_timer(seconds, scope) if may_be_frozen() else None
-        try:
-            yield scope
-        finally:
-            if timer is not None:
-                timer.cancel()
+    scope = anyio.move_on_after(seconds, shield=shield)
+    return _with_thread(seconds, scope) if may_be_frozen() else scope
 
 
 @contextlib.contextmanager
@@ -45,6 +40,16 @@ async def sleep(seconds: float) -> None:
     """Pauses for so many seconds."""
     with move_on_after(seconds):
         await anyio.sleep_forever()
+
+
+@contextlib.contextmanager
+def _with_thread(seconds: float, scope: anyio.CancelScope) -> Generator[anyio.CancelScope]:
+    with scope:
+        timer = _start_timer(seconds, scope)
+        try:
+            yield scope
+        finally:
+            timer.cancel()
 
 
 def _start_timer(seconds: float, scope: anyio.CancelScope) -> threading.Timer:

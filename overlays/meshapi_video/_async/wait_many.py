@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import math
 import os
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
@@ -50,6 +51,8 @@ T = TypeVar("T")
 
 SHUTDOWN_TIMEOUT: Final = 1.0
 """Seconds for all background tasks to end after their cancellation."""
+_IDS_IN_A_TURN: Final = 10
+"""Ids that are taken before the other coroutines of the event loop run."""
 
 
 class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
@@ -215,9 +218,7 @@ class AsyncWaitResults(AsyncIterator[WaitResult]):
         except StopIteration:
             self._iteration.is_exhausted = True
         else:
-            self._poller.add(task)
-        # Let other coroutines run: there may be very many ids.
-        await anyio.lowlevel.checkpoint()
+            await self._poller.add(task)
 
 
 class Poller:
@@ -234,8 +235,7 @@ class Poller:
         deadline: float | None,
     ) -> None:
         self.scheduler = scheduler
-        self.changed: anyio.Event = anyio.Event()
-        """It is set, and replaced by a new event, when the scheduler has changed."""
+        self._changed = anyio.Event()
         self.ended: anyio.Event = anyio.Event()
         self.ids_arrive: bool = arriving_ids is not None
         """Whether an asynchronous iterable may still give ids."""
@@ -247,11 +247,26 @@ class Poller:
         self._telemetry = telemetry.wait_many(scheduler, clock)
         self._arriving_ids = arriving_ids
         self._deadline = math.inf if deadline is None else deadline
+        self._due = anyio.Event()
+        """Wakes the dispatcher before the end of its sleep."""
         self._asleep_until = -math.inf
+        """When the dispatcher wakes by itself; in the past if it is awake."""
+        self._polls = deque[ScheduledPoll]()
+        """The polls for the workers."""
+        self._polls_ready = anyio.Semaphore(0)
+        """The number of polls that no worker has taken."""
+        self._workers = self._added = 0
         self._process = os.getpid()
         self._failure: BaseException | None = None
         self._scope: anyio.CancelScope | None = None
         self._loop: EventLoop | None = None
+
+    @property
+    def changed(self) -> anyio.Event:
+        """An event that is set when there may be something to do for the iterator, from now on."""
+        if self._changed.is_set():
+            self._changed = anyio.Event()
+        return self._changed
 
     def check_process(self) -> None:
         """Raises `RuntimeError` in a forked process, where the event loop does not run."""
@@ -267,19 +282,24 @@ class Poller:
         """Starts, unless it was started before or has ended."""
         if self._scope is None and not self.ended.is_set():
             # The iterator may have been created on another event loop.
-            self.changed, self.ended = anyio.Event(), anyio.Event()
+            self._changed, self.ended, self._polls_ready = anyio.Event(), anyio.Event(), anyio.Semaphore(0)
             self._scope, self._loop = anyio.CancelScope(), current_loop()
             _start_task(self._loop, partial(self._run, self._scope), self._finish)
 
-    def add(self, task: TaskRef) -> None:
+    async def add(self, task: TaskRef) -> None:
         """Adds a task."""
         self.scheduler.start(task, self._start_wait)
-        self.notify()
+        self._wake_others(self.scheduler.next_at)
+        # Let other coroutines run: there may be very many ids, all of them duplicates. With many polls in flight, each
+        # turn takes so long that one id in each would be too few.
+        self._added += 1
+        if self._added % _IDS_IN_A_TURN == 0:
+            await anyio.lowlevel.checkpoint()
 
     def poll_now(self, task_id: str) -> None:
         """Takes a hint that a task has changed."""
         self.scheduler.poll_now(task_id, self._clock())
-        self.notify()
+        self._wake_others(self.scheduler.next_at)
 
     def pending(self, limit: int | None) -> list[PendingTask]:
         """The tasks whose wait has not ended."""
@@ -324,9 +344,8 @@ class Poller:
             await self.ended.wait()
 
     def notify(self) -> None:
-        """Tells all waiters that the scheduler has changed."""
-        changed, self.changed = self.changed, anyio.Event()
-        changed.set()
+        """Wakes the iterator, and the task that takes the arriving ids."""
+        self._changed.set()
 
     async def _run(self, scope: anyio.CancelScope) -> None:
         try:
@@ -359,32 +378,50 @@ class Poller:
 
     async def _dispatch(self, group: TaskGroup) -> None:
         while True:
-            action = self.scheduler.next(self._clock())
-            if isinstance(action, ScheduledPoll):
-                group.start_soon(self._guard, self._run_poll, action)
-                continue
-            if self.scheduler.has_results:
-                self.notify()
-            changed, self._asleep_until = self.changed, self._clock() + action
-            with move_on_after(action):
-                await changed.wait()
+            self._dispatch_polls(group)
+            self._due, self._asleep_until = anyio.Event(), self.scheduler.next_at
+            with move_on_after(max(self._asleep_until - self._clock(), self.scheduler.slack)):
+                await self._due.wait()
+
+    def _dispatch_polls(self, group: TaskGroup) -> None:
+        """Gives every poll that is due to a worker."""
+        while isinstance(action := self.scheduler.next(now := self._clock()), ScheduledPoll):
+            self._give_to_worker(action, group)
+        self._wake_others(next_at=now + action)
+
+    def _give_to_worker(self, poll: ScheduledPoll, group: TaskGroup) -> None:
+        """Gives the poll to a worker, and starts another worker if all are busy."""
+        # To start a task costs several times as much as to wake one.
+        if self._workers < self.scheduler.in_flight:
+            self._workers += 1
+            group.start_soon(self._guard, self._work, group)
+        self._polls.append(poll)
+        self._polls_ready.release()
+
+    async def _work(self, group: TaskGroup) -> None:
+        while True:
+            await self._polls_ready.acquire()
+            await self._run_poll(self._polls.popleft())
+            # Another poll may have waited for the end of this one.
+            self._dispatch_polls(group)
 
     async def _run_poll(self, poll: ScheduledPoll) -> None:
         state = await self._send_poll(poll.state, poll.timeout)
-        was_full = self.scheduler.is_full
         self.scheduler.record(poll, state, self._clock())
-        # Most polls change nothing for the other coroutines, and waking those costs a part of what a poll costs.
-        changes = state.error is not None or self.scheduler.has_results or state.next_poll_at < self._asleep_until
-        if self.reports_progress or was_full or changes:
+
+    def _wake_others(self, next_at: float) -> None:
+        """Wakes the tasks for which the scheduler's last change means work: after most polls, none."""
+        if next_at < self._asleep_until - self.scheduler.slack:
+            self._asleep_until = -math.inf
+            self._due.set()
+        if self.reports_progress or self.scheduler.has_results:
             self.notify()
 
     async def _take_arriving_ids(self, task_ids: AsyncIterable[TaskRef]) -> None:
         """Adds the ids of an asynchronous iterable, which may take its time for each."""
         with move_on_after(self._deadline - self._clock()):
             async for task in task_ids:
-                self.add(task)
-                # Let other coroutines run: there may be very many ids, all of them duplicates.
-                await anyio.lowlevel.checkpoint()
+                await self.add(task)
                 while not self.scheduler.has_room:
                     await self.changed.wait()
         self.ids_arrive = False

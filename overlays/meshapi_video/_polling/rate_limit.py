@@ -38,6 +38,11 @@ class RateLimiter:
         """When the next request may be sent."""
         return max(self._interval_ends, self.retry_after_until)
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether there is a least time between two requests."""
+        return self._interval > 0
+
     def record_sent(self, now: float) -> None:
         """Records that a request was sent."""
         self._interval_ends = now + self._interval

@@ -39,6 +39,12 @@ _REMEMBERED: Final = 100_000
 """Ended tasks whose ids are kept, so that a duplicate is not polled again."""
 FINAL_POLL_WINDOW: Final = 0.7
 """Seconds after its deadline within which a wait's final poll may start."""
+_SLACK: Final = 0.002
+_ENDED_AT_ONCE: Final = 500
+"""Overdue waits that one call of `next` ends. All waits of a program may have the same deadline, and to end very many
+would stop its event loop for seconds."""
+_MOST_REPLACED: Final = 1_000
+"""Entries of the queue that hints have replaced, before all of them are removed, unless there are more tasks."""
 
 
 @frozen
@@ -60,17 +66,19 @@ class Scheduler:
         self._max_waiting = check_count("max_waiting", max_waiting, least=1)
         self._rate_limiter = RateLimiter(requests_per_minute)
         self._queue: list[tuple[float, int, PollState]] = []
-        """A heap of the waits without a poll in flight, by the time of their next poll."""
+        """A heap of the waits without a poll in flight, by the time of their next poll. After a hint about a task, it
+        also has the entry that the hint has replaced."""
         self._earliest_deadline = math.inf
         """No wait in the queue has an earlier deadline."""
+        self._overdue = deque[PollState]()
+        """The waits that `next` has to end."""
         self._numbers = count()
         self._pending: dict[str, PollState] = {}
         self._ended: deque[PollState | WaitResult] = deque()
         """The results to take, in the order in which the waits ended."""
         self._ended_ids = _RecentIds()
-        self._hinted: set[str] = set()
-        """The tasks with a poll in flight about which a hint came."""
-        self._in_flight = 0
+        self._in_flight: dict[str, bool] = {}
+        """The tasks with a poll in flight, and whether a hint about each came meanwhile."""
         self.observe: Callable[[PollState, bool], object] | None = None
         """Called with the state of a wait when it begins or ends, and with True if it begins."""
         self._polls = self._results = 0
@@ -94,18 +102,36 @@ class Scheduler:
     @property
     def is_full(self) -> bool:
         """Whether as many polls are in flight as allowed."""
-        return self._in_flight >= self.max_in_flight
+        return len(self._in_flight) >= self.max_in_flight
 
     @property
     def in_flight(self) -> int:
         """The number of polls in flight."""
-        return self._in_flight
+        return len(self._in_flight)
+
+    @property
+    def next_at(self) -> float:
+        """When `next` has something to do, unless something changes."""
+        if self._overdue:
+            return -math.inf
+        if not self._queue:
+            return math.inf
+        window_end = self._earliest_deadline + FINAL_POLL_WINDOW
+        if self.is_full:
+            return window_end
+        return min(max(self._queue[0][0], self._rate_limiter.next_at), window_end)
 
     @property
     def progress(self) -> WaitProgress:
         """The progress so far."""
         begun = self._results + len(self._pending)
         return WaitProgress(begun, self._results, self._polls, dict(+self._statuses))
+
+    @property
+    def slack(self) -> float:
+        """Seconds by which a poll may be late, so that a driver wakes once for many polls."""
+        # A rate limit allows one poll at a time.
+        return 0.0 if self._rate_limiter.has_interval else _SLACK
 
     def pending(self, limit: int | None, now: float) -> list[PendingTask]:
         """At most `limit` pending tasks, in the order in which they were added."""
@@ -144,32 +170,33 @@ class Scheduler:
 
     def poll_now(self, task_id: str, now: float) -> None:
         """Takes a hint that a task has changed. Does nothing for a task that is not waited for."""
-        if task_id not in self._pending:
-            # Callbacks may come for many tasks of other programs.
+        state = self._pending.get(task_id)
+        # Callbacks may come for many tasks of other programs.
+        if state is None:
             return
-        for index, (_, number, state) in enumerate(self._queue):
-            if state.task_id == task_id:
-                self._pending[task_id] = sooner = polled_sooner(state, now)
-                self._queue[index] = sooner.next_poll_at, number, sooner
-                heapq.heapify(self._queue)
-                return
-        # The server may have sent the response of the poll in flight before the change.
-        self._hinted.add(task_id)
+        if task_id in self._in_flight:
+            # The server may have sent the response of the poll in flight before the change.
+            self._in_flight[task_id] = True
+            return
+        sooner = polled_sooner(state, now)
+        if sooner.next_poll_at < state.next_poll_at:
+            self._pending[task_id] = sooner
+            self._push(sooner)
+            self._remove_replaced()
 
     def next(self, now: float) -> ScheduledPoll | float:
         """A poll to send now, or the seconds to sleep unless something changes."""
         if self._is_too_late(self._earliest_deadline, now) or self._is_deferred(self._earliest_deadline, now):
-            self._end_overdue(now)
-        window_end = self._earliest_deadline + FINAL_POLL_WINDOW
-        if not self._queue:
-            return math.inf
-        if self.is_full:
-            return window_end - now
-        next_poll_at, _, state = self._queue[0]
-        if (send_at := max(next_poll_at, self._rate_limiter.next_at)) > now:
-            return min(send_at, window_end) - now
-        heapq.heappop(self._queue)
-        self._in_flight += 1
+            self._find_overdue(now)
+        self._end_overdue(now)
+        if self._overdue:
+            return 0.0
+        while self._queue and self._is_replaced(self._queue[0][2]):
+            heapq.heappop(self._queue)
+        if (next_at := self.next_at) > now:
+            return next_at - now
+        _, _, state = heapq.heappop(self._queue)
+        self._in_flight[state.task_id] = False
         self._rate_limiter.record_sent(now)
         # Final polls that could not all start at the deadline share the time of one final poll.
         final_timeout = min(FINAL_POLL_TIMEOUT, state.deadline + FINAL_POLL_TIMEOUT - now)
@@ -177,15 +204,12 @@ class Scheduler:
 
     def record(self, poll: ScheduledPoll, state: PollState, now: float) -> None:
         """Records the state after a poll."""
-        self._in_flight -= 1
+        was_hinted = self._in_flight.pop(state.task_id)
         self._polls += 1
         self._rate_limiter.record(state.error, poll.sent_at, now)
         # A poll that was in flight when `stop` was set is ignored.
         if state.task_id in self._pending:
-            if state.task_id in self._hinted:
-                self._hinted.discard(state.task_id)
-                state = polled_sooner(state, now)
-            self._put(state)
+            self._put(polled_sooner(state, now) if was_hinted else state)
 
     def stop(self, now: float) -> None:
         """Ends every wait."""
@@ -207,18 +231,28 @@ class Scheduler:
         # Past the deadline, a `Retry-After` that has ended defers nothing.
         return self._rate_limiter.retry_after_until > max(deadline, now)
 
-    def _end_overdue(self, now: float) -> None:
+    def _find_overdue(self, now: float) -> None:
         queue, self._queue, self._earliest_deadline = self._queue, [], math.inf
         for entry in queue:
             state = entry[2]
-            if self._is_too_late(state.deadline, now):
-                self._put(timed_out(state, now))
-            elif self._is_deferred(state.deadline, now):
-                self._put(deferred(state, now, self._rate_limiter.retry_after_until))
+            if self._is_replaced(state):
+                continue
+            if self._is_too_late(state.deadline, now) or self._is_deferred(state.deadline, now):
+                self._overdue.append(state)
             else:
                 self._queue.append(entry)
                 self._earliest_deadline = min(self._earliest_deadline, state.deadline)
         heapq.heapify(self._queue)
+
+    def _end_overdue(self, now: float) -> None:
+        for _ in range(min(len(self._overdue), _ENDED_AT_ONCE)):
+            state = self._overdue.popleft()
+            if self._is_replaced(state):
+                continue
+            if self._is_too_late(state.deadline, now):
+                self._put(timed_out(state, now))
+            else:
+                self._put(deferred(state, now, self._rate_limiter.retry_after_until))
 
     def _put(self, state: PollState) -> None:
         before = self._pending.get(state.task_id)
@@ -233,10 +267,21 @@ class Scheduler:
             self._ended.append(state)
             return
         self._pending[state.task_id] = state
-        heapq.heappush(self._queue, (state.next_poll_at, next(self._numbers), state))
-        self._earliest_deadline = min(self._earliest_deadline, state.deadline)
+        self._push(state)
         if state.task is not None:
             self._statuses[state.task.status] += 1
+
+    def _push(self, state: PollState) -> None:
+        heapq.heappush(self._queue, (state.next_poll_at, next(self._numbers), state))
+        self._earliest_deadline = min(self._earliest_deadline, state.deadline)
+
+    def _is_replaced(self, state: PollState) -> bool:
+        return self._pending.get(state.task_id) is not state
+
+    def _remove_replaced(self) -> None:
+        if len(self._queue) > 2 * len(self._pending) + _MOST_REPLACED:
+            self._queue = [entry for entry in self._queue if not self._is_replaced(entry[2])]
+            heapq.heapify(self._queue)
 
 
 def _text_of(task: object) -> str:

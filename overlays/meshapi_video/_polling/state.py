@@ -229,25 +229,34 @@ def decide(state: PollState, now: float) -> Decision:
 
 def poll_succeeded(state: PollState, task: VideoTaskResponse, age: float | None, now: float, rand: float) -> PollState:
     """The state after a poll that returned a task; `age` is its age in seconds by the server's clock, if known."""
-    state = evolve(state, polls=state.polls + 1, consecutive_failures=0, task=task, last_seen_at=now, error=None)
-    if not state.wait_for_terminal:
-        return evolve(state, end=Done(task))
-    if is_terminal(task):
-        ended = outcome(task)
-        return evolve(state, end=GiveUp(ended) if isinstance(ended, InvalidResponse) else Done(task))
+    end = _end_with(task, wait_for_terminal=state.wait_for_terminal)
+    # A task is at least as old as the wait for it. Otherwise a clock that is set back with each response would move
+    # the deadline for ever.
+    created_at = state.created_at if age is None else min(now - age, state.started)
+    deadline, next_poll_at = state.deadline, now
+    if end is None:
+        if state.deadline_from_task:
+            deadline = _deadline_from(task, state, created_at, now)
+        next_poll_at = min(now + state.policy.delay(now - created_at, rand, 0, task), deadline)
+    # One new state for a poll: to make it takes a large part of the time of this function.
+    state = evolve(
+        state,
+        created_at=created_at,
+        next_poll_at=next_poll_at,
+        not_before=now,
+        deadline=deadline,
+        consecutive_failures=0,
+        polls=state.polls + 1,
+        task=task,
+        last_seen_at=now,
+        error=None,
+        end=end,
+    )
+    if end is not None:
+        return state
     if task.status not in _KNOWN_STATUSES:
         state = evolve(state, unknown_statuses=state.unknown_statuses | {shorten(task.status)})
-    if age is not None:
-        # A task is at least as old as the wait for it. Otherwise a clock that is set back with each
-        # response would move the deadline for ever.
-        state = evolve(state, created_at=min(now - age, state.started))
-    if state.deadline_from_task:
-        expiry = state.created_at + _life_of(task) + GRACE
-        # Once reached, the deadline moves by a whole delay or not at all. So there is one final poll,
-        # and not one for each small move.
-        if now < state.deadline or expiry > now + state.policy.delay(now - state.created_at, rand=0, task=task):
-            state = evolve(state, deadline=expiry)
-    return _schedule_next(state, now, rand, retry_after=0)
+    return state if now < deadline else _overdue(state, now)
 
 
 def poll_failed(
@@ -267,7 +276,7 @@ def poll_failed(
     if not state.wait_for_terminal and retry_after > RETRY_BACKOFF.max_delay:
         # `get` does not block for so long: the caller decides.
         return evolve(state, end=GiveUp(error))
-    return _schedule_next(state, now, rand, retry_after)
+    return _schedule_retry(state, now, rand, retry_after)
 
 
 def polled_sooner(state: PollState, now: float) -> PollState:
@@ -339,6 +348,14 @@ def is_transient(error: MeshVideoError) -> bool:
             return isinstance(error, ConnectionFailed) and not is_refusal(error)
 
 
+def _end_with(task: VideoTaskResponse, *, wait_for_terminal: bool) -> Done | GiveUp | None:
+    """How a wait ends with a task; None if it goes on."""
+    if wait_for_terminal and not is_terminal(task):
+        return None
+    ended = outcome(task) if wait_for_terminal else None
+    return GiveUp(ended) if isinstance(ended, InvalidResponse) else Done(task)
+
+
 def _may_pass(state: PollState, error: MeshVideoError) -> bool:
     # A machine may move into a network that inspects TLS until its user logs in. If no poll has succeeded, the machine
     # rather lacks a certificate authority, and all polls would fail.
@@ -349,19 +366,31 @@ def _may_pass(state: PollState, error: MeshVideoError) -> bool:
     return is_transient(error) or (is_refusal(error) and state.wait_for_terminal)
 
 
-def _schedule_next(state: PollState, now: float, rand: float, retry_after: float) -> PollState:
-    was_final = state.next_poll_at >= state.deadline
-    state = evolve(state, not_before=now + retry_after)
+def _schedule_retry(state: PollState, now: float, rand: float, retry_after: float) -> PollState:
+    was_final, not_before = state.next_poll_at >= state.deadline, now + retry_after
     hung_until_deadline = 0 <= now - state.deadline <= _DEADLINE_TOLERANCE
-    if state.error is not None and not was_final and not retry_after and hung_until_deadline:
-        return evolve(state, next_poll_at=state.deadline)
+    if not was_final and not retry_after and hung_until_deadline:
+        return evolve(state, not_before=not_before, next_poll_at=state.deadline)
     if now >= state.deadline:
-        overdue = "; the task should have expired by now" if state.deadline_from_task else ""
-        return timed_out(state, now, overdue)
-    if now + retry_after > state.deadline:
-        return deferred(state, now, now + retry_after)
+        return _overdue(evolve(state, not_before=not_before), now)
+    if not_before > state.deadline:
+        return deferred(state, now, not_before)
     delay = state.policy.delay(now - state.created_at, rand, state.consecutive_failures, state.task)
-    return evolve(state, next_poll_at=min(now + max(delay, retry_after), state.deadline))
+    next_poll_at = min(now + max(delay, retry_after), state.deadline)
+    return evolve(state, not_before=not_before, next_poll_at=next_poll_at)
+
+
+def _overdue(state: PollState, now: float) -> PollState:
+    return timed_out(state, now, "; the task should have expired by now" if state.deadline_from_task else "")
+
+
+def _deadline_from(task: VideoTaskResponse, state: PollState, created_at: float, now: float) -> float:
+    """The deadline of a wait whose deadline is the task's expiry."""
+    expiry = created_at + _life_of(task) + GRACE
+    # Once reached, the deadline moves by a whole delay or not at all. So there is one final poll,
+    # and not one for each small move.
+    moves = now < state.deadline or expiry > now + state.policy.delay(now - created_at, rand=0, task=task)
+    return expiry if moves else state.deadline
 
 
 def _life_of(task: VideoTaskResponse) -> float:
