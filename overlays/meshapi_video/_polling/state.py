@@ -229,9 +229,12 @@ def decide(state: PollState, now: float) -> Decision:
 
 def poll_succeeded(state: PollState, task: VideoTaskResponse, age: float | None, now: float, rand: float) -> PollState:
     """The state after a poll that returned a task; `age` is its age in seconds by the server's clock, if known."""
-    state = evolve(state, polls=state.polls + 1, consecutive_failures=0, task=task, last_seen_at=now, error=None)
-    if not state.wait_for_terminal:
-        return evolve(state, end=Done(task))
+    # Of a `get`, each task is the result.
+    end = None if state.wait_for_terminal else Done(task)
+    polls = state.polls + 1
+    state = evolve(state, polls=polls, consecutive_failures=0, task=task, last_seen_at=now, error=None, end=end)
+    if end is not None:
+        return state
     if is_terminal(task):
         ended = outcome(task)
         return evolve(state, end=GiveUp(ended) if isinstance(ended, InvalidResponse) else Done(task))
