@@ -15,7 +15,7 @@ from meshapi_video._transport.exceptions import ProxyProblem, connection_failed,
 from meshapi_video._urls import proxy_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from meshapi_video._settings import Settings
     from meshapi_video._transport.request import Request, RequestTemplate
@@ -36,9 +36,6 @@ NETWORK_ERRORS: Final = (
 
 _REFUSED: Final = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
 
-_CHUNK_SIZE: Final = 256 * 1024
-"""Bytes of a body that are written at once. httpcore copies all that is left of a write after each part of it."""
-
 
 class CheckedHeaders:
     """The headers of each poll of a client, which h11 checks once."""
@@ -51,20 +48,6 @@ class CheckedHeaders:
     def of(self, request: Request) -> Sequence[tuple[bytes, bytes]]:
         """The headers of this request, checked if they are those of a poll."""
         return self._checked if request.headers is self._unchecked else request.headers.raw
-
-
-class _Body:
-    """The body of a request, in chunks, for a blocking and an asynchronous connection."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def __iter__(self) -> Iterator[bytes]:
-        return (self._content[at : at + _CHUNK_SIZE] for at in range(0, len(self._content), _CHUNK_SIZE))
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self:
-            yield chunk
 
 
 class HttpcoreRequest(httpcore.Request):
@@ -85,7 +68,7 @@ class HttpcoreRequest(httpcore.Request):
         self.method = request.method.encode("ascii")
         self.url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
         self.headers = checked.of(request)
-        self.stream = _Body(request.content)
+        self.stream = request.body
         self.extensions = {} if trace is None else {"trace": trace}
         self.may_repeat = request.may_repeat
         self.needs_new_connection = request.needs_new_connection
