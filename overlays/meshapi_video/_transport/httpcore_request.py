@@ -53,9 +53,6 @@ class CheckedHeaders:
 class HttpcoreRequest(httpcore.Request):
     """A request to the API as httpcore sends it."""
 
-    # httpcore declares a list, and takes any sequence.
-    headers: Sequence[tuple[bytes, bytes]]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleVariableOverride] - see above
-
     # Not by httpcore's own `__init__`, which looks at the type of each part.
     def __init__(
         self,
@@ -67,7 +64,8 @@ class HttpcoreRequest(httpcore.Request):
         target = request.target.encode("ascii")
         self.method = request.method.encode("ascii")
         self.url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
-        self.headers = checked.of(request)
+        # httpcore declares a list, and takes any sequence.
+        self.headers = checked.of(request)  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue] - see above
         self.stream = request.body
         self.extensions = {} if trace is None else {"trace": trace}
         self.may_repeat = request.may_repeat
