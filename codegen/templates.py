@@ -66,6 +66,22 @@ _UNKNOWN_FIELDS: Final = """\
     \"\"\"The fields that the document does not describe, by their names.\"\"\"
 """
 
+# The generator writes a function for each field, which is called once and changes nothing.
+_VALUES_AS_THEY_ARE: Final = """\
+{% macro construct(property, source) %}
+{% set ns = namespace(is_changed = false) %}
+{% for inner_property in property.inner_properties %}
+{% import "property_templates/" + inner_property.template as inner_template %}
+{% if inner_template.construct %}{% set ns.is_changed = true %}{% endif %}
+{% endfor %}
+{% if ns.is_changed %}{{ _construct_with_function(property, source) }}{% else %}
+{{ property.python_name }}: {{ property.get_type_string() | as_unembedded_code }} = {{ source }}
+{% endif %}
+{% endmacro %}
+
+{% macro _construct_with_function(property, source) %}
+"""
+
 EDITS: Final = (
     Edit("types.py.jinja", "from http import HTTPStatus\n", "from enum import Enum\nfrom http import HTTPStatus\n"),
     Edit(
@@ -78,6 +94,11 @@ EDITS: Final = (
         "types.py.jinja",
         "class Unset:\n    def __bool__(self) -> Literal[False]:\n        return False\n\n\nUNSET: Unset = Unset()\n",
         _UNSET,
+    ),
+    Edit(
+        "property_templates/union_property.py.jinja",
+        "{% macro construct(property, source) %}\n",
+        _VALUES_AS_THEY_ARE,
     ),
     # The underscore keeps the name apart from every name that a document can give.
     Edit(
@@ -106,4 +127,5 @@ def write_templates(folder: Path, edits: tuple[Edit, ...] = EDITS) -> None:
             )
         templates[name] = templates[name].replace(old, new)
     for name, text in templates.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")

@@ -26,6 +26,8 @@ _ENDED_WITHOUT_VIDEO: Final[dict[str, type[TaskError]]] = {
 _LONGEST_ID: Final = 512
 """Characters. The ids of the service itself have 36."""
 
+_NOT_IN_ID: Final = frozenset(" /\\")
+
 LONGEST_LIFE: Final = 7 * 86_400.0
 """Seconds. No task lives longer, so a greater age or expiry is a mistake."""
 DEFAULT_LIFE: Final = 172_800.0
@@ -50,7 +52,7 @@ def check_task_id(task_id: str) -> str:
         task_id in {"", ".", ".."}
         or len(task_id) > _LONGEST_ID
         or not task_id.isprintable()
-        or any(c in task_id for c in " /\\")
+        or not _NOT_IN_ID.isdisjoint(task_id)
     ):
         shown = task_id if len(task_id) <= _LONGEST_ID else f"{task_id[:40]}… ({len(task_id)} characters)"
         raise ValueError(f"not a task id: {shown!r}. Pass the `id` from the response that created the task")

@@ -12,8 +12,9 @@ from codegen.templates import EDITS, Edit, write_templates
 
 def test_each_edit_finds_its_lines_in_the_installed_generator(tmp_path: Path) -> None:
     write_templates(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.py.jinja", "types.py.jinja"]
-    texts = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    written = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.jinja"))
+    assert written == ["model.py.jinja", "property_templates/union_property.py.jinja", "types.py.jinja"]
+    texts = {name: (tmp_path / name).read_text(encoding="utf-8") for name in written}
     assert [edit for edit in EDITS if edit.new not in texts[edit.template]] == []
 
 

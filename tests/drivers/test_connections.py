@@ -37,7 +37,8 @@ class SimultaneousRequests:
     def __init__(self, kind: Kind, server: Server) -> None:
         self.kind = kind
         self.settings = Settings.resolve(ApiKey(KEY), server.base_url, timeout=LONG, max_retries=0)
-        self.request = RequestTemplate(self.settings).build("get", "/v1/video/generations/task-1")
+        self.template = RequestTemplate(self.settings)
+        self.request = self.template.build("get", "/v1/video/generations/task-1")
         self.connections = list[socket.socket]()
         self.may_respond = threading.Event()
         server.script(self.respond)
@@ -58,7 +59,7 @@ class SimultaneousRequests:
         statuses = list[int]()
 
         async def main() -> None:
-            pool = AsyncConnectionPool(self.settings, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None)
+            pool = AsyncConnectionPool(self.template, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None)
 
             async def send_one() -> None:
                 statuses.append((await pool.send(self.request, accept)).status_code)
@@ -77,7 +78,7 @@ class SimultaneousRequests:
         return statuses
 
     def _send_blocking(self, count: int, left_open: int, *, close_meanwhile: bool) -> list[int]:
-        pool = ConnectionPool(self.settings, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None)
+        pool = ConnectionPool(self.template, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None)
         with ThreadPoolExecutor(count) as threads:
             sent = [threads.submit(pool.send, self.request, accept) for _ in range(count)]
             eventually(lambda: len(self.connections) == count)

@@ -9,13 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshapi_video import AdaptivePolicy, PollPolicy, VideoTaskResponse
 from meshapi_video._polling.adaptive import learn
-from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded
+from meshapi_video._polling.state import PollState, evolve, poll_failed, poll_succeeded
 from support.poll_states import CONSTANT_DELAY, NOW, new_wait, rate_limited
 
 NO_JITTER = PollPolicy(jitter=0.0)

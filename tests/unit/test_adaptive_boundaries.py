@@ -8,12 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 
 from meshapi_video import AdaptivePolicy, PollPolicy, VideoTaskResponse
 from meshapi_video._polling.adaptive import _Group, learn
 from meshapi_video._polling.life_table import BINS, PollPlan
-from meshapi_video._polling.state import poll_succeeded
+from meshapi_video._polling.state import evolve, poll_succeeded
 from support.poll_states import CONSTANT_DELAY, NOW, new_wait
 
 NO_JITTER = PollPolicy(jitter=0.0)

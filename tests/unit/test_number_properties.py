@@ -7,13 +7,12 @@ import sys
 
 import httpx
 import pytest
-from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshapi_video import AdaptivePolicy, PollPolicy, VideoTaskResponse
 from meshapi_video._polling.adaptive import learn
-from meshapi_video._polling.state import PollState, decide, poll_failed, poll_succeeded
+from meshapi_video._polling.state import PollState, decide, evolve, poll_failed, poll_succeeded
 from meshapi_video._tasks import LONGEST_LIFE
 from meshapi_video._transport.http_date import parse_http_date
 from meshapi_video._transport.retry_after import age_of, retry_after

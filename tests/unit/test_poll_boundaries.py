@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from attrs import evolve
 
 from meshapi_video import ConnectionFailed, PollPolicy, VideoTaskResponse, WaitToken
 from meshapi_video._polling.state import (
@@ -11,6 +10,7 @@ from meshapi_video._polling.state import (
     SendPoll,
     Sleep,
     decide,
+    evolve,
     gave_up,
     poll_failed,
     poll_succeeded,

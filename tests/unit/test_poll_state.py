@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-from attrs import evolve
 
 from meshapi_video import (
     APIError,
@@ -33,6 +32,7 @@ from meshapi_video._polling.state import (
     Sleep,
     changed_task,
     decide,
+    evolve,
     is_transient,
     new_task,
     poll_failed,

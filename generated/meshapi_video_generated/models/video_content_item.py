@@ -179,23 +179,9 @@ class VideoContentItem:
 
         image_url = _parse_image_url(d.pop("image_url", UNSET))
 
-        def _parse_role(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
+        role: None | str | Unset = d.pop("role", UNSET)
 
-        role = _parse_role(d.pop("role", UNSET))
-
-        def _parse_text(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        text = _parse_text(d.pop("text", UNSET))
+        text: None | str | Unset = d.pop("text", UNSET)
 
         def _parse_video_url(data: object) -> None | Unset | VideoContentItemVideoUrl:
             if data is None:

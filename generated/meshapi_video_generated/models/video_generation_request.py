@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -213,142 +213,37 @@ class VideoGenerationRequest:
 
         model = d.pop("model")
 
-        def _parse_callback_url(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
+        callback_url: None | str | Unset = d.pop("callback_url", UNSET)
 
-        callback_url = _parse_callback_url(d.pop("callback_url", UNSET))
+        camera_fixed: bool | None | Unset = d.pop("camera_fixed", UNSET)
 
-        def _parse_camera_fixed(data: object) -> bool | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("bool | None | Unset", data)
+        draft: bool | None | Unset = d.pop("draft", UNSET)
 
-        camera_fixed = _parse_camera_fixed(d.pop("camera_fixed", UNSET))
+        duration: int | None | Unset = d.pop("duration", UNSET)
 
-        def _parse_draft(data: object) -> bool | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("bool | None | Unset", data)
-
-        draft = _parse_draft(d.pop("draft", UNSET))
-
-        def _parse_duration(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
-
-        duration = _parse_duration(d.pop("duration", UNSET))
-
-        def _parse_execution_expires_after(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
-
-        execution_expires_after = _parse_execution_expires_after(
-            d.pop("execution_expires_after", UNSET)
+        execution_expires_after: int | None | Unset = d.pop(
+            "execution_expires_after", UNSET
         )
 
-        def _parse_frames(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
+        frames: int | None | Unset = d.pop("frames", UNSET)
 
-        frames = _parse_frames(d.pop("frames", UNSET))
+        generate_audio: bool | None | Unset = d.pop("generate_audio", UNSET)
 
-        def _parse_generate_audio(data: object) -> bool | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("bool | None | Unset", data)
+        priority: int | None | Unset = d.pop("priority", UNSET)
 
-        generate_audio = _parse_generate_audio(d.pop("generate_audio", UNSET))
+        ratio: None | str | Unset = d.pop("ratio", UNSET)
 
-        def _parse_priority(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
+        resolution: None | str | Unset = d.pop("resolution", UNSET)
 
-        priority = _parse_priority(d.pop("priority", UNSET))
+        return_last_frame: bool | None | Unset = d.pop("return_last_frame", UNSET)
 
-        def _parse_ratio(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
+        safety_identifier: None | str | Unset = d.pop("safety_identifier", UNSET)
 
-        ratio = _parse_ratio(d.pop("ratio", UNSET))
+        seed: int | None | Unset = d.pop("seed", UNSET)
 
-        def _parse_resolution(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
+        service_tier: None | str | Unset = d.pop("service_tier", UNSET)
 
-        resolution = _parse_resolution(d.pop("resolution", UNSET))
-
-        def _parse_return_last_frame(data: object) -> bool | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("bool | None | Unset", data)
-
-        return_last_frame = _parse_return_last_frame(d.pop("return_last_frame", UNSET))
-
-        def _parse_safety_identifier(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        safety_identifier = _parse_safety_identifier(d.pop("safety_identifier", UNSET))
-
-        def _parse_seed(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
-
-        seed = _parse_seed(d.pop("seed", UNSET))
-
-        def _parse_service_tier(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        service_tier = _parse_service_tier(d.pop("service_tier", UNSET))
-
-        def _parse_watermark(data: object) -> bool | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("bool | None | Unset", data)
-
-        watermark = _parse_watermark(d.pop("watermark", UNSET))
+        watermark: bool | None | Unset = d.pop("watermark", UNSET)
 
         video_generation_request = cls(
             content=content,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -52,24 +52,9 @@ class VideoTaskContent:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
+        last_frame_url: None | str | Unset = d.pop("last_frame_url", UNSET)
 
-        def _parse_last_frame_url(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        last_frame_url = _parse_last_frame_url(d.pop("last_frame_url", UNSET))
-
-        def _parse_video_url(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        video_url = _parse_video_url(d.pop("video_url", UNSET))
+        video_url: None | str | Unset = d.pop("video_url", UNSET)
 
         video_task_content = cls(
             last_frame_url=last_frame_url,

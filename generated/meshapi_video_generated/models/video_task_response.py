@@ -277,41 +277,13 @@ class VideoTaskResponse:
 
         content = _parse_content(d.pop("content", UNSET))
 
-        def _parse_created_at(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
+        created_at: int | None | Unset = d.pop("created_at", UNSET)
 
-        created_at = _parse_created_at(d.pop("created_at", UNSET))
+        draft: bool | None | Unset = d.pop("draft", UNSET)
 
-        def _parse_draft(data: object) -> bool | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("bool | None | Unset", data)
+        draft_task_id: None | str | Unset = d.pop("draft_task_id", UNSET)
 
-        draft = _parse_draft(d.pop("draft", UNSET))
-
-        def _parse_draft_task_id(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        draft_task_id = _parse_draft_task_id(d.pop("draft_task_id", UNSET))
-
-        def _parse_duration(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
-
-        duration = _parse_duration(d.pop("duration", UNSET))
+        duration: int | None | Unset = d.pop("duration", UNSET)
 
         def _parse_error(data: object) -> None | Unset | VideoTaskError:
             if data is None:
@@ -330,115 +302,31 @@ class VideoTaskResponse:
 
         error = _parse_error(d.pop("error", UNSET))
 
-        def _parse_execution_expires_after(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
-
-        execution_expires_after = _parse_execution_expires_after(
-            d.pop("execution_expires_after", UNSET)
+        execution_expires_after: int | None | Unset = d.pop(
+            "execution_expires_after", UNSET
         )
 
-        def _parse_frames(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
+        frames: int | None | Unset = d.pop("frames", UNSET)
 
-        frames = _parse_frames(d.pop("frames", UNSET))
+        framespersecond: int | None | Unset = d.pop("framespersecond", UNSET)
 
-        def _parse_framespersecond(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
+        generate_audio: bool | None | Unset = d.pop("generate_audio", UNSET)
 
-        framespersecond = _parse_framespersecond(d.pop("framespersecond", UNSET))
+        model: None | str | Unset = d.pop("model", UNSET)
 
-        def _parse_generate_audio(data: object) -> bool | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("bool | None | Unset", data)
+        priority: int | None | Unset = d.pop("priority", UNSET)
 
-        generate_audio = _parse_generate_audio(d.pop("generate_audio", UNSET))
+        ratio: None | str | Unset = d.pop("ratio", UNSET)
 
-        def _parse_model(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
+        resolution: None | str | Unset = d.pop("resolution", UNSET)
 
-        model = _parse_model(d.pop("model", UNSET))
+        safety_identifier: None | str | Unset = d.pop("safety_identifier", UNSET)
 
-        def _parse_priority(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
+        seed: int | None | Unset = d.pop("seed", UNSET)
 
-        priority = _parse_priority(d.pop("priority", UNSET))
+        service_tier: None | str | Unset = d.pop("service_tier", UNSET)
 
-        def _parse_ratio(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        ratio = _parse_ratio(d.pop("ratio", UNSET))
-
-        def _parse_resolution(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        resolution = _parse_resolution(d.pop("resolution", UNSET))
-
-        def _parse_safety_identifier(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        safety_identifier = _parse_safety_identifier(d.pop("safety_identifier", UNSET))
-
-        def _parse_seed(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
-
-        seed = _parse_seed(d.pop("seed", UNSET))
-
-        def _parse_service_tier(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("None | str | Unset", data)
-
-        service_tier = _parse_service_tier(d.pop("service_tier", UNSET))
-
-        def _parse_updated_at(data: object) -> int | None | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast("int | None | Unset", data)
-
-        updated_at = _parse_updated_at(d.pop("updated_at", UNSET))
+        updated_at: int | None | Unset = d.pop("updated_at", UNSET)
 
         def _parse_usage(data: object) -> None | Unset | VideoTaskUsage:
             if data is None:

@@ -8,7 +8,6 @@ import sys
 import weakref
 from base64 import b64encode
 from contextvars import ContextVar
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -153,8 +152,7 @@ class AiohttpTransport:
             request.method,
             URL(request.url, encoded=True),
             headers=self._headers_of(request),
-            # aiohttp writes this in chunks. Of bytes it would copy all, and for many it warns.
-            data=BytesIO(request.content) if request.content else None,
+            data=request.body or None,
             allow_redirects=False,
             proxy_headers=self._proxy_headers or None,
         ) as response:

@@ -139,7 +139,7 @@ class AsyncSession:
             from meshapi_video._async.aiohttp import AiohttpTransport  # noqa: PLC0415 - only the extra has it
 
             return AiohttpTransport(self._template, tls, self._proxy)
-        return AsyncConnectionPool(self._settings, tls, self._proxy)
+        return AsyncConnectionPool(self._template, tls, self._proxy)
 
 
 class AsyncOperationSession:

@@ -23,6 +23,7 @@ _KINDS: Final[dict[Role, Kind]] = {
     "reference_audio": "audio",
 }
 _SCHEMES: Final = ("http://", "https://", "asset://", "data:")
+_LONGEST_SCHEME: Final = max(map(len, _SCHEMES))
 
 
 def _check_role(_media: Media, _attribute: Attribute[Role], role: object) -> None:
@@ -106,7 +107,8 @@ def reference_audio(x: Source) -> Media:
 def _media(role: Role, x: Source) -> Media:
     # A caller may be untyped.
     match x:
-        case str() if x.lower().startswith(_SCHEMES):
+        # Not the whole text: a data URI may have 67 MB.
+        case str() if x[:_LONGEST_SCHEME].lower().startswith(_SCHEMES):
             return Media(role, x)
         case str() | os.PathLike():
             return Media(role, Path(os.fsdecode(x)))

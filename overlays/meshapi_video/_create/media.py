@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from base64 import b64encode
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -155,23 +156,27 @@ def _check_size(size: int, kind: Kind) -> None:
 
 def data_uri(source: Path | bytes, inspected: Inspected) -> str:
     """The data URI of what was inspected. Raises `ValueError` if the file has changed since, or cannot be read."""
-    head, size, pieces = b"", 0, [f"data:{inspected.mime};base64,"]
+    head, size, uri = b"", 0, f"data:{inspected.mime};base64,"
     try:
         with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            # In chunks, so that the file and its base64 are not in memory beside the pieces and the URI.
-            while size <= inspected.size and (chunk := file.read(_CHUNK_SIZE)):
+            # In chunks, so that the file is not in memory beside the URI. CPython extends the text in its place; a join
+            # would need the memory of all pieces, too.
+            for chunk in iter(partial(file.read, _CHUNK_SIZE), b""):
                 head, size = head or chunk[:_HEAD_SIZE], size + len(chunk)
-                pieces.append(b64encode(chunk).decode("ascii"))
+                uri += b64encode(chunk).decode("ascii")
+                if size > inspected.size:
+                    break
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror}; check the path and its permissions") from None
     if Inspected(size, mime_of(head) or "") != inspected:
         raise ValueError("the file changed while it was read; wait until it is complete")
-    return "".join(pieces)
+    return uri
 
 
 def check_address(address: str, kind: Kind) -> None:
     """Raises `ValueError`, which does not quote `address`, unless it can be the address of a `kind`."""
-    scheme = address.partition(":")[0].lower()
+    # Not of the whole text: a data URI may have 67 MB.
+    scheme = address[: len("asset:")].partition(":")[0].lower()
     if scheme == "data":
         _check_data_uri(address, kind)
     elif scheme == "asset":

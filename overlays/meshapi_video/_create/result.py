@@ -12,6 +12,7 @@ import msgspec
 from meshapi_video._create.candidates import EARLIEST, FoundTasks, RequestFacts
 from meshapi_video._errors import CreateUncertain, InvalidResponse, MeshVideoError, set_candidates
 from meshapi_video._tasks import CreatedTask, check_task_id
+from meshapi_video._transport.body import json_body
 from meshapi_video_generated.models import CreateVideoGenerationResponse
 
 if TYPE_CHECKING:
@@ -97,10 +98,17 @@ def journal_entry(
         journal,
         request_id=state.request_id,
         facts=RequestFacts.of(body, state.sent_at, own_seed=state.own_seed),
-        body_sha256=hashlib.sha256(msgspec.json.encode(body.to_dict())).hexdigest(),
+        body_sha256=_sha256(body),
         account=account,
         key=key,
     )
+
+
+def _sha256(body: VideoGenerationRequest) -> str:
+    digest = hashlib.sha256()
+    for chunk in json_body(body.to_dict(), msgspec.json.encode):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def created_task(state: CreateState, body: VideoGenerationRequest, listing: Callable[[float], Listing]) -> CreatedTask:

@@ -15,10 +15,10 @@ from meshapi_video._sync.network import Stream, httpcore_pool
 from meshapi_video._transport.exceptions import may_keep_connection
 from meshapi_video._transport.httpcore_request import (
     NETWORK_ERRORS,
+    CheckedHeaders,
     HttpcoreRequest,
     has_surplus,
     map_httpcore_exceptions,
-    map_proxy_errors,
 )
 from meshapi_video._transport.response import BodyReader, Response
 from meshapi_video._transport.user_client import RequestTrace
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from meshapi_video._http_libraries import httpx
-    from meshapi_video._settings import Settings
-    from meshapi_video._transport.request import Request
+    from meshapi_video._transport.request import Request, RequestTemplate
 
 
 class _IdleConnection(NamedTuple):
@@ -40,8 +39,9 @@ class _IdleConnection(NamedTuple):
 class ConnectionPool:
     """The connections to one server. Any number of threads may use it."""
 
-    def __init__(self, settings: Settings, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
-        self._settings = settings
+    def __init__(self, template: RequestTemplate, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
+        self._settings = template.settings
+        self._headers = CheckedHeaders(template)
         self._proxy = proxy
         # httpcore's pool creates the connections, but does not keep them.
         self._pool = httpcore_pool(tls, proxy)
@@ -51,8 +51,8 @@ class ConnectionPool:
     def send(self, request: Request, check: Callable[[Response], None]) -> Response:
         """The whole response to `request`, after `check`. Keeps the connection if nothing is wrong with it."""
         trace = RequestTrace(request).record if request.needs_new_connection else None
-        with map_httpcore_exceptions(self._settings), map_proxy_errors(self._proxy):
-            return self._send(HttpcoreRequest(request, trace), check)
+        with map_httpcore_exceptions(self._settings, self._proxy):
+            return self._send(HttpcoreRequest(request, self._headers, trace), check)
 
     def close(self) -> None:
         """Closes every idle connection now, and the others after their request."""

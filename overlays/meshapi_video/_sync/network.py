@@ -152,8 +152,10 @@ class Stream(httpcore.NetworkStream):
                 )
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self.has_received = False
-        self._stream.write(buffer, time_left(timeout))
+        # httpcore also writes the end of a message, which has no bytes.
+        if buffer:
+            self.has_received = False
+            self._stream.write(buffer, time_left(timeout))
 
     def close(self) -> None:
         self._stream.close()

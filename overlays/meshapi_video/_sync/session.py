@@ -123,7 +123,7 @@ class Session:
         tls = self._connections.tls_context(self._settings.base_url, self._proxy)
         if self._settings.transport == "httpx":
             return HTTPXTransport(self._template, tls, self._proxy)
-        builtin = ConnectionPool(self._settings, tls, self._proxy)
+        builtin = ConnectionPool(self._template, tls, self._proxy)
         return ChosenTransport(builtin, self._template, tls, self._proxy)
 
 

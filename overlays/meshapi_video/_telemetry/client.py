@@ -153,7 +153,7 @@ class ClientTelemetry:
     # Any: a provider of OpenTelemetry.
     def _made(self, module: str, function: str, provider: Any, make: Callable[[Any], T]) -> T | None:  # noqa: ANN401
         """What `make` makes with the client's provider, or else with the one that the program has set, if it has."""
-        if module in self._broken:
+        if module in self._broken or (provider is None and module not in sys.modules):
             return None
         made: T | None = None
         is_broken = True

@@ -15,10 +15,10 @@ from meshapi_video._transport.exceptions import ProxyProblem, connection_failed,
 from meshapi_video._urls import proxy_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Sequence
 
     from meshapi_video._settings import Settings
-    from meshapi_video._transport.request import Request
+    from meshapi_video._transport.request import Request, RequestTemplate
     from meshapi_video._urls import Route
 
 KEEPALIVE_EXPIRY: Final = 5.0
@@ -36,38 +36,38 @@ NETWORK_ERRORS: Final = (
 
 _REFUSED: Final = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
 
-_CHUNK_SIZE: Final = 256 * 1024
-"""Bytes of a body that are written at once. httpcore copies all that is left of a write after each part of it."""
 
+class CheckedHeaders:
+    """The headers of each poll of a client, which h11 checks once."""
 
-class _Body:
-    """The body of a request, in chunks, for a blocking and an asynchronous connection."""
+    def __init__(self, template: RequestTemplate) -> None:
+        self._unchecked = template.headers
+        # h11 checks any other sequence of headers for each request.
+        self._checked = h11.Request(method="GET", target="/", headers=template.headers.raw).headers
 
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def __iter__(self) -> Iterator[bytes]:
-        return (self._content[at : at + _CHUNK_SIZE] for at in range(0, len(self._content), _CHUNK_SIZE))
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self:
-            yield chunk
+    def of(self, request: Request) -> Sequence[tuple[bytes, bytes]]:
+        """The headers of this request, checked if they are those of a poll."""
+        return self._checked if request.headers is self._unchecked else request.headers.raw
 
 
 class HttpcoreRequest(httpcore.Request):
     """A request to the API as httpcore sends it."""
 
-    def __init__(self, request: Request, trace: Callable[[str, dict[str, object]], object] | None = None) -> None:
+    # Not by httpcore's own `__init__`, which checks the type of each part.
+    def __init__(
+        self,
+        request: Request,
+        checked: CheckedHeaders,
+        trace: Callable[[str, dict[str, object]], object] | None = None,
+    ) -> None:
         origin = request.origin
         target = request.target.encode("ascii")
-        url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
-        super().__init__(
-            request.method,
-            url,
-            headers=request.headers.raw,
-            content=_Body(request.content) if request.content else None,
-            extensions=None if trace is None else {"trace": trace},
-        )
+        self.method = request.method.encode("ascii")
+        self.url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
+        # httpcore declares a list, and takes any sequence.
+        self.headers = checked.of(request)  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue] - see above
+        self.stream = request.body
+        self.extensions = {} if trace is None else {"trace": trace}
         self.may_repeat = request.may_repeat
         self.needs_new_connection = request.needs_new_connection
 
@@ -164,24 +164,17 @@ def map_errors_of_connecting(*, to_proxy: bool) -> Generator[None]:
 
 
 @contextmanager
-def map_proxy_errors(proxy: httpx.Proxy | None) -> Generator[None]:
-    """Names the proxy, without its password, in the errors that it causes."""
-    if proxy is None:
-        yield
-        return
-    try:
-        yield
-    except httpcore.ProxyError as error:
-        raise named_proxy_error(proxy_name(proxy), error) from None
+def map_httpcore_exceptions(settings: Settings, proxy: httpx.Proxy | None = None) -> Generator[None]:
+    """Raises `ConnectionFailed` for httpcore's errors, and `TimeoutError` for its timeouts.
 
-
-@contextmanager
-def map_httpcore_exceptions(settings: Settings) -> Generator[None]:
-    """Raises `ConnectionFailed` for httpcore's errors, and `TimeoutError` for its timeouts."""
+    An error that the proxy caused names the proxy, without its password.
+    """
     handled = sys.exception()
     try:
         yield
     except httpcore.TimeoutException:
         raise TimeoutError from None
     except NETWORK_ERRORS as error:
+        if proxy is not None and isinstance(error, httpcore.ProxyError):
+            error = named_proxy_error(proxy_name(proxy), error)
         raise connection_failed(settings, error, handled) from None

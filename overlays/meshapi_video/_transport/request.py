@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, Un
 
 from meshapi_video._http_libraries import httpx
 from meshapi_video._settings import Settings
+from meshapi_video._transport.body import Body, json_body
 from meshapi_video._version import __version__
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ Repeat = Literal["safe", "once"]
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
+_NO_BODY: Final = Body()
+
+
 class Origin(NamedTuple):
     """The server of a request, in the bytes that httpcore takes."""
 
@@ -55,7 +59,7 @@ class Origin(NamedTuple):
 class Request:
     """One request to the API. Carries the API key: send it to `origin` only."""
 
-    __slots__ = ("content", "headers", "method", "origin", "repeat", "target", "url", "was_sent")
+    __slots__ = ("body", "headers", "method", "origin", "repeat", "target", "url", "was_sent")
 
     def __init__(
         self,
@@ -64,7 +68,7 @@ class Request:
         origin: Origin,
         target: str,
         headers: httpx.Headers,
-        content: bytes = b"",
+        body: Body = _NO_BODY,
         repeat: Repeat = "safe",
     ) -> None:
         self.method = method
@@ -73,10 +77,15 @@ class Request:
         self.target = target
         """The path and query of `url`, percent-encoded."""
         self.headers = headers
-        self.content = content
+        self.body = body
         self.repeat = repeat
         self.was_sent = False
         """Whether a byte of the request may have gone out. Transports record this for a request to send once."""
+
+    @property
+    def content(self) -> bytes:
+        """The whole body. If it is large, `body` needs less memory."""
+        return bytes(self.body)
 
     @property
     def may_repeat(self) -> bool:
@@ -119,17 +128,21 @@ class RequestTemplate:
                 f"a generated function passes {', '.join(sorted(unsupported))}=, which requests to the API do not "
                 f"support; add it to RequestOptions and to RequestTemplate.build"
             )
+        value = options.pop("json", None)
         try:
             encoded = httpx.Request(method, self._root.copy_with(raw_path=target.encode("ascii")), **options)
-        except ValueError as error:
+            # Not by httpx, which would copy a data URI several times.
+            body = Body(encoded.read()) if value is None else json_body(value)
+        except (ValueError, RecursionError) as error:
             # Not a ValueError: that would mean a response that cannot be parsed.
             raise TypeError(f"the arguments of the request cannot be sent: {error}") from None
-        content = encoded.read()
         # These two headers are fixed, whatever a generated function passes.
-        own = [(name, value) for name, value in encoded.headers.items() if name not in {"authorization", "host"}]
-        headers = httpx.Headers({**self.headers, **dict(own)})
+        own = {name: value for name, value in encoded.headers.items() if name not in {"authorization", "host"}}
+        if value is not None:
+            own = {"content-type": "application/json", **own, "content-length": str(len(body))}
+        headers = httpx.Headers({**self.headers, **own})
         target = encoded.url.raw_path.decode("ascii")
-        return Request(method, self._root_text + target, self._origin, target, headers, content, repeat)
+        return Request(method, self._root_text + target, self._origin, target, headers, body, repeat)
 
     def httpx_request(
         self, request: Request, trace: Callable[[str, Any], object] | None = None, library: ModuleType = httpx

@@ -7,10 +7,9 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from meshapi_video._errors import InvalidResponse
-from meshapi_video._http_libraries import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
 
 LARGEST_BODY: Final = 4 * 1024 * 1024
 """The size limit of a body in bytes, as sent and after decompression; a task has a few thousand."""
@@ -19,9 +18,10 @@ LARGEST_BODY: Final = 4 * 1024 * 1024
 class Response:
     """A response with its whole body: the part of httpx's response that the generated functions use."""
 
-    def __init__(self, status_code: int, headers: httpx.Headers, content: bytes) -> None:
+    def __init__(self, status_code: int, headers: Mapping[str, str], content: bytes) -> None:
         self.status_code = status_code
         self.headers = headers
+        """By their names in lower case."""
         self.content = content
         self.parsed: object = None
         """The body as Python's own types, after the check."""
@@ -32,15 +32,25 @@ class Response:
         return self.parsed
 
 
+def headers_by_name(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers by their names in lower case. Several with one name become one, as HTTP defines it."""
+    # Not `httpx.Headers`, which goes through all headers to find one.
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
 class BodyReader:
     """Collects the body of one response, limits its size, and decompresses it if necessary.
 
     Raises `InvalidResponse` for a response whose headers state a size over the limit.
     """
 
-    def __init__(self, status: int, headers: httpx.Headers | Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._status = status
-        self._headers = httpx.Headers(headers)
+        self._headers = headers_by_name(headers)
         self._parts = list[bytes]()
         self._left = LARGEST_BODY
         self._encoding = self._headers.pop("content-encoding", "").strip().lower()

@@ -10,11 +10,12 @@ from meshapi_video._tasks import LONGEST_LIFE
 from meshapi_video._transport.http_date import parse_http_date
 
 if TYPE_CHECKING:
-    from meshapi_video._http_libraries import httpx
+    from collections.abc import Mapping
+
     from meshapi_video_generated.models import VideoTaskResponse
 
 
-def retry_after(headers: httpx.Headers, in_body: object = None) -> float | None:
+def retry_after(headers: Mapping[str, str], in_body: object = None) -> float | None:
     """The seconds in `Retry-After`; None without this header, or with an unusable value.
 
     The first usable value counts: `retry-after-ms`, `retry-after` as seconds, `retry-after` as a date,

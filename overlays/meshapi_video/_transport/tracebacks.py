@@ -43,6 +43,8 @@ class hidden_frames:  # noqa: N801 - it is used like a function
         return self
 
     def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None:
+            return
         for each in _chain(error, self._handled):
             if isinstance(each, MeshVideoError):
                 # It says everything that can be said.
@@ -63,8 +65,8 @@ class hidden_frames:  # noqa: N801 - it is used like a function
         return error is not None and self._api_key is not None and self._api_key.leaks_into(repr(error))
 
 
-def _chain(error: BaseException | None, handled: BaseException | None) -> Iterator[BaseException]:
-    seen, left = {id(handled)}, [error]
+def _chain(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
+    seen, left = {id(handled)}, list[BaseException | None]([error])
     while left:
         each = left.pop()
         if each is not None and id(each) not in seen:

@@ -6,8 +6,8 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from meshapi_video._http_libraries import errors_named, httpx
-from meshapi_video._transport.response import Response
+from meshapi_video._http_libraries import errors_named
+from meshapi_video._transport.response import Response, headers_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,5 +105,5 @@ def already_read(response: UserResponse) -> Response:
         content = b""
     # These headers describe the body as sent, and not as read.
     as_sent = {"content-encoding", "content-length", "transfer-encoding"}
-    headers = [each for each in httpx.Headers(response.headers.raw).multi_items() if each[0] not in as_sent]
-    return Response(response.status_code, httpx.Headers(headers), content)
+    headers = headers_by_name(response.headers.raw)
+    return Response(response.status_code, {name: headers[name] for name in headers.keys() - as_sent}, content)
