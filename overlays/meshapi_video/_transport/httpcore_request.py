@@ -53,7 +53,7 @@ class CheckedHeaders:
 class HttpcoreRequest(httpcore.Request):
     """A request to the API as httpcore sends it."""
 
-    # Not by httpcore's own `__init__`, which looks at the type of each part.
+    # Not by httpcore's own `__init__`, which checks the type of each part.
     def __init__(
         self,
         request: Request,
