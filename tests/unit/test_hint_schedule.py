@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
-
 from meshapi_video._polling.scheduler import ScheduledPoll, Scheduler
-from meshapi_video._polling.state import PollState, poll_failed, poll_succeeded, polled_sooner
+from meshapi_video._polling.state import PollState, evolve, poll_failed, poll_succeeded, polled_sooner
 from support.poll_states import FINISHED, NOW, new_wait, rate_limited, task
 
 if TYPE_CHECKING:

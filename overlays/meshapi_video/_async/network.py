@@ -236,7 +236,8 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         tls: object = self._stream.get_extra_info("ssl_object") if limit > 0 else None
         parts = list[bytes]()
         if isinstance(tls, ssl.SSLObject):
-            with contextlib.suppress(ssl.SSLWantReadError):
+            # The next read raises any other error of TLS again.
+            with contextlib.suppress(ssl.SSLError):
                 while limit > 0 and (part := tls.read(min(limit, _TLS_RECORD))):
                     parts.append(part)
                     limit -= len(part)
