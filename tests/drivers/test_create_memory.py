@@ -67,10 +67,10 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("kind", "source", "most"),
     [
-        ("sync", "file", 2.5),
-        ("asyncio", "file", 2.5),
-        ("asyncio with aiohttp", "file", 2.5),
-        ("trio", "file", 2.5),
+        ("sync", "file", 1.75),
+        ("asyncio", "file", 1.75),
+        ("asyncio with aiohttp", "file", 1.75),
+        ("trio", "file", 1.75),
         # The caller has the bytes, too: they are not counted here.
         ("sync", "bytes", 1.5),
         ("asyncio with aiohttp", "bytes", 1.5),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import threading
 from itertools import pairwise
@@ -129,6 +130,23 @@ def test_many_records_of_tls_are_read_together(client: Caller, tls_server: Serve
     assert out.read_bytes() == stored.content
     # A record has at most 16 KiB.
     assert max(later - earlier for earlier, later in pairwise(sizes)) > 16 * 1024
+
+
+def test_a_damaged_record_of_tls_is_not_the_end_of_a_video_without_a_length(
+    client: Caller, tls_server: Server, out: Path
+) -> None:
+    whole_boxes = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\0\x08moov\0\0\0\x10mdat" + bytes(8)
+
+    def damaged(connection: socket.socket) -> bool:
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\nconnection: close\r\n\r\n" + whole_boxes)
+        # Below TLS.
+        os.write(connection.fileno(), b"\x17\x03\x03\x00\x20" + bytes(32))
+        return False
+
+    tls_server.script(damaged)
+    with pytest.raises(DownloadError):
+        download(client, video_at(tls_server), out)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "trio"])

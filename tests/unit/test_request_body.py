@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
+from meshapi_video._async.aiohttp import with_pauses
 from meshapi_video._transport.body import Body, json_body
 
 LONG_TEXT = "data:video/mp4;base64," + "AbC0+/" * 100_000 + "=="
@@ -56,3 +58,21 @@ def test_a_body_can_be_sent_again_by_a_blocking_and_by_an_asynchronous_connectio
 def test_a_body_without_parts_is_false_and_has_no_chunks() -> None:
     assert not Body()
     assert [*Body(), *Body(b"")] == []
+
+
+def test_other_tasks_run_between_the_chunks_that_aiohttp_sends() -> None:
+    async def main() -> None:
+        async def count_turns() -> None:
+            while True:
+                turns.append(None)
+                await anyio.lowlevel.checkpoint()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(count_turns)
+            seen.extend([len(turns) async for _ in with_pauses(Body(LONG_TEXT))])
+            group.cancel_scope.cancel()
+
+    turns, seen = list[None](), list[int]()
+    anyio.run(main)
+    assert len(seen) == 3
+    assert seen == sorted(set(seen))

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from meshapi_video import InvalidResponse
-from meshapi_video._transport.response import LARGEST_BODY, BodyReader, Response
+from meshapi_video._transport.response import LARGEST_BODY, BodyReader, Response, headers_by_name
 from meshapi_video._transport.user_client import already_read
 
 
@@ -77,6 +77,12 @@ def test_an_error_keeps_its_status_and_the_readable_part_of_its_body(
 ) -> None:
     response = read(502, *parts, **headers)
     assert (response.status_code, response.content) == (502, content)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_headers_are_readable_in_both_encodings_and_several_with_one_name_become_one(encoding: str) -> None:
+    raw = [(b"X-Request-Id", "r\u00e4q".encode(encoding)), (b"Warning", b"a"), (b"warning", b"b")]
+    assert headers_by_name(raw) == {"x-request-id": "r\u00e4q", "warning": "a, b"}
 
 
 def test_a_response_that_a_users_client_has_read_keeps_its_body_and_loses_the_headers_about_it() -> None:

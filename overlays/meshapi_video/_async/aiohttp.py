@@ -21,9 +21,10 @@ from meshapi_video._urls import proxy_name
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from meshapi_video._http_libraries import httpx
+    from meshapi_video._transport.body import Body
     from meshapi_video._transport.request import Request, RequestTemplate
 
 IS_NEW_ENOUGH: Final = tuple(int(part) for part in aiohttp.__version__.split(".")[:2]) >= (3, 11)
@@ -152,7 +153,7 @@ class AiohttpTransport:
             request.method,
             URL(request.url, encoded=True),
             headers=self._headers_of(request),
-            data=request.body or None,
+            data=with_pauses(request.body) if request.body else None,
             allow_redirects=False,
             proxy_headers=self._proxy_headers or None,
         ) as response:
@@ -206,6 +207,13 @@ def _authorization(proxy: httpx.Proxy | None) -> dict[str, str]:
     if proxy is None or proxy.raw_auth is None:
         return {}
     return {"Proxy-Authorization": f"Basic {b64encode(b':'.join(proxy.raw_auth)).decode('ascii')}"}
+
+
+async def with_pauses(body: Body) -> AsyncIterator[bytes]:
+    """The chunks of a body. Other tasks run between them, and aiohttp learns that the connection has broken."""
+    for chunk in body:
+        yield chunk
+        await asyncio.sleep(0)
 
 
 # A function of its own: a server may echo the key, and a traceback may print the local variables of `_send`.

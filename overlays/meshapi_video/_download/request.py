@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 READ_SIZE: Final = 1024 * 1024
-"""Bytes of one read from the network. With 256 KiB, the same file needs 1.2 times the CPU, and 1.4 times on asyncio."""
+"""Bytes of one read from the network. Smaller reads need more CPU time for the same file."""
 
 
 class TransferInterrupted(Exception):

@@ -37,7 +37,11 @@ def headers_by_name(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     # Not `httpx.Headers`, which goes through all headers to find one.
     headers: dict[str, str] = {}
     for name, value in raw:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        key = name.decode("latin-1").lower()
+        try:
+            text = value.decode("utf-8")
+        except UnicodeDecodeError:
+            text = value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
 
