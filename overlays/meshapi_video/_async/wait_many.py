@@ -253,7 +253,7 @@ class Poller:
         """When the dispatcher wakes by itself; in the past if it is awake."""
         self._polls = deque[ScheduledPoll]()
         """The polls for the workers."""
-        self._polls_ready = anyio.Semaphore(0)
+        self._polls_ready = anyio.Semaphore(0, fast_acquire=True)
         """The number of polls that no worker has taken."""
         self._workers = self._added = 0
         self._process = os.getpid()
@@ -282,7 +282,7 @@ class Poller:
         """Starts, unless it was started before or has ended."""
         if self._scope is None and not self.ended.is_set():
             # The iterator may have been created on another event loop.
-            self._changed, self.ended, self._polls_ready = anyio.Event(), anyio.Event(), anyio.Semaphore(0)
+            self._changed, self.ended, self._polls_ready = anyio.Event(), anyio.Event(), anyio.Semaphore(0, fast_acquire=True)
             self._scope, self._loop = anyio.CancelScope(), current_loop()
             _start_task(self._loop, partial(self._run, self._scope), self._finish)
 
