@@ -82,6 +82,34 @@ _VALUES_AS_THEY_ARE: Final = """\
 {% macro _construct_with_function(property, source) %}
 """
 
+# The generator imports nested models in each method, because models may contain each other. Imports at the end of the
+# module can do that, too, and run once. In the methods they took most of the time in which a poll parses its response.
+_IMPORTS_FOR_TYPES: Final = """\
+{% for lazy_import in model.lazy_imports | sort %}
+{% if loop.first %}
+if TYPE_CHECKING:
+{% endif %}
+  {{ lazy_import }}
+{% endfor %}
+"""
+_IMPORTS_IN_METHOD: Final = """\
+    {% for lazy_import in model.lazy_imports | sort %}
+        {{ lazy_import }} # noqa: PLC0415
+    {% endfor %}
+"""
+_IMPORTS_AT_END: Final = """\
+
+{% for lazy_import in model.lazy_imports | sort %}
+{{ lazy_import }} # noqa: E402
+{% endfor %}
+"""
+_TO_DICT: Final = "    def to_dict(self) -> dict[str, Any]:\n"
+_FROM_DICT: Final = "    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:\n"
+_LAST_METHOD: Final = """\
+        return key in self.additional_properties
+    {% endif %}
+"""
+
 EDITS: Final = (
     Edit("types.py.jinja", "from http import HTTPStatus\n", "from enum import Enum\nfrom http import HTTPStatus\n"),
     Edit(
@@ -113,6 +141,10 @@ EDITS: Final = (
         "_attrs_field(init=False, factory=dict)\n",
         f"_attrs_field(factory=dict, kw_only=True)\n{_UNKNOWN_FIELDS}",
     ),
+    Edit("model.py.jinja", _IMPORTS_FOR_TYPES, ""),
+    Edit("model.py.jinja", _TO_DICT + _IMPORTS_IN_METHOD, _TO_DICT),
+    Edit("model.py.jinja", _FROM_DICT + _IMPORTS_IN_METHOD, _FROM_DICT),
+    Edit("model.py.jinja", _LAST_METHOD, _LAST_METHOD + _IMPORTS_AT_END),
 )
 
 

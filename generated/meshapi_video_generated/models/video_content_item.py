@@ -1,20 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 from ..types import model_repr as _model_repr
-
-if TYPE_CHECKING:
-    from ..models.video_content_item_audio_url import VideoContentItemAudioUrl
-    from ..models.video_content_item_draft_task import VideoContentItemDraftTask
-    from ..models.video_content_item_image_url import VideoContentItemImageUrl
-    from ..models.video_content_item_video_url import VideoContentItemVideoUrl
-
 
 T = TypeVar("T", bound="VideoContentItem")
 
@@ -45,11 +38,6 @@ class VideoContentItem:
         return _model_repr(self)
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.video_content_item_audio_url import VideoContentItemAudioUrl  # noqa: PLC0415
-        from ..models.video_content_item_draft_task import VideoContentItemDraftTask  # noqa: PLC0415
-        from ..models.video_content_item_image_url import VideoContentItemImageUrl  # noqa: PLC0415
-        from ..models.video_content_item_video_url import VideoContentItemVideoUrl  # noqa: PLC0415
-
         type_ = self.type_
 
         audio_url: dict[str, Any] | None | Unset
@@ -120,11 +108,6 @@ class VideoContentItem:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.video_content_item_audio_url import VideoContentItemAudioUrl  # noqa: PLC0415
-        from ..models.video_content_item_draft_task import VideoContentItemDraftTask  # noqa: PLC0415
-        from ..models.video_content_item_image_url import VideoContentItemImageUrl  # noqa: PLC0415
-        from ..models.video_content_item_video_url import VideoContentItemVideoUrl  # noqa: PLC0415
-
         d = dict(src_dict)
         type_ = d.pop("type")
 
@@ -228,3 +211,9 @@ class VideoContentItem:
 
     def __contains__(self, key: str) -> bool:
         return key in self.additional_properties
+
+
+from ..models.video_content_item_audio_url import VideoContentItemAudioUrl  # noqa: E402
+from ..models.video_content_item_draft_task import VideoContentItemDraftTask  # noqa: E402
+from ..models.video_content_item_image_url import VideoContentItemImageUrl  # noqa: E402
+from ..models.video_content_item_video_url import VideoContentItemVideoUrl  # noqa: E402

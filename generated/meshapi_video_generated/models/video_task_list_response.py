@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 from ..types import model_repr as _model_repr
-
-if TYPE_CHECKING:
-    from ..models.video_task_response import VideoTaskResponse
-
 
 T = TypeVar("T", bound="VideoTaskListResponse")
 
@@ -72,8 +68,6 @@ class VideoTaskListResponse:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.video_task_response import VideoTaskResponse  # noqa: PLC0415
-
         d = dict(src_dict)
         data = []
         _data = d.pop("data")
@@ -119,3 +113,6 @@ class VideoTaskListResponse:
 
     def __contains__(self, key: str) -> bool:
         return key in self.additional_properties
+
+
+from ..models.video_task_response import VideoTaskResponse  # noqa: E402

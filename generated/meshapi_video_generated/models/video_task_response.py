@@ -1,19 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 from ..types import model_repr as _model_repr
-
-if TYPE_CHECKING:
-    from ..models.video_task_content import VideoTaskContent
-    from ..models.video_task_error import VideoTaskError
-    from ..models.video_task_usage import VideoTaskUsage
-
 
 T = TypeVar("T", bound="VideoTaskResponse")
 
@@ -72,10 +66,6 @@ class VideoTaskResponse:
         return _model_repr(self)
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.video_task_content import VideoTaskContent  # noqa: PLC0415
-        from ..models.video_task_error import VideoTaskError  # noqa: PLC0415
-        from ..models.video_task_usage import VideoTaskUsage  # noqa: PLC0415
-
         id = self.id
 
         status = self.status
@@ -251,10 +241,6 @@ class VideoTaskResponse:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.video_task_content import VideoTaskContent  # noqa: PLC0415
-        from ..models.video_task_error import VideoTaskError  # noqa: PLC0415
-        from ..models.video_task_usage import VideoTaskUsage  # noqa: PLC0415
-
         d = dict(src_dict)
         id = d.pop("id")
 
@@ -387,3 +373,8 @@ class VideoTaskResponse:
 
     def __contains__(self, key: str) -> bool:
         return key in self.additional_properties
+
+
+from ..models.video_task_content import VideoTaskContent  # noqa: E402
+from ..models.video_task_error import VideoTaskError  # noqa: E402
+from ..models.video_task_usage import VideoTaskUsage  # noqa: E402

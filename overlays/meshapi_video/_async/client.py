@@ -13,7 +13,7 @@ import anyio
 from meshapi_video._async.call_back import call_back
 from meshapi_video._async.download import AsyncDownload, AsyncDownloadTransports
 from meshapi_video._async.session import AsyncSession
-from meshapi_video._async.timers import fail_after, move_on_after, sleep
+from meshapi_video._async.timers import move_on_after, sleep
 from meshapi_video._async.wait_many import AsyncUpdates, AsyncWaitResults, Poller
 from meshapi_video._base_client import BaseClient, task_and_age
 from meshapi_video._clock import monotonic
@@ -626,6 +626,7 @@ class AsyncVideoClient(BaseClient):
         request = self._telemetry.request(GET, state.consecutive_failures)
         with request, typed_errors(state.task_id, self._settings, seconds):
             await self._session.open()
-            with fail_after(seconds):
+            with move_on_after(seconds):
                 response = await GET.awaited(state.task_id, client=self._generated)
-            return task_and_age(response.parsed, response.headers)
+                return task_and_age(response.parsed, response.headers)
+            raise TimeoutError

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio.lowlevel
+
 from meshapi_video._errors import InvalidResponse
 from meshapi_video._http_libraries import errors_named, library_of
 from meshapi_video._telemetry.call import works_for
@@ -43,6 +45,8 @@ class AsyncUserClientTransport:
 
     async def send(self, request: Request, check: Callable[[Response], None]) -> Response:
         """The whole response to `request`, after `check`. Closes the connection of an invalid response."""
+        # A client with a mock transport never pauses, and other coroutines have to run between two polls.
+        await anyio.lowlevel.checkpoint()
         trace = RequestTrace(request)
         with map_httpx_exceptions(self._template.settings, self._proxy_name):
             try:

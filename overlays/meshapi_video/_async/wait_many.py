@@ -253,7 +253,7 @@ class Poller:
         """When the dispatcher wakes by itself; in the past if it is awake."""
         self._polls = deque[ScheduledPoll]()
         """The polls for the workers."""
-        self._polls_ready = anyio.Semaphore(0)
+        self._polls_ready = anyio.Semaphore(0, fast_acquire=True)
         """The number of polls that no worker has taken."""
         self._workers = self._added = 0
         self._process = os.getpid()
@@ -282,7 +282,8 @@ class Poller:
         """Starts, unless it was started before or has ended."""
         if self._scope is None and not self.ended.is_set():
             # The iterator may have been created on another event loop.
-            self._changed, self.ended, self._polls_ready = anyio.Event(), anyio.Event(), anyio.Semaphore(0)
+            self._changed, self.ended = anyio.Event(), anyio.Event()
+            self._polls_ready = anyio.Semaphore(0, fast_acquire=True)
             self._scope, self._loop = anyio.CancelScope(), current_loop()
             _start_task(self._loop, partial(self._run, self._scope), self._finish)
 
@@ -379,8 +380,9 @@ class Poller:
     async def _dispatch(self, group: TaskGroup) -> None:
         while True:
             self._dispatch_polls(group)
-            self._due, self._asleep_until = anyio.Event(), self.scheduler.next_at
-            with move_on_after(max(self._asleep_until - self._clock(), self.scheduler.slack)):
+            now = self._clock()
+            self._due, self._asleep_until = anyio.Event(), max(self.scheduler.next_at, now + self.scheduler.slack)
+            with move_on_after(self._asleep_until - now):
                 await self._due.wait()
 
     def _dispatch_polls(self, group: TaskGroup) -> None:

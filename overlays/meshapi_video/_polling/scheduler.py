@@ -39,7 +39,7 @@ _REMEMBERED: Final = 100_000
 """Ended tasks whose ids are kept, so that a duplicate is not polled again."""
 FINAL_POLL_WINDOW: Final = 0.7
 """Seconds after its deadline within which a wait's final poll may start."""
-_SLACK: Final = 0.002
+_SLACK: Final = 0.01
 _ENDED_AT_ONCE: Final = 500
 """Overdue waits that one call of `next` ends. All waits of a program may have the same deadline, and to end very many
 would stop its event loop for seconds."""
