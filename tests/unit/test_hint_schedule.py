@@ -111,6 +111,28 @@ def test_the_schedule_of_a_task_stays_small_however_many_hints_come() -> None:
     assert due(scheduler, now + 2) == ["a"]
 
 
+def test_the_replaced_entries_of_ended_tasks_do_not_stay_in_the_schedule() -> None:
+    names = [f"t{number}" for number in range(2_000)]
+    waits = [evolve(polled(new_wait(task=name)), next_poll_at=NOW + 7_200, deadline=math.inf) for name in names]
+    scheduler = Scheduler(max_in_flight=2_000, requests_per_minute=None, max_waiting=2_000)
+    for wait in waits:
+        scheduler.add(wait)
+    for name in names:
+        scheduler.poll_now(name, NOW + 2)
+    while isinstance(poll := scheduler.next(NOW + 2), ScheduledPoll):
+        scheduler.record(poll, poll_succeeded(poll.state, FINISHED, None, NOW + 2, 0), NOW + 2)
+    assert scheduler.progress.ended == 2_000
+    assert len(scheduler._queue) <= 1_000
+
+
+def test_a_poll_may_be_a_little_late_but_not_under_a_rate_limit() -> None:
+    unlimited, limited = (
+        Scheduler(max_in_flight=10, requests_per_minute=limit, max_waiting=10) for limit in (None, 60)
+    )
+    assert 0 < unlimited.slack <= 0.01
+    assert limited.slack == 0
+
+
 def test_a_wait_with_a_hint_ends_once_at_its_deadline() -> None:
     scheduler = new_scheduler(polled(new_wait(timeout=10, task="a")), polled(new_wait(timeout=10, task="b")))
     scheduler.poll_now("a", NOW + 1.5)

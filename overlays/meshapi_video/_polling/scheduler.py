@@ -40,11 +40,12 @@ _REMEMBERED: Final = 100_000
 FINAL_POLL_WINDOW: Final = 0.7
 """Seconds after its deadline within which a wait's final poll may start."""
 _SLACK: Final = 0.01
+"""Seconds by which a poll may be late, without a rate limit."""
 _ENDED_AT_ONCE: Final = 500
 """Overdue waits that one call of `next` ends. All waits of a program may have the same deadline, and to end very many
 would stop its event loop for seconds."""
 _MOST_REPLACED: Final = 1_000
-"""Entries of the queue that hints have replaced, before all of them are removed, unless there are more tasks."""
+"""The queue may have so many entries more than twice the pending tasks: hints have replaced these."""
 
 
 @frozen
@@ -111,7 +112,7 @@ class Scheduler:
 
     @property
     def next_at(self) -> float:
-        """When `next` has something to do, unless something changes."""
+        """When `next` has something to do, unless something changes. Earlier if a hint has replaced the first entry."""
         if self._overdue:
             return -math.inf
         if not self._queue:
@@ -265,6 +266,7 @@ class Scheduler:
             self._ended_ids.add(state.task_id)
             self._results += 1
             self._ended.append(state)
+            self._remove_replaced()
             return
         self._pending[state.task_id] = state
         self._push(state)
