@@ -23,6 +23,11 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 # The Python that runs nox always exists.
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PROJECT), THIS]))
+PRESENT = [python for python in PYTHONS if python == THIS or shutil.which(f"python{python}")]
+# One Python has the oldest dependencies in place of the newest ones: not the one that runs nox, which measures
+# coverage, and not the newest one. It is as old as possible, because old releases have no wheels for newer Pythons.
+# Without such a Python, `lowest` runs on the one that runs nox.
+PYTHON_OF_LOWEST = next((python for python in PRESENT[:-1] if python != THIS), THIS)
 
 TESTS = ["tests/unit", "tests/drivers", "tests/integration"]
 # These give the same result on every Python and with every release of the dependencies, so they run once.
@@ -106,18 +111,6 @@ OF_DEPENDENCIES = [
     "tests/integration/test_sandbox_list.py",
     "tests/unit/temporal_activities/test_temporal_create_attempts.py",
 ]
-# The results depend on the Python, but not on the dependencies: signals, streams, imports, threads, tracebacks.
-OF_THE_PYTHON = [
-    "tests/unit/test_names.py",
-    "tests/drivers/test_download_tracebacks.py",
-    "tests/drivers/test_shared_clients.py",
-    "tests/drivers/test_stop.py",
-    "tests/drivers/test_threads.py",
-    "tests/drivers/test_tracebacks.py",
-    "tests/integration/test_cli_streams.py",
-    # It needs httpx2, which is no dependency.
-    "tests/integration/test_httpx2_for_httpx.py",
-]
 
 
 def without(*lists: list[str]) -> list[str]:
@@ -127,7 +120,7 @@ def without(*lists: list[str]) -> list[str]:
 
 MEASURED = without(SLOW)
 ON_OTHER_PYTHONS = without(SLOW, SLOW_BUT_MEASURED, OF_DEPENDENCIES)
-WITH_LOWEST = without(SLOW, SLOW_BUT_MEASURED, OF_THE_PYTHON)
+WITH_LOWEST = without(SLOW, SLOW_BUT_MEASURED)
 # More workers than cores, because most tests mostly wait for a socket.
 WORKERS = ["-n", str((os.cpu_count() or 1) * 3 // 2)]
 # Near the end, a worker that has nothing left takes tests from another one.
@@ -190,7 +183,7 @@ def types(session: nox.Session) -> None:
     run_at_once(session, ["mypy"], ["pyright"])
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=[python for python in PYTHONS if python == THIS or python != PYTHON_OF_LOWEST])
 def tests(session: nox.Session) -> None:
     """Test the SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
     install_groups(session, "test", "httpx2")
@@ -206,6 +199,11 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet", env=coverage_file)
     session.run("coverage", "report", env=coverage_file)
     session.run("pytest", *PARALLEL, *SLOW)
+
+
+if PYTHON_OF_LOWEST != THIS:
+    # Not by default: `lowest` runs more tests on this Python.
+    nox.session(name=f"tests-{PYTHON_OF_LOWEST}", python=PYTHON_OF_LOWEST, default=False)(tests)
 
 
 @nox.session
@@ -261,9 +259,9 @@ def faults(session: nox.Session) -> None:
     session.run("pytest", "--quiet", "tests/drivers/test_faults.py", *session.posargs)
 
 
-@nox.session
+@nox.session(python=PYTHON_OF_LOWEST)
 def lowest(session: nox.Session) -> None:
-    """Run the tests whose results depend on the dependencies, with the oldest ones that pyproject.toml accepts."""
+    """Test with the oldest dependencies that pyproject.toml accepts, on one Python."""
     # One command: a second one would not downgrade what is installed already.
     groups = nox.project.dependency_groups(PROJECT, "test")
     lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,celery,mcp,otel,temporal]"]
