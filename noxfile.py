@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -21,6 +23,11 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 # The Python that runs nox always exists.
 THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = list(dict.fromkeys([*nox.project.python_versions(PROJECT), THIS]))
+PRESENT = [python for python in PYTHONS if python == THIS or shutil.which(f"python{python}")]
+# One Python has the oldest dependencies in place of the newest ones: not the one that runs nox, which measures
+# coverage, and not the newest one. It is as old as possible, because old releases have no wheels for newer Pythons.
+# Without such a Python, `lowest` runs on the one that runs nox.
+PYTHON_OF_LOWEST = next((python for python in PRESENT[:-1] if python != THIS), THIS)
 
 TESTS = ["tests/unit", "tests/drivers", "tests/integration"]
 # These give the same result on every Python and with every release of the dependencies, so they run once.
@@ -80,25 +87,29 @@ OF_DEPENDENCIES = [
     "tests/drivers/test_create.py",
     "tests/drivers/test_download_addresses.py",
     "tests/drivers/test_download_failures.py",
+    "tests/drivers/test_download_network.py",
     "tests/drivers/test_download_resume.py",
+    "tests/drivers/test_download_servers.py",
+    "tests/drivers/test_downloads.py",
+    "tests/drivers/test_generate.py",
     "tests/drivers/test_generated_parser.py",
     "tests/drivers/test_httpx2.py",
+    "tests/drivers/test_kept_connections.py",
+    "tests/drivers/test_list.py",
     "tests/drivers/test_mocks.py",
+    "tests/drivers/test_polling.py",
     "tests/drivers/test_private_names.py",
+    "tests/drivers/test_proxy.py",
     "tests/drivers/test_telemetry.py",
+    "tests/drivers/test_updates.py",
     "tests/drivers/test_user_client.py",
     "tests/drivers/test_who_sees_what.py",
     "tests/integration/test_frozen_time.py",
     "tests/integration/test_mcp.py",
+    "tests/integration/test_mcp_hostile.py",
     "tests/integration/test_sandbox_create.py",
-]
-# The results depend on the Python, but not on the dependencies: signals, streams, imports.
-OF_THE_PYTHON = [
-    "tests/unit/test_names.py",
-    "tests/drivers/test_stop.py",
-    "tests/integration/test_cli_streams.py",
-    # It needs httpx2, which is no dependency.
-    "tests/integration/test_httpx2_for_httpx.py",
+    "tests/integration/test_sandbox_list.py",
+    "tests/unit/temporal_activities/test_temporal_create_attempts.py",
 ]
 
 
@@ -109,9 +120,13 @@ def without(*lists: list[str]) -> list[str]:
 
 MEASURED = without(SLOW)
 ON_OTHER_PYTHONS = without(SLOW, SLOW_BUT_MEASURED, OF_DEPENDENCIES)
-WITH_LOWEST = without(SLOW, SLOW_BUT_MEASURED, OF_THE_PYTHON)
+WITH_LOWEST = without(SLOW, SLOW_BUT_MEASURED)
 # More workers than cores, because most tests mostly wait for a socket.
-PARALLEL = ["-n", str((os.cpu_count() or 1) * 3 // 2), "--dist", "loadfile"]
+WORKERS = ["-n", str((os.cpu_count() or 1) * 3 // 2)]
+# Near the end, a worker that has nothing left takes tests from another one.
+PARALLEL = [*WORKERS, "--dist", "worksteal"]
+# Fixtures that start a server, or generate code for all tests of a file, are made once.
+PARALLEL_FILES = [*WORKERS, "--dist", "loadfile"]
 
 # Tests start many Python processes. Without compiled files, each compiles all its imports again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -126,6 +141,17 @@ if "PYENV_ROOT" in os.environ:
 def install_groups(session: nox.Session, *groups: str) -> None:
     """Installs the packages of dependency groups in pyproject.toml."""
     session.install(*nox.project.dependency_groups(PROJECT, *groups))
+
+
+def run_at_once(session: nox.Session, *commands: Sequence[str]) -> None:
+    """Runs commands that use one core each at the same time, and prints the output of one after the other."""
+
+    def run(command: Sequence[str]) -> str:
+        return str(session.run(*command, silent=True))
+
+    with ThreadPoolExecutor() as pool:
+        for output in pool.map(run, commands):
+            sys.stdout.write(output)
 
 
 @nox.session(default=False)
@@ -153,11 +179,11 @@ def types(session: nox.Session) -> None:
     """Check the types of all hand-written code with mypy and pyright, both strict."""
     install_groups(session, "types", "test", "contract", "docs", "screenshots", "pictures", "httpx2", "engines")
     session.install("-e", ".[cli,sandbox,aiohttp,celery,mcp,otel,temporal]", "nox")
-    session.run("mypy")
-    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+    session.env["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"
+    run_at_once(session, ["mypy"], ["pyright"])
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=[python for python in PYTHONS if python == THIS or python != PYTHON_OF_LOWEST])
 def tests(session: nox.Session) -> None:
     """Test the SDK, the sandbox and the command line: real sockets, virtual time, every branch covered."""
     install_groups(session, "test", "httpx2")
@@ -175,12 +201,17 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *PARALLEL, *SLOW)
 
 
+if PYTHON_OF_LOWEST != THIS:
+    # Not by default: `lowest` runs more tests on this Python.
+    nox.session(name=f"tests-{PYTHON_OF_LOWEST}", python=PYTHON_OF_LOWEST, default=False)(tests)
+
+
 @nox.session
 def engines(session: nox.Session) -> None:
     """Test waits on Celery, Temporal and Procrastinate, on real servers that are killed and restarted."""
     install_groups(session, "test", "engines")
     session.install("-e", ".[sandbox,celery,temporal]")
-    session.run("pytest", *(session.posargs or [*PARALLEL, "tests/engines"]))
+    session.run("pytest", *(session.posargs or [*PARALLEL_FILES, "tests/engines"]))
 
 
 @nox.session(default=False)
@@ -228,9 +259,9 @@ def faults(session: nox.Session) -> None:
     session.run("pytest", "--quiet", "tests/drivers/test_faults.py", *session.posargs)
 
 
-@nox.session
+@nox.session(python=PYTHON_OF_LOWEST)
 def lowest(session: nox.Session) -> None:
-    """Run the tests whose results depend on the dependencies, with the oldest ones that pyproject.toml accepts."""
+    """Test with the oldest dependencies that pyproject.toml accepts, on one Python."""
     # One command: a second one would not downgrade what is installed already.
     groups = nox.project.dependency_groups(PROJECT, "test")
     lowest_direct = ["--resolution=lowest-direct", *groups, "-e", ".[cli,sandbox,aiohttp,celery,mcp,otel,temporal]"]
@@ -255,7 +286,7 @@ def contract(session: nox.Session) -> None:
         "tests/contract/test_published_names.py",
         "tests/contract/test_sync_and_async.py",
     ]
-    chosen = [*PARALLEL, "tests/contract"] if session.python == THIS else elsewhere
+    chosen = [*PARALLEL_FILES, "tests/contract"] if session.python == THIS else elsewhere
     session.run("python", "-m", "pytest", *(session.posargs or chosen))
     if session.python == THIS:
         session.log("the reports of the mutations are in contract-reports/")
@@ -268,7 +299,8 @@ def docs(session: nox.Session) -> None:
     session.install("-e", ".[cli,sandbox,celery,mcp,temporal]")
     # Without --quiet: that option hides the warnings, and strict mode then passes.
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
-    session.run("pytest", *(session.posargs or ["tests/docs"]))
+    # The type checker of all blocks takes as long as all other tests of the folder.
+    session.run("pytest", *(session.posargs or ["-n", "2", "--dist", "worksteal", "tests/docs"]))
 
 
 @nox.session(default=False)
@@ -454,10 +486,12 @@ def wheel(session: nox.Session) -> None:
     session.install(str(built))
     session.run("python", "-I", str(checks / "base_install.py"))
     install_groups(session, "types")
-    for consumer in sorted(checks.glob("consumer*.py")):
-        shutil.copy(consumer, consumer.name)
-        session.run("mypy", "--strict", consumer.name)
-        session.run("pyright", consumer.name)
-    session.run("pyright", "--verifytypes", "meshapi_video", "--ignoreexternal")
+    shutil.copy(checks / "consumer.py", "consumer.py")
+    run_at_once(
+        session,
+        ["mypy", "--strict", "consumer.py"],
+        ["pyright", "consumer.py"],
+        ["pyright", "--verifytypes", "meshapi_video", "--ignoreexternal"],
+    )
     session.install(f"{built}[cli,sandbox]")
     session.run("meshapi-video", "demo")

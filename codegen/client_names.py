@@ -25,6 +25,11 @@ def client_config(
     return Config.from_sources(settings, MetaType.NONE, source, "utf-8", overwrite=False, output_path=package)
 
 
+def settings_file() -> Path:
+    """The file with these settings."""
+    return GENERATOR_CONFIG
+
+
 @functools.cache
 def _settings(path: Path) -> ConfigFile:
     try:

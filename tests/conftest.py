@@ -13,11 +13,17 @@ from support.leaks import watching
 from support.server import Server, serving
 
 
+def pytest_configure() -> None:
+    # To import all tests and libraries makes no garbage, and looking for it takes a fifth of that time.
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     # What exists now stays. Many tests collect garbage: to search all tests and libraries for it each time would take
     # a large part of all time.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:

@@ -6,6 +6,9 @@ a note in the report.
 
 from __future__ import annotations
 
+import functools
+import json
+from pathlib import Path
 from typing import NamedTuple
 
 from codegen.adaptation.all_of import normalize_all_of
@@ -18,6 +21,7 @@ from codegen.adaptation.places import marked, slots, unmarked
 from codegen.adaptation.references import inline_partial_references
 from codegen.adaptation.unread import drop_unread
 from codegen.adaptation.wire import wire_form
+from codegen.client_names import settings_file
 from codegen.document import Json
 from codegen.openapi import inline_components
 
@@ -37,13 +41,20 @@ class Adapted(NamedTuple):
 def adapt(document: dict[str, Json]) -> Adapted:
     """The forms of an overlaid document that the generators read."""
     client, wire, notes = marked_forms(document)
-    return Adapted(unmarked(client), unmarked(wire), notes)
+    return Adapted(unmarked(client), unmarked(wire), [*notes])
 
 
 def marked_forms(document: dict[str, Json]) -> Adapted:
-    """The same forms, in which each part still names its place in the document."""
+    """The same forms, in which each part still names its place in the document. They must not be changed."""
+    return _marked_forms(json.dumps(document), settings_file())
+
+
+# Refusals, generation, verification and report ask for the forms of the same document, one after another. The settings
+# name the classes, so another file of settings makes other forms.
+@functools.lru_cache(maxsize=4)
+def _marked_forms(document: str, _settings: Path) -> Adapted:
     notes: list[Note] = []
-    normal = inline_components(marked(document))
+    normal = inline_components(marked(json.loads(document)))
     inline_partial_references(normal)
     drop_unread(normal)
     drop_equal_forms(normal, notes)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
+from contextlib import suppress
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
-    import asyncio
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from uvicorn.server import ServerState
 
@@ -35,7 +36,10 @@ class ConnectionMiddleware:
                 message = {**message, "headers": [*message["headers"], (b"date", date)]}
             await send(message)
 
-        await self._app({**scope, "sandbox.transport": self._transport}, receive, send_with_date)
+        # If the client has gone, or the server that stops cancels the request, nobody needs a response. uvicorn would
+        # log both as errors.
+        with suppress(ClientDisconnect, asyncio.CancelledError):
+            await self._app({**scope, "sandbox.transport": self._transport}, receive, send_with_date)
 
     def _transport(self, client: tuple[str, int]) -> asyncio.Transport | None:
         connections = self.server.connections if self.server else ()

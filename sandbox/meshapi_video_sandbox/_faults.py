@@ -39,8 +39,13 @@ class Delays:
 
     def end(self) -> None:
         """Ends the delays that have begun."""
+        if not self._ended.is_set():
+            self._ended.set()
+            self._ended = asyncio.Event()
+
+    def end_for_good(self) -> None:
+        """Ends the delays that have begun, and at once each that would begin later."""
         self._ended.set()
-        self._ended = asyncio.Event()
 
 
 class FaultInjector:

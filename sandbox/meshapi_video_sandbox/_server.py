@@ -179,8 +179,8 @@ async def run_servers(
 
             def stop() -> None:
                 stopping.set()
-                # A sandbox that stops does not wait for delayed responses.
-                delays.end()
+                # A sandbox that stops does not wait for delayed responses. A poll may still be on its way to its delay.
+                delays.end_for_good()
 
             task_status.started(stop)
 
@@ -228,9 +228,10 @@ class _Server(uvicorn.Server):
         # No response is delayed any longer: this waits only for clients that do not send or read on.
         if tasks:
             await asyncio.wait(set(tasks), timeout=_GRACE)
-        for task in tasks:
-            task.cancel()
-        await asyncio.sleep(0)
         for connection in list(connections):
             connection.transport.abort()
+        # uvicorn logs an error if a request ends without a response while its connection is open.
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
         await asyncio.sleep(0)

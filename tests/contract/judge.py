@@ -46,6 +46,7 @@ Side = tuple[Path, Package, Facts]
 # A message of msgspec about a type, and the keywords with which JSON Schema states types.
 _TYPE_MESSAGE: Final = re.compile(r"Expected `[^`]*`, got `[^`]*`( - at .*)?")
 _TYPE_KEYWORDS: Final = {"type", "anyOf", "oneOf"}
+_STUBS: Final = Path(__file__).with_name("stubs")
 
 
 def judge(old: Path, new: Path, scratch: Path) -> tuple[Severity, str]:
@@ -135,7 +136,7 @@ def _mypy(program: str, generated: Path, scratch: Path) -> str:
     site.unlink(missing_ok=True)
     site.symlink_to(generated)
     file.write_text(program, encoding="utf-8")
-    os.environ["MYPYPATH"] = str(site)
+    os.environ["MYPYPATH"] = f"{site}{os.pathsep}{_STUBS}"
     # Not the daemon of mypy: it does not notice a new member of an enum in a `match`.
     options = ["--strict", "--config-file=", f"--cache-dir={scratch / 'cache'}", "--no-error-summary", "--no-pretty"]
     out = _forked(_checked, [*options, str(file)])
@@ -281,7 +282,8 @@ def _run(
     for name in [name for name in sys.modules if name.startswith("meshapi_video")]:
         del sys.modules[name]
     sys.path.insert(0, str(generated))
-    sys.dont_write_bytecode = True
+    # Many programs run on the same old code.
+    sys.pycache_prefix = str(generated.parent / "bytecode")
     namespace: Facts = {"__name__": "program"}
     exec(compile(program, "program.py", "exec"), namespace)  # noqa: S102 - our own text
     wire, models = importlib.import_module(WIRE), importlib.import_module(f"{CLIENT}.models")

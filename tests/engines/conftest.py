@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -22,8 +24,9 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Generator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[PostgreSQL]:
-    with PostgreSQL(tmp_path_factory.mktemp("postgresql")) as server:
+def postgresql() -> Generator[PostgreSQL]:
+    # Not in pytest's own folder: another run of pytest that starts now closes that to the user of PostgreSQL.
+    with tempfile.TemporaryDirectory() as folder, PostgreSQL(Path(folder)) as server:
         yield server
 
 

@@ -294,7 +294,7 @@ def test_a_call_without_a_response_ends_within_55_seconds_and_reports_its_progre
     ai: AIClient, env_server: Server, monkeypatch: pytest.MonkeyPatch, tool: str, arguments: dict[str, str]
 ) -> None:
     env_server.script(env_server.stall())
-    monkeypatch.setattr(progress, "LONGEST_CALL", 0.2)
+    monkeypatch.setattr(progress, "LONGEST_CALL", 1.0)
     monkeypatch.setattr(progress, "PROGRESS_INTERVAL", 0.01)
     sentence = ai.error(tool, **arguments)
     assert sentence.startswith("Mesh has not responded completely within 55 seconds. Nothing was created or changed.")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import socket
 import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
+import httpx
 import pytest
 
 from meshapi_video_sandbox import Sandbox, running_sandbox
@@ -95,6 +100,46 @@ def test_a_reset_forgets_the_callbacks_that_are_not_sent_yet() -> None:
         assert poll(sandbox, created).status_code == 404
         assert sandbox.create_task(id=created) == created
         assert sandbox.inspect(created).callbacks == []
+
+
+def test_a_poll_that_reaches_its_delay_while_the_sandbox_stops_is_not_delayed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    waits, on_its_way = Delays.wait, threading.Event()
+
+    async def wait_later(delays: Delays, seconds: float) -> bool:
+        on_its_way.set()
+        await asyncio.sleep(0.2)
+        return await waits(delays, seconds)
+
+    monkeypatch.setattr(Delays, "wait", wait_later)
+    with ThreadPoolExecutor() as pool:
+        with running_sandbox() as sandbox:
+            polling = pool.submit(poll, sandbox, sandbox.create_task(faults=[{"delay": 3600}]))
+            assert on_its_way.wait(timeout=20)
+        assert polling.result(timeout=20).status_code == 503
+    assert errors_of_the_server(caplog) == []
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_client_that_sends_half_a_request_is_no_error_of_the_server(
+    caplog: pytest.LogCaptureFixture, *, leaves: bool
+) -> None:
+    # The client leaves last, after the sandbox has stopped.
+    with ExitStack() as clients, running_sandbox() as sandbox:
+        url = httpx.URL(sandbox.base_url)
+        client = clients.enter_context(socket.create_connection((url.host, url.port or 0)))
+        head = f"POST /v1/video/generations HTTP/1.1\r\nHost: {url.netloc.decode()}\r\nContent-Length: 100\r\n"
+        client.sendall(f"{head}Authorization: Bearer {sandbox.api_key}\r\n\r\n{{".encode())
+        if leaves:
+            client.close()
+        # The server has read what was sent before it.
+        assert poll(sandbox, EXAMPLE_ID).status_code == 200
+    assert errors_of_the_server(caplog) == []
+
+
+def errors_of_the_server(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name.startswith("uvicorn")]
 
 
 def test_stopping_a_sandbox_takes_no_noticeable_time() -> None:
