@@ -41,7 +41,7 @@ FINAL_POLL_WINDOW: Final = 0.7
 """Seconds after its deadline within which a wait's final poll may start."""
 _SLACK: Final = 0.01
 """Seconds by which a poll may be late, without a rate limit."""
-_ENDED_AT_ONCE: Final = 500
+_ENDED_PER_CALL: Final = 500
 """Overdue waits that one call of `next` ends. All waits of a program may have the same deadline, and to end very many
 would stop its event loop for seconds."""
 _MOST_REPLACED: Final = 1_000
@@ -246,7 +246,7 @@ class Scheduler:
         heapq.heapify(self._queue)
 
     def _end_overdue(self, now: float) -> None:
-        for _ in range(min(len(self._overdue), _ENDED_AT_ONCE)):
+        for _ in range(min(len(self._overdue), _ENDED_PER_CALL)):
             state = self._overdue.popleft()
             if self._is_replaced(state):
                 continue
