@@ -12,6 +12,7 @@ import pytest
 
 from meshapi_video import (
     APIError,
+    AsyncVideoClient,
     AuthenticationError,
     ConnectionTimeout,
     InvalidResponse,
@@ -143,3 +144,32 @@ def test_the_timeout_limits_a_dripping_body_through_a_user_client(server: Server
     client = Caller("sync", server.base_url, settings={"timeout": 0.6, "max_retries": 0}, user_client={})
     with pytest.raises(ConnectionTimeout, match=r"no complete response from .* within 0\.6 s"):
         client.get()
+
+
+def test_other_coroutines_run_between_the_polls_of_a_client_that_never_pauses(backend: str) -> None:
+    polled = list[str]()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        polled.append(request.url.path.rpartition("/")[2])
+        return httpx.Response(200, json=task_json("failed", polled[-1]))
+
+    async def record(counts: set[int]) -> None:
+        while True:
+            counts.add(len(polled))
+            await anyio.lowlevel.checkpoint()
+
+    async def main() -> set[int]:
+        counts = set[int]()
+        async with (
+            httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http_client,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(record, counts)
+            async with AsyncVideoClient(KEY, base_url="https://api.example", http_client=http_client) as client:
+                ids = [f"t{number}" for number in range(50)]
+                async for _ in client.wait_many(ids, max_in_flight=1):
+                    pass
+            group.cancel_scope.cancel()
+        return counts
+
+    assert len(anyio.run(main, backend=backend)) > 15
