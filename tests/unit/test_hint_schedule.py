@@ -149,6 +149,7 @@ def test_a_hint_about_an_overdue_wait_does_not_end_it_twice() -> None:
     scheduler = new_scheduler(*(polled(new_wait(timeout=10, task=f"t{number}")) for number in range(1_001)))
     # The first call ends a part of them.
     assert scheduler.next(NOW + 11) == 0
+    assert scheduler.next_at == -math.inf
     for number in range(1_001):
         scheduler.poll_now(f"t{number}", NOW + 1.5)
     while scheduler.next(NOW + 11) == 0:
