@@ -331,8 +331,10 @@ def test_the_verification_comes_before_the_comparison(
     monkeypatch.setattr(codegen.regenerate, "generate", generate_wrongly)
     target = tmp_path / "generated"
     shutil.copytree(fresh_code, target)
-    reason = "`meshapi_video_generated.models`: the import fails with SyntaxError"
-    with pytest.raises(CodegenError, match=f"The generated code would be wrong:\n#: {reason}"):
+    # The first module that imports the wrong one is named.
+    reason = "`meshapi_video_generated.models.video_task_response`: the import fails with SyntaxError"
+    where = "#/components/schemas/VideoTaskResponse"
+    with pytest.raises(CodegenError, match=f"The generated code would be wrong:\n{where}: {reason}"):
         regenerate(target, dry_run=True)
 
 
