@@ -146,8 +146,10 @@ def test_the_readme_has_the_figures_of_the_page() -> None:
     assert with_figures(readme, PAGE.read_text(encoding="utf-8")) == readme
 
 
-def test_the_figure_about_hints_finds_its_row_in_the_simulation() -> None:
-    assert len(rows_of_goals(hints.measure(Plan()).text)) == 2
+def test_the_figure_about_hints_has_two_goals_for_each_kind_of_task() -> None:
+    rows = rows_of_goals(hints.measure(Plan()).text)
+    assert ["polls" in row for row in rows] == [True, False, True, False]
+    assert all("reached" in row for row in rows)
 
 
 def test_a_section_is_replaced_and_all_other_text_stays() -> None:
