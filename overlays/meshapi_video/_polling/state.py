@@ -112,7 +112,7 @@ class GiveUp:
 Decision = SendPoll | Sleep | Done | GiveUp
 
 
-# A tuple, because each poll makes several: attrs takes more than twice as long to make and to change one.
+# A tuple, because each poll makes new ones: attrs takes longer to make and to change one.
 class PollState(NamedTuple):
     """The state of polling one task. All times are readings of one monotonic clock."""
 
