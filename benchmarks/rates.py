@@ -181,7 +181,7 @@ def _goals(results: Results) -> list[Goal]:
     def goal(setting: str, contender: str, by: str, at_least: float) -> Goal:
         install = "base" if contender == BASE else "`[aiohttp]`"
         text = f"requests per second, {setting} in flight, {install} over {by}"
-        return Goal(text, results.ratio(setting, contender, by), at_least, form="{:,.1f}" if at_least > 1 else "{:.2f}")
+        return Goal(text, results.ratio(setting, contender, by), at_least, form="{:,.1f}" if at_least > 1 else "{:.3f}")
 
     return [
         goal(near, BASE, HTTPX2, 20),
