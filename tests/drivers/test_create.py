@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from base64 import b64decode
 from pathlib import Path
@@ -25,7 +26,8 @@ from meshapi_video._create import items
 from meshapi_video._create.media import Inspected, data_uri
 from support.clients import Caller, Kind
 from support.http_library import httpx
-from support.server import Response, Server, close, finished, reset, reset_after, response, serving, task
+from support.marks import unclosed_generators
+from support.server import Response, Server, close, finished, http, reset, reset_after, response, serving, task
 
 MODEL = "byteplus/dreamina-seedance-2-0"
 BOTH_CLIENTS = pytest.mark.parametrize("user_client", [None, {"trust_env": False}], ids=["own", "user client"])
@@ -132,6 +134,29 @@ def test_nothing_is_sent_again_after_a_response_that_comes_too_late(
     with pytest.raises(CreateUncertain, match=r"no complete response from .* within 0.2 s"):
         create(client)
     assert len(server.requests) == 1
+
+
+# Not over aiohttp: if a write fails, aiohttp reads no further, and sometimes has not read the response yet.
+@pytest.mark.parametrize("driver", ["sync", "asyncio", "trio"], indirect=True)
+@unclosed_generators
+def test_a_refusal_is_raised_although_the_server_did_not_read_the_body(kind: Kind) -> None:
+    refusal = http(413, b'{"error": {"code": "too_large", "message": "too large"}}', connection="close")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1024)
+                connection.sendall(refusal)
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        client = Caller(kind, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        # More than the system takes before the server reads.
+        large = first_frame(b"\x89PNG\r\n\x1a\n".ljust(8_000_000))
+        with pytest.raises(APIError, match=r"HTTP 413 too_large: too large\. No task was made"):
+            create(client, content=[large])
+        thread.join()
 
 
 @BOTH_CLIENTS

@@ -132,21 +132,39 @@ def test_many_records_of_tls_are_read_together(client: Caller, tls_server: Serve
     assert max(later - earlier for earlier, later in pairwise(sizes)) > 16 * 1024
 
 
-def test_a_damaged_record_of_tls_is_not_the_end_of_a_video_without_a_length(
-    client: Caller, tls_server: Server, out: Path
-) -> None:
-    whole_boxes = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\0\x08moov\0\0\0\x10mdat" + bytes(8)
+BOXES = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\0\x08moov\0\0\0\x10mdat" + bytes(8)
+"""A whole video, as far as its bytes show."""
 
-    def damaged(connection: socket.socket) -> bool:
-        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\nconnection: close\r\n\r\n" + whole_boxes)
+
+def damaged_after(head: bytes) -> Response:
+    """A response whose body is followed by a damaged record of TLS."""
+
+    def send(connection: socket.socket) -> bool:
+        connection.sendall(head + BOXES)
         # Below TLS.
         os.write(connection.fileno(), b"\x17\x03\x03\x00\x20" + bytes(32))
         return False
 
-    tls_server.script(damaged)
-    with pytest.raises(DownloadError):
+    return send
+
+
+def test_a_damaged_record_of_tls_is_not_the_end_of_a_video_without_a_length(
+    client: Caller, tls_server: Server, out: Path
+) -> None:
+    tls_server.script(damaged_after(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\nconnection: close\r\n\r\n"))
+    with pytest.raises(DownloadError, match=f" {len(BOXES)} bytes are kept"):
         download(client, video_at(tls_server), out)
     assert not out.exists()
+
+
+def test_a_damaged_record_of_tls_after_a_whole_video_does_no_harm(
+    client: Caller, tls_server: Server, out: Path
+) -> None:
+    length = b"content-length: %d\r\n" % len(BOXES)
+    tls_server.script(damaged_after(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\n" + length + b"\r\n"))
+    download(client, video_at(tls_server), out)
+    assert out.read_bytes() == BOXES
+    assert len(tls_server.requests) == 1
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "trio"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import aclosing
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import anyio
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from meshapi_video._http_libraries import httpx
     from meshapi_video._transport.request import Request, RequestTemplate
 
+_SOCKET_READ: Final = 64 * 1024
+"""The most bytes of a read from the socket itself. The response to a create is short."""
+
 
 class _IdleConnection(NamedTuple):
     connection: httpcore.AsyncConnectionInterface
@@ -47,6 +50,9 @@ class AsyncConnectionPool:
         self._proxy = proxy
         # httpcore's pool creates the connections, but does not keep them.
         self._pool = httpcore_pool(tls, proxy)
+        # For creates. A server may refuse a large body early, and close the connection. Then asyncio fails to write,
+        # and forgets the bytes that have arrived: only a read from the socket itself finds the response.
+        self._new_pool = httpcore_pool(tls, proxy, read_size=_SOCKET_READ)
         self._idle = deque[_IdleConnection]()
         self._closed = False
 
@@ -71,7 +77,8 @@ class AsyncConnectionPool:
                 # The server may have closed this idle connection. If no byte arrived, send the request once more.
                 if idle.stream.has_received or not request.may_repeat:
                     raise
-        return await self._exchange(self._pool.create_connection(request.url.origin), request, check)
+        pool = self._new_pool if request.needs_new_connection else self._pool
+        return await self._exchange(pool.create_connection(request.url.origin), request, check)
 
     async def _exchange(
         self, connection: httpcore.AsyncConnectionInterface, request: HttpcoreRequest, check: Callable[[Response], None]

@@ -35,7 +35,7 @@ _TLS_RECORD: Final = 16 * 1024
 def httpcore_pool(
     tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0, rules: AddressRules | None = None
 ) -> httpcore.AsyncConnectionPool:
-    """An httpcore pool, whose connections read at least `read_size` bytes at once.
+    """An httpcore pool, whose connections read up to `read_size` bytes at once.
 
     With `rules`, they go only to addresses that the rules permit.
     """
@@ -156,7 +156,7 @@ async def addresses_of(host: str, port: int | None = None) -> list[str]:
 
 
 def _with_larger_reads(stream: anyio.abc.ByteStream, read_size: int) -> anyio.abc.ByteStream:
-    """The same connection, with reads of at least `read_size` bytes if the system permits this."""
+    """The same connection, with reads of up to `read_size` bytes, except on Windows."""
     if sys.platform == "win32":
         # There, asyncio itself receives the first bytes, before anybody asks for them.
         return _WholeReads(stream)
@@ -223,8 +223,12 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         self._read_size = read_size
         self.has_received = False
         """Whether bytes have arrived since the last write."""
+        self._failure: ssl.SSLError | None = None
+        """The error behind the bytes of the last read."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        if self._failure is not None:
+            raise self._failure
         received = await self._stream.read(max(max_bytes, self._read_size), timeout)
         if received:
             self.has_received = True
@@ -236,11 +240,15 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         tls: object = self._stream.get_extra_info("ssl_object") if limit > 0 else None
         parts = list[bytes]()
         if isinstance(tls, ssl.SSLObject):
-            # Any other error is raised: a later read would take the connection for closed, and the file for whole.
-            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            try:
                 while limit > 0 and (part := tls.read(min(limit, _TLS_RECORD))):
                     parts.append(part)
                     limit -= len(part)
+            except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+                pass
+            except ssl.SSLError as error:
+                # The TLS layer reports it once. Then it says that the connection is closed, as if the file were whole.
+                self._failure = error
         return b"".join(parts)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109

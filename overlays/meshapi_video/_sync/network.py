@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def httpcore_pool(
     tls: ssl.SSLContext, proxy: httpx.Proxy | None, *, read_size: int = 0, rules: AddressRules | None = None
 ) -> httpcore.ConnectionPool:
-    """An httpcore pool, whose connections respect the deadline and read at least `read_size` bytes at once.
+    """An httpcore pool, whose connections respect the deadline and read up to `read_size` bytes at once.
 
     With `rules`, they go only to addresses that the rules permit.
     """
