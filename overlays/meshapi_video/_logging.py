@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Final
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meshapi_video._errors import ConnectionFailed, CreateUncertain, MeshVideoError
 from meshapi_video._polling.state import new_task
@@ -70,8 +68,7 @@ _tasks: Final = task_logger(TASKS)
 _downloads: Final = task_logger("meshapi_video.downloads")
 
 
-@frozen
-class _Outage:
+class _Outage(NamedTuple):
     """The time from a failed connection to the next response."""
 
     is_logged: bool
@@ -93,9 +90,12 @@ class ClientLog:
 
     def poll(self, before: PollState, after: PollState, seconds: float, now: float) -> None:
         """Logs a poll that took `seconds` and ended at `now`."""
+        task = new_task(before, after)
+        is_logged = _tasks.isEnabledFor(logging.INFO) or _polls.isEnabledFor(logging.DEBUG) or self._outages
+        if task is not None and not is_logged and after.unknown_statuses == before.unknown_statuses:
+            return
         poll = after.polls, after.task_id
         next_poll = f"; next poll in {after.next_poll_at - now:.1f} s" if after.end is None else ""
-        task = new_task(before, after)
         extra = _fields_of(after)
         if task is None:
             if after.error is not None and after.end is None:

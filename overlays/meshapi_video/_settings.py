@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, Final, Literal, get_args
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._urls import Route, is_loopback, parse_http_url, proxy_name
@@ -90,8 +88,7 @@ class ApiKey:
 _ACCOUNT_DIGITS: Final = 16
 
 
-@frozen(kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings of one client."""
 
     api_key: ApiKey

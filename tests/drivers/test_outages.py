@@ -58,6 +58,23 @@ def test_a_connection_that_fails_now_and_then_warns_at_most_once_a_minute(
     assert len([line for line in lines(caplog, logging.INFO) if "responds" in line]) == 3
 
 
+def test_a_program_that_logs_only_warnings_gets_the_same_warnings(
+    client: Caller, server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def logs_warnings(_logger: logging.Logger, level: int) -> bool:
+        return level >= logging.WARNING
+
+    monkeypatch.setattr(logging.Logger, "isEnabledFor", logs_warnings)
+    polls = round(3 * WARNING_INTERVAL / 2)
+    unknown = response(200, task_json("dreaming"), connection="close")
+    server.script(RUNNING, *[close, RUNNING] * (polls // 2), unknown, finished())
+    client.wait(poll=STEADY)
+    failed = [line for line in lines(caplog, logging.WARNING) if " failed after " in line]
+    assert len(failed) == 3
+    assert lines(caplog, logging.WARNING)[-1] == "task task-1 has the unknown status 'dreaming': treated as not ended"
+    assert len(caplog.records) == len(failed) + 1
+
+
 def test_a_response_of_any_status_ends_an_outage(
     client: Caller, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,7 +17,7 @@ from meshapi_video._http_libraries import httpcore
 from meshapi_video._transport.exceptions import may_keep_connection
 from meshapi_video._transport.httpcore_request import (
     NETWORK_ERRORS,
-    CheckedHeaders,
+    CheckedParts,
     HttpcoreRequest,
     has_surplus,
     map_httpcore_exceptions,
@@ -46,7 +46,7 @@ class AsyncConnectionPool:
 
     def __init__(self, template: RequestTemplate, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._settings = template.settings
-        self._headers = CheckedHeaders(template)
+        self._checked = CheckedParts(template)
         self._proxy = proxy
         # httpcore's pool creates the connections, but does not keep them.
         self._pool = httpcore_pool(tls, proxy)
@@ -60,7 +60,7 @@ class AsyncConnectionPool:
         """The whole response to `request`, after `check`. Keeps the connection if nothing is wrong with it."""
         trace = RequestTrace(request).record_async if request.needs_new_connection else None
         with map_httpcore_exceptions(self._settings, self._proxy):
-            return await self._send(HttpcoreRequest(request, self._headers, trace), check)
+            return await self._send(HttpcoreRequest(request, self._checked, trace), check)
 
     async def aclose(self) -> None:
         """Closes every idle connection now, and the others after their request."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -105,7 +104,10 @@ class AsyncSession:
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
         transport, expected = await self.open(), operation.expected
-        check = partial(check_response, settings=self._settings, expected=expected, path=url)
+
+        def check(response: Response) -> None:
+            check_response(response, self._settings, expected, url)
+
         with hidden_frames(self._settings.api_key):
             request = self._template.build(method, url, expected.repeat, **options)
             try:

@@ -15,7 +15,7 @@ from meshapi_video._sync.network import Stream, httpcore_pool
 from meshapi_video._transport.exceptions import may_keep_connection
 from meshapi_video._transport.httpcore_request import (
     NETWORK_ERRORS,
-    CheckedHeaders,
+    CheckedParts,
     HttpcoreRequest,
     has_surplus,
     map_httpcore_exceptions,
@@ -41,7 +41,7 @@ class ConnectionPool:
 
     def __init__(self, template: RequestTemplate, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         self._settings = template.settings
-        self._headers = CheckedHeaders(template)
+        self._checked = CheckedParts(template)
         self._proxy = proxy
         # httpcore's pool creates the connections, but does not keep them.
         self._pool = httpcore_pool(tls, proxy)
@@ -52,7 +52,7 @@ class ConnectionPool:
         """The whole response to `request`, after `check`. Keeps the connection if nothing is wrong with it."""
         trace = RequestTrace(request).record if request.needs_new_connection else None
         with map_httpcore_exceptions(self._settings, self._proxy):
-            return self._send(HttpcoreRequest(request, self._headers, trace), check)
+            return self._send(HttpcoreRequest(request, self._checked, trace), check)
 
     def close(self) -> None:
         """Closes every idle connection now, and the others after their request."""
@@ -93,14 +93,15 @@ class ConnectionPool:
         return response
 
     def _take_idle(self) -> _IdleConnection | None:
-        with suppress(IndexError):
-            while True:
+        while True:
+            try:
                 idle = self._idle.pop()
-                # An idle connection has expired, too, if the server has closed it or has sent anything.
-                if not idle.connection.has_expired():
-                    return idle
-                idle.connection.close()
-        return None
+            except IndexError:
+                return None
+            # An idle connection has expired, too, if the server has closed it or has sent anything.
+            if not idle.connection.has_expired():
+                return idle
+            idle.connection.close()
 
     def _release(self, connection: httpcore.ConnectionInterface, head: httpcore.Response) -> None:
         stream: object = head.extensions["network_stream"]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - httpcore gives no type

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from meshapi_video._settings import CAPACITY, USER_CLIENT_CAPACITY
@@ -101,7 +100,10 @@ class Session:
         `TimeoutError`, and `TypeError` for an option that requests to the API do not support.
         """
         transport, expected = self.open(), operation.expected
-        check = partial(self._check_response, settings=self._settings, expected=expected, path=url)
+
+        def check(response: Response) -> None:
+            self._check_response(response, self._settings, expected, url)
+
         with hidden_frames(self._settings.api_key):
             request = self._template.build(method, url, expected.repeat, **options)
             try:

@@ -72,7 +72,7 @@ def check_response(response: Response, settings: Settings, expected: ExpectedRes
 
 def _check_id(parsed: object, requested: str) -> None:
     match parsed:
-        case {"id": str(found)} if found == requested:
+        case {"id": str() as found} if found == requested:
             return
         case _:
             # The server, or a proxy, has sent the response to another request.

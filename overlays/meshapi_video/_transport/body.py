@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import secrets
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def json_body(value: object, encode: Callable[[object], bytes] = _encode) -> Bod
     """The body that `encode` makes of `value`. Its long texts stay where they are, as far as JSON writes them so."""
     texts = list[str]()
     # Nobody else can know it, so that no text of a caller contains it.
-    mark = secrets.token_hex(16)
+    mark = os.urandom(16).hex()
 
     def without_long_texts(value: object) -> object:
         if isinstance(value, str) and len(value) > _CHUNK_SIZE and _AS_IT_IS.fullmatch(value):

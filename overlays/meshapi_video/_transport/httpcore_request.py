@@ -37,17 +37,33 @@ NETWORK_ERRORS: Final = (
 _REFUSED: Final = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
 
 
-class CheckedHeaders:
-    """The headers of each poll of a client, which h11 checks once."""
+class CheckedParts:
+    """The parts of requests that are the same for each poll of a client. They are checked once."""
 
     def __init__(self, template: RequestTemplate) -> None:
-        self._unchecked = template.headers
+        scheme, host, port = template.origin
+        self.origin: Final = httpcore.URL(scheme=scheme, host=host, port=port, target=b"/").origin
+        self._unchecked_headers = template.headers
         # h11 checks any other sequence of headers for each request.
-        self._checked = h11.Request(method="GET", target="/", headers=template.headers.raw).headers
+        self._headers = h11.Request(method="GET", target="/", headers=template.headers.raw).headers
 
-    def of(self, request: Request) -> Sequence[tuple[bytes, bytes]]:
+    def headers_of(self, request: Request) -> Sequence[tuple[bytes, bytes]]:
         """The headers of this request, checked if they are those of a poll."""
-        return self._checked if request.headers is self._unchecked else request.headers.raw
+        return self._headers if request.headers is self._unchecked_headers else request.headers.raw
+
+
+class _URL(httpcore.URL):
+    """The URL of a request. httpcore asks for its origin several times for each request."""
+
+    # Not by httpcore's own `__init__`, which checks the type of each part.
+    def __init__(self, request: Request, origin: httpcore.Origin) -> None:
+        self.scheme, self.host, self.port = request.origin
+        self.target = request.target.encode("ascii")
+        self._origin = origin
+
+    @property
+    def origin(self) -> httpcore.Origin:
+        return self._origin
 
 
 class HttpcoreRequest(httpcore.Request):
@@ -57,15 +73,13 @@ class HttpcoreRequest(httpcore.Request):
     def __init__(
         self,
         request: Request,
-        checked: CheckedHeaders,
+        checked: CheckedParts,
         trace: Callable[[str, dict[str, object]], object] | None = None,
     ) -> None:
-        origin = request.origin
-        target = request.target.encode("ascii")
         self.method = request.method.encode("ascii")
-        self.url = httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=target)
+        self.url = _URL(request, checked.origin)
         # httpcore declares a list, and takes any sequence.
-        self.headers = checked.of(request)  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue] - see above
+        self.headers = checked.headers_of(request)  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue] - see above
         self.stream = request.body
         self.extensions = {} if trace is None else {"trace": trace}
         self.may_repeat = request.may_repeat

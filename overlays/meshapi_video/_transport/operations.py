@@ -5,7 +5,7 @@ The generated functions send. What they return has been checked as the wire type
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, ParamSpec, TypeVar
 
 from meshapi_video._transport.generated import ExpectedResponse, Route
@@ -37,10 +37,15 @@ class Operation(NamedTuple, Generic[P, T]):
     """The wire type that the response must pass, and whether the operation may be asked again."""
 
 
-def _check(wire_type: str, body: bytes) -> object:
+@cache
+def _check_body() -> Callable[[bytes, str], object]:
     from meshapi_video._transport.contract import check_body  # noqa: PLC0415 - creating a client does not need it
 
-    return check_body(body, wire_type)
+    return check_body
+
+
+def _check(wire_type: str, body: bytes) -> object:
+    return _check_body()(body, wire_type)
 
 
 GET: Final = Operation(

@@ -104,7 +104,8 @@ class RequestTemplate:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         base = httpx.Request("GET", settings.base_url)
-        self._origin = Origin(base.url.raw_scheme, base.url.raw_host, base.url.port)
+        self.origin: Final = Origin(base.url.raw_scheme, base.url.raw_host, base.url.port)
+        """The server of every request."""
         self._root = base.url.copy_with(raw_path=b"/")
         self._root_text = str(self._root).rstrip("/")
         self.headers = httpx.Headers(
@@ -122,7 +123,7 @@ class RequestTemplate:
         method, target = method.upper(), self._path + path
         # Every poll is one of these.
         if not options and method == "GET":
-            return Request(method, self._root_text + target, self._origin, target, self.headers)
+            return Request(method, self._root_text + target, self.origin, target, self.headers)
         if unsupported := options.keys() - RequestOptions.__optional_keys__:
             raise TypeError(
                 f"a generated function passes {', '.join(sorted(unsupported))}=, which requests to the API do not "
@@ -142,7 +143,7 @@ class RequestTemplate:
             own = {"content-type": "application/json", **own, "content-length": str(len(body))}
         headers = httpx.Headers({**self.headers, **own})
         target = encoded.url.raw_path.decode("ascii")
-        return Request(method, self._root_text + target, self._origin, target, headers, body, repeat)
+        return Request(method, self._root_text + target, self.origin, target, headers, body, repeat)
 
     def httpx_request(
         self, request: Request, trace: Callable[[str, Any], object] | None = None, library: ModuleType = httpx

@@ -55,7 +55,8 @@ class BodyReader:
     def __init__(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self._status = status
         self._headers = headers_by_name(headers)
-        self._parts = list[bytes]()
+        # Not `list[bytes]()`, which takes ten times as long: each poll makes one.
+        self._parts: list[bytes] = []
         self._left = LARGEST_BODY
         self._encoding = self._headers.pop("content-encoding", "").strip().lower()
         is_gzip = self._encoding in {"gzip", "x-gzip"}
