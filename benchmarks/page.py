@@ -55,7 +55,8 @@ def with_figures(readme: str, page: str) -> str:
         README_FIGURES,
         f"""
 - **Requests per second** (more is better), with 500 polls in flight on one event loop: the SDK sends
-  **{httpx2} times** as many as `httpx2.AsyncClient`, and **{httpx} times** as many as `httpx.AsyncClient`.
+  **{httpx2} times** as many as `httpx2.AsyncClient`, and **{httpx} times** as many as `httpx.AsyncClient`. With its
+  default limit of 100 connections, most polls of httpx fail.
 - **CPU time of one blocking poll** (less is better): the SDK needs **{poll} times** the time of
   `httpx.Client.get().json()`. The SDK checks the response against the document; httpx checks nothing.
 - **Start** (less is better): `import meshapi_video` and a new client take **{start} times** the time of

@@ -36,7 +36,7 @@ class Scale(msgspec.Struct):
     base_url: str
     tasks: int
     interval: float = HOUR
-    """Seconds until the second poll of a task. After an hour, this process has ended."""
+    """Seconds until the second poll of a task. The default is longer than a run, so that no task is polled twice."""
 
 
 def run(request: Scale) -> NoReturn:

@@ -16,6 +16,9 @@ import pytest
 import wrapt
 from opentelemetry import metrics
 
+from meshapi_video._settings import ApiKey, Settings
+from meshapi_video._transport.httpcore_request import CheckedParts, HttpcoreRequest
+from meshapi_video._transport.request import RequestTemplate
 from support.forked_httpx import forked_httpx
 from support.server import Server, task
 
@@ -61,6 +64,22 @@ def test_a_connection_of_both_libraries_has_its_parser(core: ModuleType, server:
         (connection,) = pool.connections
         assert type(connection._connection._h11_state) is h11.Connection
     assert "`_connection` and `_h11_state`" in DESIGN
+
+
+def test_a_request_of_the_sdk_has_every_attribute_of_a_request_of_both_libraries(core: ModuleType) -> None:
+    template = RequestTemplate(Settings.resolve(ApiKey("rsk_k"), "https://mesh.example/api", 30.0, 0))
+    own = HttpcoreRequest(template.build("get", "/v1/tasks/t"), CheckedParts(template))
+    full = core.Request("GET", "https://mesh.example/api/v1/tasks/t")
+    assert vars(own).keys() >= vars(full).keys()
+    assert vars(own.url).keys() >= vars(full.url).keys()
+    assert (bytes(own.url), str(own.url.origin)) == (bytes(full.url), str(full.url.origin))
+    assert "`Request` and `URL`" in DESIGN
+
+
+def test_h11_takes_its_own_headers_as_checked() -> None:
+    checked = h11.Request(method="GET", target="/", headers=[("host", "mesh.example")]).headers
+    assert h11.Request(method="GET", target="/t", headers=checked).headers is checked
+    assert "`Headers` of h11" in DESIGN
 
 
 def test_an_asynchronous_stream_of_both_libraries_has_the_stream_of_anyio(core: ModuleType, server: Server) -> None:
