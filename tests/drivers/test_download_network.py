@@ -18,6 +18,7 @@ from meshapi_video import (
     Video,
     VideoTaskResponse,
 )
+from meshapi_video._download.request import READ_SIZE
 from support.clients import Caller, Kind
 from support.files import (
     LOCAL,
@@ -184,6 +185,27 @@ def test_a_download_goes_on_when_the_program_may_open_files_again(
     download(client, video, out)
     assert out.read_bytes() == stored.content
     assert len(client.clock.sleeps) == 1
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_the_size_of_a_read_does_not_depend_on_the_size_of_the_file(
+    client: Caller, stored: StoredFile, video: Video, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = set[int]()
+
+    class RecordedSocket(socket.socket):
+        def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+            sizes.add(bufsize)
+            return super().recv(bufsize, flags)
+
+    def recorded(descriptor: int, family: int, kind: int) -> socket.socket:
+        return RecordedSocket(family, kind, fileno=os.dup(descriptor))
+
+    monkeypatch.setattr(socket, "fromfd", recorded)
+    stored.content = stored.content[:1000] + bytes(3 * READ_SIZE)
+    download(client, video, out)
+    assert out.read_bytes() == stored.content
+    assert sizes == {READ_SIZE}
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "trio"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 
 from meshapi_video._http_libraries import httpcore, httpx
 from meshapi_video._transport.httpcore_request import (
@@ -19,6 +20,7 @@ from meshapi_video._transport.httpcore_request import (
     httpcore_request,
     httpx_response,
     map_errors_of_connecting,
+    unparsed_bytes,
 )
 
 if TYPE_CHECKING:
@@ -61,7 +63,10 @@ class AsyncConnectionTransport(httpx.AsyncBaseTransport):
         sent = httpcore_request(request)
         self._connection = self._pool.create_connection(sent.url.origin)
         response = await self._connection.handle_async_request(sent)
-        return httpx_response(response, ResponseBody(response))
+        length, received = _stated_length(response.headers), unparsed_bytes(self._connection)
+        if length is None or received is None:
+            return httpx_response(response, ResponseBody(response))
+        return httpx_response(response, _UnparsedBody(response, received, length))
 
     async def aclose(self) -> None:
         """Closes the connection."""
@@ -81,6 +86,40 @@ class ResponseBody(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+
+class _UnparsedBody(ResponseBody):
+    """A body of stated length, straight from the connection: the parser of HTTP would copy each byte three times."""
+
+    def __init__(self, response: httpcore.Response, received: bytes, length: int) -> None:
+        super().__init__(response)
+        # httpcore leaves out the type of the dict that is the default.
+        self._stream: httpcore.AsyncNetworkStream = response.extensions["network_stream"]  # pyright: ignore[reportUnknownMemberType]
+        self._received = received
+        """The bytes that arrived together with the headers."""
+        self._left = length
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._left == 0:
+            raise StopAsyncIteration
+        received, self._received = self._received, b""
+        received = received or await self._stream.read(_LARGEST_READ)
+        if not received:
+            raise httpcore.RemoteProtocolError(f"the server closed it {self._left} bytes before the end")
+        # The server may send more than it has stated.
+        chunk = received[: self._left]
+        self._left -= len(chunk)
+        return chunk
+
+
+def _stated_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """The length of a body that is sent as it is; None for one in chunks, or up to the end of the connection."""
+    fields = {name.lower(): value for name, value in headers}
+    # The parser has checked the number.
+    return None if b"transfer-encoding" in fields or b"content-length" not in fields else int(fields[b"content-length"])
 
 
 # Below, timeouts are parameters because httpcore's own signatures have them.
@@ -198,11 +237,13 @@ class _SocketReads(_WholeReads):
         self._read_size = read_size
 
     async def receive(self, max_bytes: int = 0) -> bytes:
+        await anyio.lowlevel.checkpoint()
         while True:
-            await anyio.wait_readable(self._socket)
             try:
                 received = self._socket.recv(max(max_bytes, self._read_size))
             except BlockingIOError:
+                # Only now: to wait costs more than to find out that nothing has arrived.
+                await anyio.wait_readable(self._socket)
                 continue
             except OSError as error:
                 raise anyio.BrokenResourceError from error

@@ -88,12 +88,17 @@ class HttpcoreRequest(httpcore.Request):
 
 def has_surplus(connection: httpcore.ConnectionInterface | httpcore.AsyncConnectionInterface) -> bool:
     """Whether the server sent bytes after the response. The next request would read them as its own response."""
+    return unparsed_bytes(connection) != b""
+
+
+def unparsed_bytes(connection: httpcore.ConnectionInterface | httpcore.AsyncConnectionInterface) -> bytes | None:
+    """The bytes that the connection has received and not parsed yet; None if nobody can tell."""
     # httpcore has no public way to see the bytes left in its parser. A proxy connection wraps another connection.
     inner: object = connection
     while contained := getattr(inner, "_connection", None):
         inner = contained
     parser = getattr(inner, "_h11_state", None)
-    return not isinstance(parser, h11.Connection) or parser.trailing_data[0] != b""
+    return parser.trailing_data[0] if isinstance(parser, h11.Connection) else None
 
 
 def has_decrypted_bytes(stream: httpcore.NetworkStream | httpcore.AsyncNetworkStream) -> bool:
