@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 SHUTDOWN_TIMEOUT: Final = 1.0
 """Seconds for all background tasks to end after their cancellation."""
-_IDS_IN_A_TURN: Final = 10
+_IDS_IN_A_TURN: Final = 100
 """Ids that are taken before the other coroutines of the event loop run."""
 
 
