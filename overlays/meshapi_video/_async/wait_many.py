@@ -52,7 +52,8 @@ T = TypeVar("T")
 SHUTDOWN_TIMEOUT: Final = 1.0
 """Seconds for all background tasks to end after their cancellation."""
 _IDS_IN_A_TURN: Final = 100
-"""Ids that are taken before the other coroutines of the event loop run."""
+"""Ids that are taken before the other coroutines of the event loop run: more than polls end in one turn of the loop, so
+that there is always a poll to send."""
 
 
 class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
@@ -291,8 +292,7 @@ class Poller:
         """Adds a task."""
         self.scheduler.start(task, self._start_wait)
         self._wake_others(self.scheduler.next_at)
-        # Let other coroutines run: there may be very many ids, all of them duplicates. With many polls in flight, each
-        # turn takes so long that one id in each would be too few.
+        # Let other coroutines run: there may be very many ids, all of them duplicates.
         self._added += 1
         if self._added % _IDS_IN_A_TURN == 0:
             await anyio.lowlevel.checkpoint()
