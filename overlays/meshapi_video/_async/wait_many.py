@@ -291,6 +291,10 @@ class Poller:
     async def add(self, task: TaskRef) -> None:
         """Adds a task."""
         self.scheduler.start(task, self._start_wait)
+        # A new task is due. To wake the dispatcher, which would wake an idle worker, takes longer.
+        has_idle_worker = self._workers > self.scheduler.in_flight
+        if has_idle_worker and isinstance(action := self.scheduler.next(self._clock()), ScheduledPoll):
+            self._give_to_worker(action)
         self._wake_others(self.scheduler.next_at)
         # Let other coroutines run: there may be very many ids, all of them duplicates.
         self._added += 1
@@ -386,17 +390,17 @@ class Poller:
                 await self._due.wait()
 
     def _dispatch_polls(self, group: TaskGroup) -> None:
-        """Gives every poll that is due to a worker."""
+        """Gives every poll that is due to a worker, and starts another worker if all are busy."""
         while isinstance(action := self.scheduler.next(now := self._clock()), ScheduledPoll):
-            self._give_to_worker(action, group)
+            # To start a task costs several times as much as to wake one.
+            if self._workers < self.scheduler.in_flight:
+                self._workers += 1
+                group.start_soon(self._guard, self._work, group)
+            self._give_to_worker(action)
         self._wake_others(next_at=now + action)
 
-    def _give_to_worker(self, poll: ScheduledPoll, group: TaskGroup) -> None:
-        """Gives the poll to a worker, and starts another worker if all are busy."""
-        # To start a task costs several times as much as to wake one.
-        if self._workers < self.scheduler.in_flight:
-            self._workers += 1
-            group.start_soon(self._guard, self._work, group)
+    def _give_to_worker(self, poll: ScheduledPoll) -> None:
+        """Gives the poll to a worker that is idle, or that was just started."""
         self._polls.append(poll)
         self._polls_ready.release()
 
