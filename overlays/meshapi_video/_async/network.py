@@ -207,10 +207,12 @@ class _WholeReads(anyio.abc.ByteStream):
 
     def __init__(self, stream: anyio.abc.ByteStream) -> None:
         self._stream = stream
+        # anyio asks the system for the addresses each time, and each check of an idle connection reads this.
+        self._attributes: Mapping[Any, Callable[[], Any]] = stream.extra_attributes  # pyright: ignore[reportUnknownMemberType] - any attributes
 
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        return self._stream.extra_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any attributes
+        return self._attributes
 
     async def receive(self, max_bytes: int = 0) -> bytes:
         return await self._stream.receive(max(max_bytes, _LARGEST_READ))

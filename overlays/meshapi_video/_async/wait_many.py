@@ -51,8 +51,9 @@ T = TypeVar("T")
 
 SHUTDOWN_TIMEOUT: Final = 1.0
 """Seconds for all background tasks to end after their cancellation."""
-_IDS_IN_A_TURN: Final = 10
-"""Ids that are taken before the other coroutines of the event loop run."""
+_IDS_IN_A_TURN: Final = 100
+"""Ids that are taken before the other coroutines of the event loop run: more than polls end in one turn of the loop, so
+that there is always a poll to send."""
 
 
 class AsyncUpdates(AsyncIterator[VideoTaskResponse]):
@@ -290,9 +291,12 @@ class Poller:
     async def add(self, task: TaskRef) -> None:
         """Adds a task."""
         self.scheduler.start(task, self._start_wait)
+        # A new task is due. To wake the dispatcher, which would wake an idle worker, takes longer.
+        has_idle_worker = self._workers > self.scheduler.in_flight
+        if has_idle_worker and isinstance(action := self.scheduler.next(self._clock()), ScheduledPoll):
+            self._give_to_worker(action)
         self._wake_others(self.scheduler.next_at)
-        # Let other coroutines run: there may be very many ids, all of them duplicates. With many polls in flight, each
-        # turn takes so long that one id in each would be too few.
+        # Let other coroutines run: there may be very many ids, all of them duplicates.
         self._added += 1
         if self._added % _IDS_IN_A_TURN == 0:
             await anyio.lowlevel.checkpoint()
@@ -386,17 +390,17 @@ class Poller:
                 await self._due.wait()
 
     def _dispatch_polls(self, group: TaskGroup) -> None:
-        """Gives every poll that is due to a worker."""
+        """Gives every poll that is due to a worker, and starts another worker if all are busy."""
         while isinstance(action := self.scheduler.next(now := self._clock()), ScheduledPoll):
-            self._give_to_worker(action, group)
+            # To start a task costs several times as much as to wake one.
+            if self._workers < self.scheduler.in_flight:
+                self._workers += 1
+                group.start_soon(self._guard, self._work, group)
+            self._give_to_worker(action)
         self._wake_others(next_at=now + action)
 
-    def _give_to_worker(self, poll: ScheduledPoll, group: TaskGroup) -> None:
-        """Gives the poll to a worker, and starts another worker if all are busy."""
-        # To start a task costs several times as much as to wake one.
-        if self._workers < self.scheduler.in_flight:
-            self._workers += 1
-            group.start_soon(self._guard, self._work, group)
+    def _give_to_worker(self, poll: ScheduledPoll) -> None:
+        """Gives the poll to a worker that is idle, or that was just started."""
         self._polls.append(poll)
         self._polls_ready.release()
 

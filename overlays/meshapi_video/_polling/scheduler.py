@@ -19,9 +19,7 @@ import heapq
 import math
 from collections import Counter, deque
 from itertools import count, islice
-from typing import TYPE_CHECKING, Final
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meshapi_video._errors import MeshVideoError
 from meshapi_video._polling.rate_limit import RateLimiter
@@ -48,8 +46,7 @@ _MOST_REPLACED: Final = 1_000
 """The queue may have so many entries more than twice the pending tasks: hints have replaced these."""
 
 
-@frozen
-class ScheduledPoll:
+class ScheduledPoll(NamedTuple):
     """A poll to send now."""
 
     state: PollState
