@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+import trustme
 
 from support.clients import ASYNC_DRIVERS, DRIVERS, KEY, Caller, Driver, Kind, kind_of
 from support.fault_table import print_faults
@@ -35,11 +37,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     print_faults(terminalreporter)
 
 
+@pytest.fixture(scope="session")
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with one certificate authority. To load those of the system takes 20 ms for each client."""
+    file = tmp_path_factory.mktemp("authorities") / "one.pem"
+    trustme.CA().cert_pem.write_to_path(str(file))
+    return file
+
+
 @pytest.fixture(autouse=True)
-def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_ambient_settings(monkeypatch: pytest.MonkeyPatch, one_authority: Path) -> None:
     for name in ("MESHAPI_API_KEY", "MESHAPI_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(one_authority))
 
 
 @pytest.fixture(autouse=True)

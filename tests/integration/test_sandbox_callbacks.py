@@ -219,10 +219,11 @@ def test_a_retry_may_come_after_a_later_change(sandbox: Sandbox, receiver: Recei
 def test_a_receiver_that_does_not_respond_in_5_seconds_has_not_acknowledged(
     sandbox: Sandbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meshapi_video_sandbox._callbacks._ACKNOWLEDGED_WITHIN", 0.05)
     receiver.hold.clear()
-    task_id = create_with_callback(sandbox, receiver)
-    wait_for_attempts(sandbox, task_id, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("meshapi_video_sandbox._callbacks._ACKNOWLEDGED_WITHIN", 0.05)
+        task_id = create_with_callback(sandbox, receiver)
+        wait_for_attempts(sandbox, task_id, 1)
     receiver.hold.set()
     sandbox.advance(5)
     assert wait_for_attempts(sandbox, task_id, 2) == [None, 204]
