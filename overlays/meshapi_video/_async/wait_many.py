@@ -292,7 +292,7 @@ class Poller:
         """Adds a task."""
         self.scheduler.start(task, self._start_wait)
         # A new task is due. To wake the dispatcher, which would wake an idle worker, takes longer.
-        has_idle_worker = self._workers > self.scheduler.in_flight
+        has_idle_worker = self._workers > self.scheduler.in_flight and not self.scheduler.has_overdue
         if has_idle_worker and isinstance(action := self.scheduler.next(self._clock()), ScheduledPoll):
             self._give_to_worker(action)
         self._wake_others(self.scheduler.next_at)
@@ -384,6 +384,9 @@ class Poller:
     async def _dispatch(self, group: TaskGroup) -> None:
         while True:
             self._dispatch_polls(group)
+            if self.scheduler.has_overdue:
+                await anyio.lowlevel.checkpoint()
+                continue
             now = self._clock()
             self._due, self._asleep_until = anyio.Event(), max(self.scheduler.next_at, now + self.scheduler.slack)
             with move_on_after(self._asleep_until - now):
@@ -408,8 +411,10 @@ class Poller:
         while True:
             await self._polls_ready.acquire()
             await self._run_poll(self._polls.popleft())
-            # Another poll may have waited for the end of this one.
-            self._dispatch_polls(group)
+            # Another poll may have waited for the end of this one. Overdue waits are left to the dispatcher: many
+            # workers can run in one turn of the event loop, and each would end some.
+            if not self.scheduler.has_overdue:
+                self._dispatch_polls(group)
 
     async def _run_poll(self, poll: ScheduledPoll) -> None:
         state = await self._send_poll(poll.state, poll.timeout)

@@ -11,6 +11,7 @@ results of the waits that ended.
 | no poll is due, or the rate limit defers the next request | sleep until then                     |
 | a final poll could not be sent in time                    | end that wait: `WaitTimeout`         |
 | `Retry-After` is longer than the time left of a wait      | end that wait: `WaitTimeout`         |
+| more waits must end than one call ends                    | end some; call it again for others   |
 """
 
 from __future__ import annotations
@@ -108,6 +109,11 @@ class Scheduler:
         return len(self._in_flight)
 
     @property
+    def has_overdue(self) -> bool:
+        """Whether waits are left that `next` must end before it returns another poll."""
+        return bool(self._overdue)
+
+    @property
     def next_at(self) -> float:
         """When `next` has something to do, unless something changes. Earlier if a hint has replaced the first entry."""
         if self._overdue:
@@ -183,7 +189,7 @@ class Scheduler:
             self._remove_replaced()
 
     def next(self, now: float) -> ScheduledPoll | float:
-        """A poll to send now, or the seconds to sleep unless something changes."""
+        """A poll to send now, or the seconds to sleep unless something changes: zero while there are overdue waits."""
         if self._is_too_late(self._earliest_deadline, now) or self._is_deferred(self._earliest_deadline, now):
             self._find_overdue(now)
         self._end_overdue(now)
