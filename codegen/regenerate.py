@@ -71,21 +71,24 @@ def generate(
 def generate_overlaid(into: Path, overlaid: dict[str, Json]) -> None:
     """Writes both packages, and the overlaid document beside them, into the folder `into`."""
     into = into.resolve()
-    check_document(overlaid)
-    adapted = adapt(overlaid)
-    into.mkdir(parents=True, exist_ok=True)
     # With the versions, the report can tell a change of a generator from a change of the document.
     versions = {program: importlib.metadata.version(program) for program in _PROGRAMS}
-    _write({**overlaid, GENERATORS: versions}, into / OVERLAID)
+    published = _as_text({**overlaid, GENERATORS: versions})
+    # As the verification and the report read it again: then they share its forms.
+    document: dict[str, Json] = json.loads(published)
+    check_document(document)
+    adapted = adapt(document)
+    into.mkdir(parents=True, exist_ok=True)
+    (into / OVERLAID).write_text(published, encoding="utf-8")
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch, OVERLAID)
-        _write(adapted.client, source)
+        source.write_text(_as_text(adapted.client), encoding="utf-8")
         with _strict(lambda text: f"openapi-python-client stopped: {readable(text)}"):
             _generate_client(source, into / CLIENT, binary_types(adapted.client))
-        _write(adapted.wire, source)
-        (into / WIRE).mkdir()
-        with _strict(lambda text: wire_refusal(overlaid, text).message()):
-            generate_wire(source, into / WIRE / "__init__.py")
+    with _strict(lambda text: wire_refusal(document, text).message()):
+        wire = generate_wire(adapted.wire)
+    (into / WIRE).mkdir()
+    (into / WIRE / "__init__.py").write_text(wire.module, encoding="utf-8")
     # Isolated: ruff must not read the nearest configuration. The rules are named, because newer default rules would
     # rewrite `*args: Any` to `object`, and mypy refuses that.
     ruff = ("--isolated", "--no-cache", "--quiet", "--target-version=py311", str(into))
@@ -136,10 +139,9 @@ def regenerate(
     return report
 
 
-def _write(document: dict[str, Json], path: Path) -> None:
+def _as_text(document: dict[str, Json]) -> str:
     # Sorted: the order of keys in the published document has no effect on the result.
-    text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
-    path.write_text(f"{text}\n", encoding="utf-8")
+    return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def _generate_client(source: Path, package: Path, content_types: dict[str, str]) -> None:

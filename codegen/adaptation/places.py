@@ -24,6 +24,7 @@ _ONE: Final = ("additionalProperties", "items", "not", "if", "then", "else", "co
 _UNEVALUATED: Final = ("unevaluatedItems", "unevaluatedProperties")
 _LIST: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAP: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_WITH_SCHEMAS: Final = frozenset({*_ONE, *_UNEVALUATED, *_LIST, *_MAP})
 
 
 class Use(enum.Flag):
@@ -128,6 +129,9 @@ def slots(document: dict[str, Json]) -> list[Slot]:
 
 def children(schema: Schema) -> Iterator[tuple[Json, str | int]]:
     """The holder and the key of each schema directly inside a schema."""
+    # Most schemas have none, and a document is searched a dozen times.
+    if _WITH_SCHEMAS.isdisjoint(schema):
+        return
     for key in (*_ONE, *_UNEVALUATED):
         if is_object(schema.get(key)):
             yield schema, key

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from openapi_python_client.parser.errors import GeneratorError
@@ -178,16 +172,7 @@ def _add_model(names: Names, declared: PropertyProtocol, pointer: str) -> None:
 
 
 def _add_wire(names: Names, document: Schema) -> None:
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        warnings.catch_warnings(action="ignore"),
-        contextlib.redirect_stdout(io.StringIO()),
-    ):
-        metadata = Path(scratch, "metadata.json")
-        source = Path(scratch, "openapi.json")
-        source.write_text(json.dumps(document), encoding="utf-8")
-        generate_wire(source, Path(scratch, "wire.py"), metadata)
-        for model in json.loads(metadata.read_text(encoding="utf-8"))["models"]:
-            pointer = "#" + model["source_ref"].partition("#")[2]
-            properties = {one["name"]: one["original_name"] or one["alias"] for one in model["fields"]}
-            names.wire[model["class_name"]] = Declared(model["class_name"], pointer, properties)
+    for model in generate_wire(document).models:
+        pointer = "#" + model["source_ref"].partition("#")[2]
+        properties = {one["name"]: one["original_name"] or one["alias"] for one in model["fields"]}
+        names.wire[model["class_name"]] = Declared(model["class_name"], pointer, properties)

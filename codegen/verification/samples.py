@@ -86,12 +86,12 @@ class Place(NamedTuple):
     """All schemas that say something about the value, each with its place: none has lost a keyword to another."""
 
     def replaced(self, instance: Json, value: Json) -> Json:
-        """A copy of an instance with another value at this place."""
+        """An instance with another value at this place. The other values are in both instances."""
         if not self.keys:
             return value
-        changed = copy.deepcopy(instance)
-        inner = changed
+        changed = inner = copy.copy(instance)
         for key in self.keys[:-1]:
+            inner[key] = copy.copy(inner[key])
             inner = inner[key]
         inner[self.keys[-1]] = value
         return changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ FILES: Final = sorted(FOLDER.glob("*.yaml"))
 _COMPONENT: Final = "#/components/schemas/"
 
 
+@functools.cache
 def read_cases() -> dict[str, Doc]:
     """The cases by name. A schema name that several cases have gets the name of its case before it."""
     cases = {path.stem: read_mapping(path) for path in FILES}

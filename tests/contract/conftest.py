@@ -36,6 +36,10 @@ class CompiledTemplates(jinja2.BytecodeCache):
     def __init__(self) -> None:
         self._known: dict[str, CodeType | None] = {}
 
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:  # noqa: ARG002
+        """The name alone: each generation writes the edited templates into another folder."""
+        return name
+
     def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
         """Gives a template its code, if it was compiled before."""
         bucket.code = self._known.get(bucket.key + bucket.checksum)

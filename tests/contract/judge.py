@@ -79,8 +79,8 @@ def broken(one: Side, other: Side, scratch: Path) -> str:
     if reason or _code(folder) == _code(other_folder):
         return reason
     program = package.program(other_package)
-    inputs = _bodies(document, other_document), list(_responses(document, other_document))
-    before, after = (_forked(_run, each, program, *inputs) for each in (folder, other_folder))
+    inputs = json.dumps([_bodies(document, other_document), list(_responses(document, other_document))])
+    before, after = (_facts(each, program, inputs) for each in (folder, other_folder))
     assert "failed" not in before, before
     reason = after.get("failed") or next(_differences(before, after), "")
     reason = reason or next(_new_successes(document, other_document), "")
@@ -274,6 +274,12 @@ def _forked(function: Callable[..., Facts], *arguments: object) -> Facts:
     os.waitpid(child, 0)
     returned: Facts = json.loads(text)
     return returned
+
+
+# Half of all judgements run the same program with the same old folder.
+@functools.lru_cache(maxsize=50)
+def _facts(generated: Path, program: str, inputs: str) -> Facts:
+    return _forked(_run, generated, program, *json.loads(inputs))
 
 
 def _run(
