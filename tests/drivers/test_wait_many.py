@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from meshapi_video import (
@@ -21,7 +22,8 @@ from meshapi_video import (
     WaitProgress,
     WaitTimeout,
 )
-from support.clients import Caller
+from support.clients import Caller, Kind
+from support.http_library import httpx
 from support.many_tasks import (
     LONG,
     QUICK,
@@ -33,7 +35,7 @@ from support.many_tasks import (
     never_finished,
     respond_by_id,
 )
-from support.server import Response, Server, finished, reset, response, task
+from support.server import Response, Server, finished, reset, response, task, task_json
 
 
 def names(count: int) -> list[str]:
@@ -271,3 +273,35 @@ def test_an_iterator_that_has_ended_gives_nothing_more(real_time_client: Caller,
         assert (len(found), await collect(results), results.tokens) == (2, [], [])
 
     real_time_client.run(body)
+
+
+def test_very_many_overdue_waits_end_over_several_turns_of_the_event_loop(
+    backend: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshapi_video._polling.scheduler._ENDED_PER_CALL", 5)
+    in_flight, may_respond = list[str](), anyio.Event()
+    steps = list[int]()
+
+    async def respond(request: httpx.Request) -> httpx.Response:
+        task_id = request.url.path.rpartition("/")[2]
+        in_flight.append(task_id)
+        await may_respond.wait()
+        return httpx.Response(200, json=task_json("running", task_id))
+
+    client = Caller(backend, "https://mesh.example", user_client={"transport": httpx.MockTransport(respond)})
+
+    async def body(async_client: AsyncVideoClient) -> None:
+        results = async_client.wait_many(names(300), timeout=50, max_in_flight=20)
+        async with anyio.create_task_group() as group:
+            group.start_soon(collect, results)
+            await eventually_async(lambda: len(in_flight) == 20)
+            client.clock.now += 100
+            may_respond.set()
+            while (ended := results.progress.ended) < 300:
+                await anyio.lowlevel.checkpoint()
+                steps.append(results.progress.ended - ended)
+
+    client.run(body)
+    assert sum(steps) == 300
+    # All polls in flight may end in one turn. Others end five waits in each.
+    assert max(steps) <= 20 + 2 * 5

@@ -394,13 +394,13 @@ class Poller:
 
     def _dispatch_polls(self, group: TaskGroup) -> None:
         """Gives every poll that is due to a worker, and starts another worker if all are busy."""
-        while isinstance(action := self.scheduler.next(now := self._clock()), ScheduledPoll):
+        while isinstance(action := self.scheduler.next(self._clock()), ScheduledPoll):
             # To start a task costs several times as much as to wake one.
             if self._workers < self.scheduler.in_flight:
                 self._workers += 1
                 group.start_soon(self._guard, self._work, group)
             self._give_to_worker(action)
-        self._wake_others(next_at=now + action)
+        self._wake_others(self.scheduler.next_at)
 
     def _give_to_worker(self, poll: ScheduledPoll) -> None:
         """Gives the poll to a worker that is idle, or that was just started."""
