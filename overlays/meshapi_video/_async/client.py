@@ -626,6 +626,7 @@ class AsyncVideoClient(BaseClient):
         request = self._telemetry.request(GET, state.consecutive_failures)
         with request, typed_errors(state.task_id, self._settings, seconds):
             await self._session.open()
+            # `fail_after` would be one more context manager for each poll.
             with move_on_after(seconds):
                 response = await GET.awaited(state.task_id, client=self._generated)
                 return task_and_age(response.parsed, response.headers)

@@ -295,8 +295,10 @@ class AsyncStream(httpcore.AsyncNetworkStream):
         return b"".join(parts)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        self.has_received = False
-        await self._stream.write(buffer, timeout)
+        # httpcore also writes the end of a message, which has no bytes.
+        if buffer:
+            self.has_received = False
+            await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:
         await self._stream.aclose()
