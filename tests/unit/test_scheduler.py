@@ -141,6 +141,17 @@ def test_a_wait_with_less_time_left_than_retry_after_ends() -> None:
         assert error.token.not_before == UNIX_NOW + 61
 
 
+@row("more waits must end than one call ends", "end some; call it again for the rest")
+def test_a_call_ends_some_of_very_many_overdue_waits_and_asks_to_be_called_again() -> None:
+    scheduler = scheduler_of(*waits(*map(str, range(700))))
+    assert scheduler.next(NOW + 61) == 0
+    assert scheduler.has_overdue
+    assert len(take_errors(scheduler)) == 500
+    assert next_sleep(scheduler, NOW + 61) == math.inf
+    assert not scheduler.has_overdue
+    assert len(take_errors(scheduler)) == 200
+
+
 def test_the_rows_above_are_the_ones_in_the_docstring() -> None:
     assert rows_of(scheduler_module.__doc__) == ROWS
 

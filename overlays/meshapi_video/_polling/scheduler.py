@@ -11,7 +11,7 @@ results of the waits that ended.
 | no poll is due, or the rate limit defers the next request | sleep until then                     |
 | a final poll could not be sent in time                    | end that wait: `WaitTimeout`         |
 | `Retry-After` is longer than the time left of a wait      | end that wait: `WaitTimeout`         |
-| more waits must end than one call ends                    | end some; call it again for others   |
+| more waits must end than one call ends                    | end some; call it again for the rest |
 """
 
 from __future__ import annotations
