@@ -7,10 +7,16 @@ import socket
 import socketserver
 import ssl
 import struct
+import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 Response = Callable[[socket.socket], bool]
 """Writes a response. Returns whether the connection stays open."""
@@ -126,11 +132,22 @@ def finished(task_id: str = TASK_ID, url: str = "https://cdn.example/v.mp4") -> 
 
 
 def reset(connection: socket.socket) -> bool:
-    """Ends the connection with a TCP reset, without a response."""
+    """Ends the connection with a TCP reset, as soon as the client's system has received all that was sent."""
+    # A reset discards the rest. The client may read slowly.
+    deadline = time.monotonic() + 5
+    while _unreceived(connection) and time.monotonic() < deadline:
+        time.sleep(0.001)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     # Here, because socketserver would shut the connection down first.
     connection.close()
     return False
+
+
+def _unreceived(connection: socket.socket) -> int:
+    """The number of bytes that were sent and not yet received, where the system tells it."""
+    if sys.platform != "linux":
+        return 0
+    return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def close(_connection: socket.socket) -> bool:
