@@ -64,11 +64,13 @@ def test_a_program_that_logs_only_warnings_gets_the_same_warnings(
     def logs_warnings(_logger: logging.Logger, level: int) -> bool:
         return level >= logging.WARNING
 
-    monkeypatch.setattr(logging.Logger, "isEnabledFor", logs_warnings)
     polls = round(3 * WARNING_INTERVAL / 2)
     unknown = response(200, task_json("dreaming"), connection="close")
     server.script(RUNNING, *[close, RUNNING] * (polls // 2), unknown, finished())
-    client.wait(poll=STEADY)
+    # Undone before the fixture that searches the log undoes its own change of the same method.
+    with monkeypatch.context() as patch:
+        patch.setattr(logging.Logger, "isEnabledFor", logs_warnings)
+        client.wait(poll=STEADY)
     failed = [line for line in lines(caplog, logging.WARNING) if " failed after " in line]
     assert len(failed) == 3
     assert lines(caplog, logging.WARNING)[-1] == "task task-1 has the unknown status 'dreaming': treated as not ended"
