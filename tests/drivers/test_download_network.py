@@ -133,6 +133,18 @@ def test_many_records_of_tls_are_read_together(client: Caller, tls_server: Serve
     assert max(later - earlier for earlier, later in pairwise(sizes)) > 16 * 1024
 
 
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_records_of_tls_are_read_together_up_to_the_size_of_a_read(
+    client: Caller, tls_server: Server, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshapi_video._async.download.READ_SIZE", 20_000)
+    stored, sizes = StoredFile(tls_server), list[int]()
+    tls_server.script(stored)
+    download(client, video_at(tls_server), out, on_progress=lambda so_far, _total: sizes.append(so_far))
+    assert out.read_bytes() == stored.content
+    assert max(later - earlier for earlier, later in pairwise(sizes)) == 20_000
+
+
 BOXES = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\0\x08moov\0\0\0\x10mdat" + bytes(8)
 """A whole video, as far as its bytes show."""
 
