@@ -30,9 +30,10 @@ CREATED = response(200, {"id": "t"})
 MODEL = ("--model", "byteplus/dreamina-seedance-2-0")
 
 
-# An interrupted event loop ends before its transports have told their protocols that they are closed.
+# An interrupted event loop ends before its transports have told their protocols that they are closed, and before the
+# connections of creates and downloads have closed their second descriptor. The end of the program closes both.
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in.*_SelectorTransport:pytest.PytestUnraisableExceptionWarning"
+    r"ignore:Exception ignored in.*(_SelectorTransport|<socket\.socket):pytest.PytestUnraisableExceptionWarning"
 )
 
 
