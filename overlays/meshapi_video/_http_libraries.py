@@ -96,7 +96,7 @@ def is_original(part: object) -> bool:
     if type(part) is not FunctionType:
         part = _without_observer(part)
     # Not its `__module__`, which a wrapper copies. And not `isinstance`: a proxy pretends to be a function.
-    return type(part) is FunctionType and str(part.__globals__["__name__"]).partition(".")[0] in _LIBRARIES
+    return type(part) is FunctionType and _module_of(part).partition(".")[0] in _LIBRARIES
 
 
 # Any: the wrapper has no type of its own.
@@ -104,6 +104,11 @@ def _without_observer(part: Any) -> object:  # noqa: ANN401
     """What OpenTelemetry's instrumentation wraps, if it wraps `part`. It only watches requests, and replaces none."""
     wrapper = getattr(part, "_self_wrapper", None)
     function = wrapper.func if isinstance(wrapper, partial) else wrapper
-    watches = type(function) is FunctionType and str(function.__globals__["__name__"]).startswith("opentelemetry.")
+    watches = type(function) is FunctionType and _module_of(function).startswith("opentelemetry.")
     inner: object = part.__wrapped__ if watches else part
     return inner
+
+
+def _module_of(function: FunctionType) -> str:
+    # A function that `exec` made may have no module, such as those of `unittest.mock.create_autospec`.
+    return str(function.__globals__.get("__name__"))

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, create_autospec
 
 import httpx
 import pytest
@@ -155,8 +155,8 @@ def test_each_part_of_httpx_sees_polls_creates_and_downloads_when_it_is_replaced
         lambda each: each.create(MODEL, "a lake at sunrise"),
         lambda each: each.download(video, tmp_path / "out.mp4"),
     ]
-    # A mock; and a function that pretends to be the original.
-    for replace in (replaced_by_a_mock, replaced_by_a_wrapper):
+    # A mock; and two functions that pretend to be the original.
+    for replace in (replaced_by_a_mock, replaced_by_a_wrapper, replaced_by_an_autospec):
         for request in requests:
             with monkeypatch.context() as patch:
                 replace(patch, part[client.kind != "sync"])
@@ -174,6 +174,11 @@ def replaced_by_a_wrapper(patch: pytest.MonkeyPatch, name: str) -> None:
         raise Seen
 
     patch.setattr(name, functools.wraps(pkgutil.resolve_name(name))(replacement))
+
+
+def replaced_by_an_autospec(patch: pytest.MonkeyPatch, name: str) -> None:
+    """The replacement is a function of no module: its globals have no `__name__`."""
+    patch.setattr(name, create_autospec(pkgutil.resolve_name(name), side_effect=Seen))
 
 
 def test_a_subclass_in_place_of_httpx_s_client_sees_every_request(

@@ -52,7 +52,8 @@ def interrupted_at(step: int) -> Generator[Callable[[], int]]:
     # A trace function returns another one, or None.
     def trace(frame: FrameType, event: str, _argument: object) -> Any:  # noqa: ANN401
         nonlocal lines
-        module = str(frame.f_globals["__name__"])
+        # Code that `exec` runs may have no module: old releases of attrs make methods from it.
+        module = str(frame.f_globals.get("__name__"))
         if event == "line" and module.partition(".")[0] in INTERRUPTED and module not in WITH_LOCKS:
             lines += 1
             if lines == step:
