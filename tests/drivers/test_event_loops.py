@@ -107,16 +107,11 @@ class Api:
         return finished(target.rpartition("/")[2])
 
 
-def open_connections() -> int:
-    """The server has one thread for each open connection, with this name."""
-    return sum("process_request_thread" in thread.name for thread in threading.enumerate())
-
-
 @pytest.fixture(autouse=True)
-def no_connection_is_left() -> Generator[None]:
+def no_connection_is_left(server: Server) -> Generator[None]:
     yield
     gc.collect()
-    eventually(lambda: open_connections() == 0)
+    eventually(lambda: server.open_connections == 0)
 
 
 async def every_method(client: AsyncVideoClient, video: Video, out: Path) -> None:
@@ -177,7 +172,7 @@ def test_an_event_loop_that_ends_without_care_leaves_the_client_usable_and_no_co
     finally:
         gc.enable()
     gc.collect()
-    eventually(lambda: open_connections() == 0)
+    eventually(lambda: server.open_connections == 0)
     asyncio.run(client.close())
     assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
@@ -264,7 +259,7 @@ def test_closing_in_one_event_loop_ends_the_waits_and_closes_the_connections_of_
         with pytest.raises(RuntimeError, match="has been closed"):
             await client.get("t")
         # Before this event loop ends.
-        await eventually_async(lambda: open_connections() == 0)
+        await eventually_async(lambda: server.open_connections == 0)
 
     with ThreadPoolExecutor(1) as pool:
         ended = pool.submit(partial(anyio.run, main, backend=backend))
@@ -278,7 +273,7 @@ def test_a_client_that_nobody_closes_closes_its_connections_with_the_event_loop(
     Api(server)
     client = AsyncVideoClient(KEY, base_url=server.base_url)
     anyio.run(client.get, "t", backend=backend)
-    eventually(lambda: open_connections() == 0)
+    eventually(lambda: server.open_connections == 0)
     assert not client._session.is_closed
 
 
@@ -290,10 +285,10 @@ def test_a_client_that_nobody_closes_closes_its_connections_when_it_is_garbage(s
     async def main() -> None:
         client = AsyncVideoClient(KEY, base_url=server.base_url)
         await client.get("t")
-        assert open_connections() == 1
+        assert server.open_connections == 1
         del client
         gc.collect()
-        await eventually_async(lambda: open_connections() == 0)
+        await eventually_async(lambda: server.open_connections == 0)
 
     anyio.run(main, backend=backend)
 
@@ -329,7 +324,7 @@ def test_an_event_loop_that_is_told_to_close_its_connections_while_it_pauses_end
         meanwhile(clients.pop())
         gc.collect()
     gc.collect()
-    eventually(lambda: open_connections() == 0)
+    eventually(lambda: server.open_connections == 0)
     assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
@@ -348,7 +343,7 @@ def test_closing_a_client_at_each_step_of_the_end_of_its_event_loop_raises_and_l
         for _ in range(steps):
             await asyncio.sleep(0)
         await client.close()
-        await eventually_async(lambda: open_connections() == 0)
+        await eventually_async(lambda: server.open_connections == 0)
         await ending
 
     asyncio.run(main())
@@ -499,4 +494,4 @@ def test_a_wait_for_many_whose_event_loop_was_closed_is_forgotten_and_closing_ra
     # Their polls live as long as the iterators.
     del results, other
     gc.collect()
-    eventually(lambda: open_connections() == 0)
+    eventually(lambda: server.open_connections == 0)

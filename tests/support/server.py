@@ -45,6 +45,7 @@ class Server:
     """Starts a server that was down."""
     max_in_flight: int = 0
     in_flight: int = 0
+    open_connections: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def script(self, *responses: Response) -> None:
@@ -64,6 +65,17 @@ class Server:
                     self.in_flight -= 1
             if not stays_open:
                 return
+
+    @contextmanager
+    def counting_connection(self) -> Generator[None]:
+        """Counts one more open connection."""
+        with self._lock:
+            self.open_connections += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.open_connections -= 1
 
     # Responses.
 
@@ -186,7 +198,7 @@ def serving(tls: ssl.SSLContext | None = None, *, down: bool = False) -> Generat
 
         def handle(self) -> None:
             # The client may close a connection at any time.
-            with suppress(ConnectionError, ssl.SSLError):
+            with server.counting_connection(), suppress(ConnectionError, ssl.SSLError):
                 if tls is None:
                     server.handle(self.request)
                 else:
