@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from support.server import Server, serving
 def pytest_configure() -> None:
     # To import all tests and libraries makes no garbage, and looking for it takes a fifth of that time.
     gc.disable()
+    # A shell starts a command in the background with ctrl-C ignored. The processes that tests interrupt would inherit
+    # that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
