@@ -225,7 +225,8 @@ def engines(session: nox.Session) -> None:
     """Test waits on Celery, Temporal and Procrastinate, on real servers that are killed and restarted."""
     install_groups(session, "test", "engines")
     session.install("-e", ".[sandbox,celery,temporal]")
-    session.run("pytest", *(session.posargs or [*PARALLEL_FILES, "tests/engines"]))
+    # A process for each file: these tests mostly wait for servers.
+    session.run("pytest", *(session.posargs or ["-n", "5", "--dist", "loadfile", "tests/engines"]))
 
 
 @nox.session(default=False)
