@@ -38,12 +38,25 @@ REQUIRED = 0.95
 """The part of the mutants with another behavior that the tests must kill."""
 
 TESTS: dict[str, Sequence[str]] = {
-    "_polling/state.py": ("poll_state", "poll_boundaries", "resume", "scheduler", "poll_state_properties"),
+    "_polling/state.py": (
+        "poll_state",
+        "poll_boundaries",
+        "resume",
+        "hint_schedule",
+        "scheduler",
+        "poll_state_properties",
+    ),
     "_polling/policy.py": ("policy", "poll_boundaries", "poll_state", "download_state"),
-    "_polling/scheduler.py": ("scheduler", "scheduling_boundaries", "rate_limit", "scheduler_properties"),
+    "_polling/scheduler.py": (
+        "scheduler",
+        "scheduling_boundaries",
+        "rate_limit",
+        "hint_schedule",
+        "scheduler_properties",
+    ),
     "_polling/rate_limit.py": ("rate_limit", "scheduling_boundaries", "scheduler"),
     "_polling/iteration.py": ("iteration", "scheduling_boundaries"),
-    "_polling/results.py": ("scheduler", "iteration"),
+    "_polling/results.py": ("wait_step", "video", "scheduler", "iteration"),
     "_polling/adaptive.py": ("adaptive_boundaries", "adaptive"),
     "_polling/life_table.py": ("life_table", "adaptive_boundaries", "adaptive"),
     "_download/state.py": ("download_state", "download_boundaries", "download_headers"),
@@ -51,7 +64,7 @@ TESTS: dict[str, Sequence[str]] = {
     "_transport/retry_after.py": ("http_date", "retry_after_boundaries", "api_errors"),
     "_transport/http_date.py": ("http_date", "retry_after_boundaries"),
     "_transport/api_errors.py": ("api_errors", "error_details", "redaction"),
-    "_settings.py": ("settings", "base_url", "private_hosts", "redaction", "api_errors"),
+    "_settings.py": ("settings", "base_url", "private_hosts", "plain_http", "redaction", "api_errors"),
 }
 """For each module, the files in tests/unit that concern it, in the order in which they run."""
 

@@ -9,6 +9,7 @@ import pytest
 from meshapi_video import (
     APIError,
     AuthenticationError,
+    CertificateError,
     ConnectionFailed,
     ConnectionTimeout,
     InvalidResponse,
@@ -20,6 +21,7 @@ from meshapi_video import (
     WaitStopped,
     WaitTimeout,
 )
+from meshapi_video._errors import proxy_refusal
 from meshapi_video._polling import state as state_module
 from meshapi_video._polling.state import (
     FINAL_POLL_TIMEOUT,
@@ -41,7 +43,8 @@ from meshapi_video._polling.state import (
     start_get,
     stopped,
 )
-from support.poll_states import FINISHED, NOW, error_of, new_wait, rate_limited, task, task_with_expiry
+from meshapi_video._tasks import CreatedTask
+from support.poll_states import FINISHED, NOW, UNIX_NOW, error_of, new_wait, rate_limited, task, task_with_expiry
 from support.tables import rows_of
 
 NOT_ENDED = ("queued", "running", "unknown status", "", "Succeeded")
@@ -363,3 +366,24 @@ def test_a_wait_that_has_not_ended_has_no_result() -> None:
 def test_get_retries_soon_even_after_a_poll_that_stalled() -> None:
     state = poll_failed(start_get("t", 2, NOW), ConnectionFailed("stalled"), NOW + 30, 0)
     assert decide(state, NOW + 30) == Sleep(0.5)
+
+
+def test_a_wait_for_a_created_task_began_with_the_create() -> None:
+    created = CreatedTask(id="t", request_id="r", created=UNIX_NOW - 5)
+    state = new_wait(task=created)
+    assert state.task_id == "t"
+    assert state.started == NOW - 5
+
+
+def test_a_certificate_ends_a_wait_unless_a_poll_has_succeeded() -> None:
+    refused = CertificateError("expired")
+    assert error_of(after_failure(refused)) is refused
+    assert error_of(after_failure(refused, after_failure(RESET))) is refused
+    assert after_failure(refused, after_task(task())).end is None
+
+
+def test_the_refusal_of_a_proxy_may_pass_during_a_wait_and_ends_a_get() -> None:
+    refused = proxy_refusal("407")
+    assert not is_transient(refused)
+    assert after_failure(refused).end is None
+    assert error_of(after_failure(refused, start_get("t", 2, NOW))) is refused

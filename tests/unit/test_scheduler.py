@@ -124,6 +124,7 @@ def test_a_wait_whose_final_poll_could_not_be_sent_in_time_ends() -> None:
     error = take_errors(scheduler)["b"]
     assert isinstance(error, WaitTimeout)
     assert "no status received after 60.7 s (0 polls)" in str(error)
+    assert "Retry-After" not in str(error)
     record_status(scheduler, poll, "failed", NOW + 61)
     assert isinstance(take_errors(scheduler)["a"], TaskFailed)
 
@@ -367,3 +368,16 @@ def test_stop_ends_every_wait_also_waits_with_a_poll_in_flight() -> None:
     assert scheduler.is_empty
     assert scheduler.in_flight == 0
     assert scheduler.progress == WaitProgress(begun=3, ended=3, polls=2, statuses={})
+
+
+def test_the_observer_hears_of_each_wait_when_it_begins_and_when_it_ends() -> None:
+    scheduler, heard = scheduler_of(), list[tuple[str, bool]]()
+    scheduler.observe = lambda state, begins: heard.append((state.task_id, begins))
+    for state in waits("a", "b"):
+        scheduler.add(state)
+    assert heard == [("a", True), ("b", True)]
+    first, second = next_poll(scheduler), next_poll(scheduler)
+    record_status(scheduler, first)
+    assert len(heard) == 2
+    record_status(scheduler, second, "failed")
+    assert heard[2:] == [("b", False)]

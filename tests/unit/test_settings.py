@@ -215,3 +215,29 @@ def test_an_unusable_request_timeout_is_refused(timeout: Any) -> None:  # noqa: 
 def test_an_unusable_number_of_retries_is_refused(retries: Any) -> None:  # noqa: ANN401 - callers may be untyped
     with pytest.raises(ValueError, match="max_retries"):
         resolve(max_retries=retries)
+
+
+def test_the_name_of_an_account_tells_keys_and_servers_apart_and_shows_neither() -> None:
+    names = [resolve(key, url).account for key in ("rsk_1", "rsk_2") for url in (None, "https://gateway.example")]
+    assert len({*names}) == len(names)
+    assert names[0] == resolve().account
+    assert all(re.fullmatch("[0-9a-f]{16}", name) for name in names)
+
+
+def test_a_byte_order_mark_and_the_spaces_around_it_are_no_part_of_the_key() -> None:
+    assert ApiKey(" \n\ufeff rsk_1 ").authorization == "Bearer rsk_1"
+
+
+def test_the_transport_is_an_argument_or_a_variable_and_none_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    def transport(argument: str | None = None) -> str | None:
+        return Settings.resolve(ApiKey("rsk_1"), None, 30.0, 2, transport=argument).transport
+
+    assert transport() is None
+    assert transport("httpx") == "httpx"
+    monkeypatch.setenv("MESHAPI_TRANSPORT", "httpx")
+    assert transport() == "httpx"
+    assert transport("builtin") == "builtin"
+    monkeypatch.setenv("MESHAPI_TRANSPORT", "")
+    assert transport() is None
+    with pytest.raises(ValueError, match=r"the transport should be 'builtin' or 'httpx', not 'aiohttp'"):
+        transport("aiohttp")
