@@ -111,4 +111,4 @@ def _without_observer(part: Any) -> object:  # noqa: ANN401
 
 def _module_of(function: FunctionType) -> str:
     # A function that `exec` made may have no module, such as those of `unittest.mock.create_autospec`.
-    return str(function.__globals__.get("__name__"))
+    return str(function.__globals__.get("__name__", ""))

@@ -108,10 +108,10 @@ class Api:
 
 
 @pytest.fixture(autouse=True)
-def no_connection_is_left(server: Server) -> Generator[None]:
+def no_connection_is_left(server: Server, store: Server) -> Generator[None]:
     yield
     gc.collect()
-    eventually(lambda: server.open_connections == 0)
+    eventually(lambda: server.open_connections == store.open_connections == 0)
 
 
 async def every_method(client: AsyncVideoClient, video: Video, out: Path) -> None:

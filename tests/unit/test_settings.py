@@ -232,6 +232,7 @@ def test_the_transport_is_an_argument_or_a_variable_and_none_by_default(monkeypa
     def transport(argument: str | None = None) -> str | None:
         return Settings.resolve(ApiKey("rsk_1"), None, 30.0, 2, transport=argument).transport
 
+    monkeypatch.delenv("MESHAPI_TRANSPORT", raising=False)
     assert transport() is None
     assert transport("httpx") == "httpx"
     monkeypatch.setenv("MESHAPI_TRANSPORT", "httpx")

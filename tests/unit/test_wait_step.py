@@ -23,8 +23,9 @@ def test_a_step_to_a_task_that_has_not_ended_says_when_the_next_one_is_due() -> 
 
 
 def test_a_step_whose_poll_failed_has_the_error_of_the_poll_and_no_task() -> None:
-    after = poll_failed(new_wait(), RESET, NOW, 0)
-    assert (step(after).over, step(after).task, step(after).error, step(after).last_error) == (False, None, None, RESET)
+    before = poll_succeeded(new_wait(), task("running"), None, NOW, 0)
+    failed = step_of(before, poll_failed(before, RESET, NOW, 0), NOW)
+    assert (failed.over, failed.task, failed.error, failed.last_error) == (False, None, None, RESET)
 
 
 def test_a_step_without_a_poll_has_no_task_of_an_earlier_one() -> None:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -177,7 +178,10 @@ def write(sections: Mapping[str, Iterable[str]]) -> None:
 def main() -> None:
     """Measures, computes, prints and writes."""
     description = "Measures costs, and writes what many waiting tasks need into docs/many-machines.md, in five minutes."
-    argparse.ArgumentParser(prog="python -m tools.fleet.costs", description=description).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m tools.fleet.costs", description=description)
+    parser.parse_args()
+    if find_spec("aiohttp") is None:
+        parser.error("the rows with [aiohttp] need the extra: install -e '.[aiohttp,sandbox]' and the group engines")
     figures = measure()
     write({"costs": measured(figures), "schedules": schedules(), "needs": needs(figures)})
 
